@@ -1,0 +1,162 @@
+//! Credentials, region and endpoint: the standard chain of the AWS SDKs, and `AWS_OIDC_TOKEN` (S44).
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
+use aws_sdk_ecr::config::Region;
+use model::Partition;
+
+/// Which repository in which registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The account; the caller's own if it is not said.
+    pub account: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The repository.
+    pub repository: String,
+    /// Use FIPS endpoints.
+    pub fips: bool,
+    /// Use dual-stack endpoints.
+    pub dual_stack: bool,
+}
+
+impl Target {
+    /// The ARN of the repository; an unknown account is written `*`.
+    pub fn arn(&self) -> String {
+        let account = self.account.as_deref().unwrap_or("*");
+        let partition = Partition::of_region(&self.region);
+        format!("arn:{partition}:ecr:{}:{account}:repository/{}", self.region, self.repository)
+    }
+}
+
+/// A client for one repository.
+#[derive(Debug, Clone)]
+pub struct Ecr {
+    pub(crate) client: aws_sdk_ecr::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) target: Target,
+}
+
+/// The endpoint that the environment puts in place of AWS, by the standard variables.
+pub fn endpoint_override() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let ignored = set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if ignored { None } else { set("AWS_ENDPOINT_URL_ECR").or_else(|| set("AWS_ENDPOINT_URL")) }
+}
+
+impl Ecr {
+    /// Prepares a client. Nothing is asked of AWS yet.
+    pub async fn connect(target: Target) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(target.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5)).build());
+        if target.fips {
+            loader = loader.use_fips(true);
+        }
+        if target.dual_stack {
+            loader = loader.use_dual_stack(true);
+        }
+        let login = OidcLogin::from_environment();
+        if login.is_some() {
+            // Without this the chain would look for other credentials first.
+            loader = loader.credentials_provider(Credentials::new("-", "-", None, None, "placeholder"));
+        }
+        let mut config = loader.load().await;
+        if let Some(mut login) = login {
+            let sts = aws_sdk_sts::config::Builder::from(&config)
+                .retry_config(RetryConfig::standard())
+                .build();
+            login.sts = Some(aws_sdk_sts::Client::from_conf(sts));
+            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(login)).build();
+        }
+        let mut ecr = aws_sdk_ecr::config::Builder::from(&config);
+        let mut sts = aws_sdk_sts::config::Builder::from(&config);
+        if endpoint_override().is_some_and(|url| url.starts_with("http://")) {
+            // A loopback endpoint without TLS needs no TLS stack: nothing has to load the machine's root certificates.
+            let plain = aws_smithy_http_client::Builder::new().build_http();
+            ecr = ecr.http_client(plain.clone());
+            if std::env::var_os("AWS_ENDPOINT_URL").is_some_and(|url| url.to_string_lossy().starts_with("http://")) {
+                sts = sts.http_client(plain);
+            }
+        }
+        Self {
+            client: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            target,
+        }
+    }
+
+    /// Which repository in which registry.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
+/// `AWS_OIDC_TOKEN`, the token itself, and `AWS_ROLE_ARN`: exchanged for a session in process, so that a pipeline needs
+/// neither a token file nor a script (S44).
+struct OidcLogin {
+    token: String,
+    role: String,
+    session: String,
+    sts: Option<aws_sdk_sts::Client>,
+}
+
+impl std::fmt::Debug for OidcLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OidcLogin").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl OidcLogin {
+    fn from_environment() -> Option<Self> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let token = set("AWS_OIDC_TOKEN")?.trim().to_owned();
+        // Without a role the exchange is refused below with a sentence that names the variable.
+        let role = set("AWS_ROLE_ARN").unwrap_or_else(String::new);
+        let session = set("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "ecr-gate".to_owned());
+        Some(Self { token, role, session, sts: None })
+    }
+
+    async fn exchange(&self) -> provider::Result {
+        if self.role.is_empty() {
+            return Err(CredentialsError::invalid_configuration("AWS_OIDC_TOKEN is set, but AWS_ROLE_ARN is not"));
+        }
+        let Some(sts) = &self.sts else {
+            return Err(CredentialsError::unhandled("the STS client is missing"));
+        };
+        let answer = sts
+            .assume_role_with_web_identity()
+            .role_arn(&self.role)
+            .role_session_name(&self.session)
+            .web_identity_token(&self.token)
+            .send()
+            .await
+            .map_err(|error| CredentialsError::provider_error(error.into_service_error()))?;
+        let Some(session) = answer.credentials else {
+            return Err(CredentialsError::unhandled("STS answered without credentials"));
+        };
+        let expires = std::time::SystemTime::try_from(session.expiration).map_err(CredentialsError::unhandled)?;
+        Ok(Credentials::new(
+            session.access_key_id,
+            session.secret_access_key,
+            Some(session.session_token),
+            Some(expires),
+            "AWS_OIDC_TOKEN",
+        ))
+    }
+}
+
+impl ProvideCredentials for OidcLogin {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.exchange())
+    }
+}

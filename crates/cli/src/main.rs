@@ -1,0 +1,2 @@
+//! The `ecr-gate` binary.
+fn main() {}

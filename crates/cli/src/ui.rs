@@ -1,0 +1,60 @@
+//! Where words go: stdout carries data, stderr speaks to people. Colour only on a terminal and never the only
+//! carrier of meaning (`NO_COLOR`, <https://no-color.org>).
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::failure::Failure;
+
+/// The two streams and what they can show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    /// stdout may carry colour.
+    pub color: bool,
+    /// stderr is a terminal: progress may be redrawn in place.
+    pub stderr_is_terminal: bool,
+    /// stderr may carry colour.
+    pub stderr_color: bool,
+    /// `--quiet`: nothing on stderr but errors.
+    pub quiet: bool,
+}
+
+impl Ui {
+    /// Looks at the streams and at `NO_COLOR`.
+    pub(crate) fn detect(quiet: bool) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let stderr_is_terminal = io::stderr().is_terminal();
+        Self {
+            color: wanted && io::stdout().is_terminal(),
+            stderr_is_terminal,
+            stderr_color: wanted && stderr_is_terminal,
+            quiet,
+        }
+    }
+
+    /// Writes data to stdout, with one newline at its end. A closed pipe (`| head`) is not an error.
+    pub(crate) fn data(self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let result = out
+            .write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+            .and_then(|()| out.flush());
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::internal(format!("writing to standard output failed: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One line for people, on stderr; silent with `--quiet`.
+    pub(crate) fn say(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// One line that is never silenced: errors and warnings.
+    pub(crate) fn insist(self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}

@@ -1,0 +1,1 @@
+//! Preflight of a repository.

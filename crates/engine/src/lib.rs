@@ -1,0 +1,21 @@
+//! The conductor: resolve the image, collect its signals, evaluate the policy.
+//!
+//! Every wait of a check is one call of [`pace::Pacer::pause`]; what to do next is decided by the pure state machine in
+//! [`scan`]. Nothing here prints: what happens is told to a [`Progress`].
+
+mod check;
+mod collect;
+mod pace;
+mod record;
+mod report;
+pub mod scan;
+
+pub use aws::{Immutability, RegistryScanning, RepositorySettings, Target, endpoint_override};
+pub use check::{Checked, Question, Refused, Timing, check};
+pub use collect::{Event, Progress};
+pub use pace::Pace;
+pub use record::{
+    Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
+    SignalRecord, TimingRecord,
+};
+pub use report::judge_report;

@@ -1,0 +1,305 @@
+//! The decision record: what was asked, what was decided, from what, and by whom it was asked (B3). Its JSON form is
+//! versioned by its `schema` field; fields are added, never renamed.
+
+use model::{
+    Disposition, EnvironmentClass, ExceptionUse, Judged, Outcome, Platform, PolicyId, Reason, SeverityCounts,
+    SignalUsed, Timestamp, UnknownClass, Verdict,
+};
+use serde::Serialize;
+
+use crate::check::{Checked, Refused};
+
+/// The version of the JSON form.
+pub(crate) const SCHEMA: &str = "ecr-gate.dev/decision/v1";
+
+/// A decision and the answer it was given in.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// [`SCHEMA`]
+    pub schema: &'static str,
+    /// The decision's id; `None` if nothing was decided, or for a dry run.
+    pub id: Option<String>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The exit code of the command.
+    pub exit_code: u8,
+    /// When.
+    pub recorded_at: Timestamp,
+    /// The earliest moment at which time alone could change the answer.
+    pub valid_until: Option<Timestamp>,
+    /// Nothing was started, used or written.
+    pub dry_run: bool,
+    /// What was judged.
+    pub image: ImageRecord,
+    /// For which environment.
+    pub environment: EnvironmentRecord,
+    /// Every reason, the weightiest first.
+    pub reasons: Vec<ReasonRecord>,
+    /// The findings that policy touched.
+    pub findings: FindingsRecord,
+    /// By which policies.
+    pub policies: Vec<PolicyId>,
+    /// Each rule.
+    pub rules: Vec<RuleRecord>,
+    /// From which evidence.
+    pub signals: Vec<SignalRecord>,
+    /// With which exceptions.
+    pub exceptions: Vec<ExceptionUse>,
+    /// Entries of exception files that need a look.
+    pub warnings: Vec<String>,
+    /// Who asked, from where (S2: not part of the decision).
+    pub answer: Answer,
+    /// M2, in milliseconds.
+    pub timing_ms: TimingRecord,
+}
+
+/// What was judged.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRecord {
+    /// As the caller named it.
+    pub reference: String,
+    /// `host/repository`
+    pub name: String,
+    /// The digest; `None` only if it could not be resolved.
+    pub digest: Option<String>,
+    /// The tag, if one was named.
+    pub tag: Option<String>,
+    /// For an index: its platforms.
+    pub platforms: Vec<PlatformRecord>,
+}
+
+/// One platform of an index.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformRecord {
+    /// `linux/amd64`
+    pub platform: Platform,
+    /// Its manifest.
+    pub digest: String,
+}
+
+/// For which environment.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentRecord {
+    /// Its name.
+    pub name: String,
+    /// Its class; `None` if nothing was decided.
+    pub class: Option<EnvironmentClass>,
+}
+
+/// A reason with its class.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasonRecord {
+    /// Code, message, remedy.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// The class of unknown; `None` for a broken rule.
+    pub class: Option<UnknownClass>,
+}
+
+/// The findings that policy touched.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingsRecord {
+    /// Per severity, the larger of list and summary; `None` unless every scan is complete.
+    pub counts: Option<SeverityCounts>,
+    /// How many block.
+    pub blocking_total: u64,
+    /// Those that block.
+    pub blocking: Vec<Judged>,
+    /// Those that an exception, a list, a grace period or `ignoreUnfixed` let pass.
+    pub waived: Vec<Judged>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleRecord {
+    /// The policy's name.
+    pub policy: String,
+    /// The rule's id.
+    pub rule: String,
+    /// `pass`, `fail` or `unknown`.
+    pub outcome: &'static str,
+    /// What it means.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// One piece of evidence and its age.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalRecord {
+    /// The evidence.
+    #[serde(flatten)]
+    pub signal: SignalUsed,
+    /// Age of the scanner's vulnerability data at the time of the decision.
+    pub age_seconds: i64,
+}
+
+/// Who asked, from where.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// `cli`
+    pub point: &'static str,
+    /// Made without a server: advisory for everybody else (S13).
+    pub advisory: bool,
+    /// The user.
+    pub asked_by: Option<String>,
+    /// The pipeline's id.
+    pub pipeline: Option<String>,
+    /// The commit.
+    pub commit: Option<String>,
+    /// The W3C trace id.
+    pub trace_id: Option<String>,
+}
+
+/// Latencies in milliseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimingRecord {
+    /// From the push.
+    pub push_to_decision: Option<i64>,
+    /// From the end of the last scan.
+    pub scan_end_to_decision: Option<i64>,
+    /// From the question.
+    pub request: Option<u64>,
+}
+
+impl Record {
+    /// The record of a judgement. Id and exit code are the caller's to give.
+    pub fn of(checked: &Checked, reference: String, answer: Answer) -> Self {
+        let Checked { ask, facts, judgement, timing } = checked;
+        let blocking: Vec<Judged> = judgement.blocking().into_iter().cloned().collect();
+        let waived = judgement.rules.iter().flat_map(|rule| &rule.findings).filter(|judged| {
+            !matches!(judged.disposition, Disposition::Blocks(_) | Disposition::WithinLimit)
+        });
+        let unlisted = unlisted(checked);
+        let since = |from: Option<Timestamp>| {
+            from.map(|from| i64::try_from(timing.decided_at.duration_since(from).as_millis()).unwrap_or(i64::MAX))
+        };
+        Self {
+            schema: SCHEMA,
+            id: None,
+            verdict: judgement.verdict,
+            exit_code: 0,
+            recorded_at: timing.decided_at,
+            valid_until: judgement.valid_until,
+            dry_run: false,
+            image: ImageRecord {
+                reference,
+                name: ask.name(),
+                digest: Some(ask.digest.to_string()),
+                tag: ask.image.tag.as_ref().map(ToString::to_string),
+                platforms: facts
+                    .platforms
+                    .iter()
+                    .flatten()
+                    .map(|(platform, child)| PlatformRecord { platform: platform.clone(), digest: child.digest.to_string() })
+                    .collect(),
+            },
+            environment: EnvironmentRecord {
+                name: ask.environment.clone(),
+                class: Some(judgement.environment_class),
+            },
+            reasons: judgement.reasons().into_iter().map(reason).collect(),
+            findings: FindingsRecord {
+                counts: judgement.counts(),
+                blocking_total: blocking.len() as u64 + unlisted,
+                blocking,
+                waived: waived.cloned().collect(),
+            },
+            policies: judgement.inputs.policies.clone(),
+            rules: judgement
+                .rules
+                .iter()
+                .map(|rule| {
+                    let (outcome, reasons) = match &rule.outcome {
+                        Outcome::Pass => ("pass", Vec::new()),
+                        Outcome::Fail(reasons) => ("fail", reasons.iter().cloned().collect()),
+                        Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().cloned().collect()),
+                    };
+                    RuleRecord {
+                        policy: rule.policy.clone(),
+                        rule: rule.rule.clone(),
+                        outcome,
+                        verdict: rule.verdict,
+                        reasons,
+                        notes: rule.notes.clone(),
+                    }
+                })
+                .collect(),
+            signals: judgement
+                .inputs
+                .signals
+                .iter()
+                .map(|signal| SignalRecord {
+                    age_seconds: timing.decided_at.duration_since(signal.database_at).as_secs(),
+                    signal: signal.clone(),
+                })
+                .collect(),
+            exceptions: judgement.inputs.exceptions.clone(),
+            warnings: judgement.warnings.clone(),
+            answer,
+            timing_ms: TimingRecord {
+                push_to_decision: since(timing.pushed_at),
+                scan_end_to_decision: since(timing.scan_completed_at),
+                request: Some(u64::try_from(timing.request.as_millis()).unwrap_or(u64::MAX)),
+            },
+        }
+    }
+
+    /// The record of a question that could not be judged. Denied, unless waiting longer would have helped.
+    pub fn refused(refused: &Refused, reference: String, name: String, environment: String, now: Timestamp, answer: Answer) -> Self {
+        let waiting = matches!(refused.reason.code.class(), Some(UnknownClass::Throttled | UnknownClass::Deadline));
+        Self {
+            schema: SCHEMA,
+            id: None,
+            verdict: if waiting { Verdict::Pending } else { Verdict::Deny },
+            exit_code: 0,
+            recorded_at: now,
+            valid_until: None,
+            dry_run: false,
+            image: ImageRecord { reference, name, digest: None, tag: None, platforms: Vec::new() },
+            environment: EnvironmentRecord { name: environment, class: None },
+            reasons: vec![reason(&refused.reason)],
+            findings: FindingsRecord { counts: None, blocking_total: 0, blocking: Vec::new(), waived: Vec::new() },
+            policies: Vec::new(),
+            rules: Vec::new(),
+            signals: Vec::new(),
+            exceptions: Vec::new(),
+            warnings: Vec::new(),
+            answer,
+            timing_ms: TimingRecord { push_to_decision: None, scan_end_to_decision: None, request: None },
+        }
+    }
+}
+
+fn reason(reason: &Reason) -> ReasonRecord {
+    ReasonRecord { class: reason.code.class(), reason: reason.clone() }
+}
+
+/// Findings that the scanner counts beyond its list, in severities that block for it.
+fn unlisted(checked: &Checked) -> u64 {
+    let exceeded = checked.judgement.reasons().into_iter().any(|reason| reason.code == model::ReasonCode::VulnCountExceeded);
+    if !exceeded {
+        return 0;
+    }
+    let scans = std::iter::once(&checked.facts.root).chain(checked.facts.platforms.iter().flatten().map(|(_, child)| child));
+    scans
+        .filter_map(|manifest| match &manifest.scan {
+            model::Signal::Present(observed) => Some(&observed.value),
+            _ => None,
+        })
+        .flat_map(model::CompleteScan::disagreements)
+        .map(|(_, listed, summary)| summary.saturating_sub(listed))
+        .sum()
+}

@@ -1,0 +1,134 @@
+//! What the policy judges: the question ([`Ask`]) and everything known about the image ([`Facts`]).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::{CompleteScan, Digest, ImageReference, NonEmpty, Signal};
+
+/// An operating system, architecture and variant, as in the OCI image index (`linux/arm64/v8`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Platform {
+    /// `linux`, `windows`
+    pub os: String,
+    /// `amd64`, `arm64`
+    pub architecture: String,
+    /// `v8`; empty if none is said.
+    pub variant: String,
+}
+
+/// A text that is not `os/architecture` or `os/architecture/variant`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformError(String);
+
+impl fmt::Display for PlatformError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a platform; write os/architecture, such as linux/amd64", self.0)
+    }
+}
+
+impl std::error::Error for PlatformError {}
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let word = |w: &&str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let parts: Vec<&str> = text.split('/').filter(word).collect();
+        let variant = match parts.as_slice() {
+            [_, _] => "",
+            [_, _, variant] => variant,
+            _ => return Err(PlatformError(text.to_owned())),
+        };
+        if text.split('/').count() != parts.len() {
+            return Err(PlatformError(text.to_owned()));
+        }
+        Ok(Self { os: parts[0].to_owned(), architecture: parts[1].to_owned(), variant: variant.to_owned() })
+    }
+}
+
+impl Platform {
+    /// True if a policy's name of a platform covers this one: `linux/arm64` covers `linux/arm64/v8`.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.os == other.os
+            && self.architecture == other.architecture
+            && (self.variant.is_empty() || self.variant == other.variant)
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
+    }
+}
+
+impl Serialize for Platform {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What is known about one manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestFacts {
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// When it was pushed, if the registry says.
+    pub pushed_at: Option<Timestamp>,
+    /// Its scan. For an index this is `NotCollected`: indexes are never scanned, their platforms are.
+    pub scan: Signal<CompleteScan>,
+}
+
+/// When a vulnerability was first seen in a package of a repository: the start of its grace (S20).
+pub type FirstSeen = BTreeMap<(String, String), Timestamp>;
+
+/// Everything known about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The manifest or index that the digest names.
+    pub root: ManifestFacts,
+    /// For an index: the platforms it holds, attestations left out.
+    pub platforms: Option<NonEmpty<(Platform, ManifestFacts)>>,
+    /// First-seen times on record for this repository, keyed by (vulnerability, package).
+    pub first_seen: FirstSeen,
+}
+
+/// The question: may this image be used in this environment?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The image as the caller named it, with the host that policies match on.
+    pub image: ImageReference,
+    /// The digest that is judged.
+    pub digest: Digest,
+    /// The environment.
+    pub environment: String,
+}
+
+impl Ask {
+    /// `host/repository`, what `match.images` patterns are compared with.
+    pub fn name(&self) -> String {
+        match &self.image.host {
+            Some(host) => format!("{host}/{}", self.image.repository),
+            None => self.image.repository.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_parse_and_cover() {
+        let p = |t: &str| t.parse::<Platform>().unwrap();
+        assert!(p("linux/arm64").covers(&p("linux/arm64/v8")));
+        assert!(!p("linux/arm64/v8").covers(&p("linux/arm64")));
+        assert!(!p("linux/amd64").covers(&p("linux/arm64")));
+        for bad in ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux//amd64"] {
+            assert!(bad.parse::<Platform>().is_err(), "{bad}");
+        }
+    }
+}

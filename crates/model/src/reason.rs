@@ -1,0 +1,304 @@
+//! Every reason the gate can give, declared once: its code, the class of unknown it belongs to, what it means, and
+//! what to do. `docs/reference/reasons.md` is generated from this table.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// The closed list of ways not to know (S4). A policy's `onUnknown` decides about each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnknownClass {
+    /// The scan is running or queued.
+    ScanPending,
+    /// There is no scan.
+    ScanMissing,
+    /// The scan ended without a result.
+    ScanFailed,
+    /// The scanner cannot scan this image.
+    ScanUnsupported,
+    /// The result is too old.
+    ScanStale,
+    /// The caller may not ask.
+    AccessDenied,
+    /// The repository or image is not there.
+    NotFound,
+    /// The source asked us to slow down until time ran out.
+    Throttled,
+    /// The registry could not be reached or failed.
+    RegistryUnavailable,
+    /// Trust material could not be had.
+    TrustUnavailable,
+    /// Evidence is there but cannot be believed or understood.
+    EvidenceInvalid,
+    /// Evidence that was there is gone.
+    EvidenceRemoved,
+    /// The decision store could not be reached.
+    StoreUnavailable,
+    /// Time ran out.
+    Deadline,
+    /// A fault of the gate.
+    Internal,
+}
+
+impl UnknownClass {
+    /// Every class, in the order of S4.
+    pub const ALL: [Self; 15] = [
+        Self::ScanPending, Self::ScanMissing, Self::ScanFailed, Self::ScanUnsupported, Self::ScanStale,
+        Self::AccessDenied, Self::NotFound, Self::Throttled, Self::RegistryUnavailable, Self::TrustUnavailable,
+        Self::EvidenceInvalid, Self::EvidenceRemoved, Self::StoreUnavailable, Self::Deadline, Self::Internal,
+    ];
+
+    /// The name used in policies and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ScanPending => "scanPending",
+            Self::ScanMissing => "scanMissing",
+            Self::ScanFailed => "scanFailed",
+            Self::ScanUnsupported => "scanUnsupported",
+            Self::ScanStale => "scanStale",
+            Self::AccessDenied => "accessDenied",
+            Self::NotFound => "notFound",
+            Self::Throttled => "throttled",
+            Self::RegistryUnavailable => "registryUnavailable",
+            Self::TrustUnavailable => "trustUnavailable",
+            Self::EvidenceInvalid => "evidenceInvalid",
+            Self::EvidenceRemoved => "evidenceRemoved",
+            Self::StoreUnavailable => "storeUnavailable",
+            Self::Deadline => "deadline",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for UnknownClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why: a code for machines, a sentence for people, and the next step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// Stable code.
+    pub code: ReasonCode,
+    /// What happened, to what.
+    pub message: String,
+    /// What to do next.
+    pub remedy: String,
+}
+
+impl Reason {
+    /// A reason with the remedy that the code's table row gives.
+    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), remedy: code.remedy().to_owned() }
+    }
+
+    /// The same with a more exact remedy.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+macro_rules! reasons {
+    ($($variant:ident $code:literal $class:expr, $meaning:literal, $remedy:literal;)+) => {
+        /// A stable reason code. Codes are never reused for another meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ReasonCode {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl ReasonCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The code as it stands in records, such as `scan.pending`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The class of unknown; `None` for a real rule failure.
+            pub fn class(self) -> Option<UnknownClass> {
+                #[allow(unused_imports)]
+                use UnknownClass::*;
+                match self { $(Self::$variant => $class,)+ }
+            }
+
+            /// What it means, one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// What to do about it.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    VulnMaxExceeded "vuln.maxExceeded" None,
+        "More findings of a severity than the policy allows.",
+        "Upgrade the packages to their fixed versions, rebuild and push; or ask for an exception with an end date.";
+    VulnDenied "vuln.denied" None,
+        "The policy's `deny` list names this vulnerability.",
+        "Remove or upgrade the package; exceptions do not lift a deny list.";
+    VulnKnownExploited "vuln.knownExploited" None,
+        "An exploit is known for this vulnerability and the policy denies that.",
+        "Upgrade at once; neither a grace period nor `ignoreUnfixed` covers a known exploit.";
+    VulnCvss "vuln.cvss" None,
+        "The CVSS score reaches the policy's limit.",
+        "Upgrade the package to its fixed version, or ask for an exception with an end date.";
+    VulnEpss "vuln.epss" None,
+        "The EPSS probability reaches the policy's limit.",
+        "Upgrade the package to its fixed version, or ask for an exception with an end date.";
+    VulnCountExceeded "vuln.countExceeded" None,
+        "The scanner's own count is larger than the list of findings it gave, and over the limit.",
+        "Look at the scan in the ECR console; run the check again; if the counts stay apart, tell AWS support.";
+    PolicyNoneMatched "policy.noneMatched" None,
+        "No policy matches this image in this environment.",
+        "Add the image to `spec.match` of a policy, or correct `--environment`.";
+    ScanPending "scan.pending" Some(ScanPending),
+        "The scan is queued or running.",
+        "Wait and run the check again, or give it a longer `--timeout`.";
+    ScanNoFindingsYet "scan.noFindingsYet" Some(ScanPending),
+        "The scan says it is done but its findings are not there yet.",
+        "Wait and run the check again, or give it a longer `--timeout`.";
+    ScanUnconfirmed "scan.unconfirmed" Some(ScanPending),
+        "Continuous scanning shows an empty list that no second reading has confirmed.",
+        "Run the check against ECR itself with a `--timeout` longer than the poll interval.";
+    ScanMissing "scan.missing" Some(ScanMissing),
+        "There is no scan of this image.",
+        "Turn on scan on push for the repository (`ecr-gate doctor --fix`), or let the gate start scans.";
+    ScanNotStartable "scan.notStartable" Some(ScanMissing),
+        "There is no scan of this image and the gate may not start one.",
+        "Leave out `--no-start-scan`, or turn on scan on push and push again.";
+    ScanFailed "scan.failed" Some(ScanFailed),
+        "The scanner ended with a failure.",
+        "Push the image again or start another scan; basic scanning accepts one scan per image in 24 hours.";
+    ScanFindingsUnavailable "scan.findingsUnavailable" Some(ScanFailed),
+        "The scanner has no findings to give for this image.",
+        "Check that Amazon Inspector covers the repository (`ecr-gate doctor`).";
+    ScanEligibilityExpired "scan.eligibilityExpired" Some(ScanFailed),
+        "Amazon Inspector no longer scans this image: its scan window has ended.",
+        "Push the image again, or lengthen the re-scan duration in Amazon Inspector.";
+    ScanLimitExceeded "scan.limitExceeded" Some(ScanFailed),
+        "The scanner refused the image because a limit was reached.",
+        "Look up the Amazon Inspector and ECR quotas of the account, and ask for more or remove images.";
+    ScanImageArchived "scan.imageArchived" Some(ScanUnsupported),
+        "The image is archived; archived images are not scanned.",
+        "Restore the image from the archive storage class and wait for its scan.";
+    ScanUnsupported "scan.unsupported" Some(ScanUnsupported),
+        "The scanner cannot scan this image: its operating system is unknown to it, as with distroless or scratch.",
+        "Turn on enhanced scanning, which reads language packages too, or give a scanner's report as a second source.";
+    ScanStale "scan.stale" Some(ScanStale),
+        "The scan's vulnerability data is older than the policy allows.",
+        "Start another scan, or push the image again; basic scanning accepts one scan per image in 24 hours.";
+    ScanOlderThanPush "scan.olderThanPush" Some(ScanStale),
+        "The scan ended before the image was pushed.",
+        "Start another scan; basic scanning accepts one scan per image in 24 hours.";
+    ScanUnknownStatus "scan.unknownStatus" Some(EvidenceInvalid),
+        "The scanner answered with a status that this version does not know.",
+        "Look for a newer ecr-gate; an unknown status is never a pass.";
+    ScanMalformed "scan.malformed" Some(EvidenceInvalid),
+        "The scan answer cannot be read: it is cut off, or not in the form of the API.",
+        "Run the check again; if it stays, look at proxies between the gate and AWS, or at the report file.";
+    ScanPartial "scan.partial" Some(EvidenceInvalid),
+        "The scan answer is one page of several.",
+        "Save the whole answer: `aws ecr describe-image-scan-findings` without `--no-paginate` and `--max-items`.";
+    ScanCountsDisagree "scan.countsDisagree" Some(EvidenceInvalid),
+        "The scanner's own counts and its list of findings differ in a severity that the policy limits.",
+        "Run the check again; if the counts stay apart, look at the scan in the ECR console and tell AWS support.";
+    ScanOtherImage "scan.otherImage" Some(EvidenceInvalid),
+        "The scan answer is about another image.",
+        "Give the report of the image that is being judged.";
+    ScanPagesEndless "scan.pagesEndless" Some(EvidenceInvalid),
+        "The scanner's list of findings repeats a page token or does not end.",
+        "Run the check again; if it stays, tell AWS support.";
+    ImageTagMoved "image.tagMoved" Some(EvidenceInvalid),
+        "The tag was moved to another image while the gate was looking.",
+        "Check the digest that was built (`repository@sha256:…`), or make tags immutable (`ecr-gate doctor --fix`).";
+    ImagePlatformMissing "image.platformMissing" Some(NotFound),
+        "The image index lacks a platform that the policy names.",
+        "Build and push that platform, or take it out of the policy's `platforms`.";
+    ImageManifestInvalid "image.manifestInvalid" Some(EvidenceInvalid),
+        "The image manifest cannot be understood.",
+        "Push the image again with a current client.";
+    ImageNotAnImage "image.notAnImage" Some(ScanUnsupported),
+        "The reference names an artifact that is no container image.",
+        "Give the reference of the image itself.";
+    AwsAccessDenied "aws.accessDenied" Some(AccessDenied),
+        "AWS refused the call: the identity lacks a permission.",
+        "Attach the policy that `ecr-gate iam-policy` prints to the role of the job.";
+    AwsCredentialsMissing "aws.credentialsMissing" Some(AccessDenied),
+        "No AWS credentials were found.",
+        "Give the job a role (`AWS_ROLE_ARN` with `AWS_OIDC_TOKEN` or a web identity token file), a profile, or instance credentials.";
+    AwsCredentialsExpired "aws.credentialsExpired" Some(AccessDenied),
+        "The AWS credentials have expired.",
+        "Let the job fetch new credentials; a session should outlive the gate's `--timeout`.";
+    AwsCredentialsInvalid "aws.credentialsInvalid" Some(AccessDenied),
+        "AWS does not accept the credentials.",
+        "Check the access key, the session token, the role's trust policy (`ecr-gate trust-policy`) and the machine's clock.";
+    AwsRepositoryNotFound "aws.repositoryNotFound" Some(NotFound),
+        "The repository is not there.",
+        "Check account, region and repository name; `aws ecr describe-repositories` lists them.";
+    AwsImageNotFound "aws.imageNotFound" Some(NotFound),
+        "The image is not in the repository.",
+        "Check tag or digest, and that the push has ended before the gate starts.";
+    AwsInvalidRequest "aws.invalidRequest" Some(NotFound),
+        "AWS rejected the request as not valid.",
+        "Check account, region, repository, tag and digest.";
+    AwsThrottled "aws.throttled" Some(Throttled),
+        "AWS kept asking to slow down until time ran out.",
+        "Run fewer checks at a time, poll less often (`--poll-interval`), or give a longer `--timeout`.";
+    AwsUnavailable "aws.unavailable" Some(RegistryUnavailable),
+        "AWS failed or could not be reached.",
+        "Check the network, proxy and endpoint settings and the AWS health page, then run the check again.";
+    AwsUnknownError "aws.unknownError" Some(RegistryUnavailable),
+        "AWS answered with an error that this version does not know.",
+        "Read the error code; look for a newer ecr-gate.";
+    AwsMalformed "aws.malformed" Some(EvidenceInvalid),
+        "AWS answered with something that is not in the form of its API.",
+        "Run the check again; if it stays, look at proxies between the gate and AWS and at the endpoint setting.";
+    AwsAnswerTooLarge "aws.answerTooLarge" Some(EvidenceInvalid),
+        "An answer is larger than the gate reads.",
+        "Tell the maintainers which image this is; the limit is documented.";
+    Deadline "deadline" Some(Deadline),
+        "Time ran out while waiting for an answer.",
+        "Give a longer `--timeout`, or find out why the source answers slowly.";
+    Internal "internal" Some(Internal),
+        "A fault of the gate.",
+        "Please report it with the message.";
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for ReasonCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_every_row_helps() {
+        let mut codes: Vec<_> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ReasonCode::ALL.len());
+        for code in ReasonCode::ALL {
+            assert!(code.meaning().ends_with('.') && code.remedy().ends_with('.'), "{code}");
+        }
+    }
+}

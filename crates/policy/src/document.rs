@@ -1,0 +1,15 @@
+//! The `GatePolicy` document: its keys, their meaning, and the checks that a schema cannot express.
+//! The JSON Schema is made from these types, so a key and its description stand in one place.
+
+mod load;
+mod schema;
+mod types;
+
+pub use schema::schema;
+pub use types::{Action, OnUnknown, Policy, Rule, Vulnerabilities};
+pub(crate) use schema::schema_of;
+pub(crate) use load::read_yaml;
+pub(crate) use types::{ApiVersion, Class, KnownExploited, Limits, Platforms, Source, word};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Reading a document: bounded, with places and suggestions, every key with a value, and the checks a schema cannot
+//! express.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use model::UnknownClass;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
+
+use super::{OnUnknown, Policy};
+use crate::error::DocumentError;
+
+/// The largest document that is read, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Reads one YAML document into its type.
+pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+    if text.len() > MAX_BYTES {
+        return Err(DocumentError::new(file, format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len())));
+    }
+    let options = || serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_events: 100_000, max_aliases: 100, max_anchors: 100, max_depth: 32 },
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+    };
+    let wrong = |error| DocumentError::from_yaml(file, &error);
+    let document = serde_saphyr::from_str_with_options(text, options()).map_err(wrong)?;
+    let Filled = serde_saphyr::from_str_with_options(text, options()).map_err(wrong)?;
+    Ok(document)
+}
+
+/// Anything without a `null` in it. `max:` with nothing behind it would read as "no limit", `digest: ${UNSET}` as
+/// "every image".
+struct Filled;
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Filled;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_unit<E: de::Error>(self) -> Result<Filled, E> {
+                Err(E::custom("a key or list item without a value: give it one or leave it out"))
+            }
+            fn visit_none<E: de::Error>(self) -> Result<Filled, E> {
+                self.visit_unit()
+            }
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_i128<E: de::Error>(self, _: i128) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_u128<E: de::Error>(self, _: u128) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Filled, E> {
+                Ok(Filled)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Filled, D::Error> {
+                Filled::deserialize(inner)
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Filled, A::Error> {
+                while list.next_element::<Filled>()?.is_some() {}
+                Ok(Filled)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Filled, A::Error> {
+                while map.next_entry::<Filled, Filled>()?.is_some() {}
+                Ok(Filled)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl Policy {
+    /// Reads and checks a policy. `file` is its name for messages.
+    ///
+    /// # Errors
+    /// The place and what is wrong with it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, DocumentError> {
+        let policy: Self = read_yaml(file, text)?;
+        policy.check().map_err(|(what, hint)| {
+            let error = DocumentError::new(file, what);
+            if hint.is_empty() { error } else { error.hint(hint) }
+        })?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<(), (String, &'static str)> {
+        let spec = &self.spec;
+        if self.metadata.name.trim().is_empty() {
+            return Err(("`metadata.name` is empty".to_owned(), "the name is repeated in every decision"));
+        }
+        if spec.rules.is_empty() {
+            return Err(("`spec.rules` is empty".to_owned(), "a policy without rules would allow everything"));
+        }
+        let mut ids = BTreeSet::new();
+        for rule in &spec.rules {
+            if rule.id.trim().is_empty() || !ids.insert(&rule.id) {
+                return Err((format!("the rule id {:?} is empty or there twice", rule.id), "ids are unique in a policy"));
+            }
+            if let Some(sources) = &rule.vulnerabilities.sources
+                && sources.accept.is_empty()
+            {
+                return Err((format!("rule {:?}: `sources.accept` is empty", rule.id), "name `ecr`, `file` or both"));
+            }
+            let ids = rule.vulnerabilities.deny.iter().chain(&rule.vulnerabilities.allow).flatten();
+            if let Some(id) = ids.into_iter().find(|id| id.trim().is_empty() || id.contains('*')) {
+                return Err((
+                    format!("rule {:?}: {id:?} in `deny` or `allow` is no vulnerability id", rule.id),
+                    "an entry names one vulnerability; patterns are not possible",
+                ));
+            }
+        }
+        if let Some(map) = &spec.on_unknown {
+            // S5: the last known good fact may stand in only for a source that cannot be reached.
+            let available = [
+                UnknownClass::Throttled, UnknownClass::RegistryUnavailable, UnknownClass::TrustUnavailable,
+                UnknownClass::StoreUnavailable, UnknownClass::Deadline,
+            ];
+            let last = |rule: &OnUnknown| matches!(rule, OnUnknown::LastKnownGood(_));
+            if let Some((class, _)) = map.classes.iter().find(|(class, rule)| last(rule) && !available.contains(class)) {
+                return Err((
+                    format!("`onUnknown.{class}` cannot be `lastKnownGood`"),
+                    "lastKnownGood is for throttled, registryUnavailable, trustUnavailable, storeUnavailable and deadline",
+                ));
+            }
+            if last(&map.default) {
+                return Err(("`onUnknown.default` cannot be `lastKnownGood`".to_owned(), "name the classes it is for"));
+            }
+        }
+        if let Some(images) = spec.matches.as_ref().and_then(|matches| matches.images.as_ref()) {
+            for pattern in images {
+                globset::GlobBuilder::new(pattern)
+                    .literal_separator(true)
+                    .build()
+                    .map_err(|error| (format!("`match.images`: {error}"), "* within a part, ** over parts"))?;
+            }
+        }
+        Ok(())
+    }
+}

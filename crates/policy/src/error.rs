@@ -1,0 +1,88 @@
+//! What is wrong with a document, where, and what was probably meant.
+
+use std::fmt;
+
+/// A document that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentError {
+    /// The file's name as it was given.
+    pub file: String,
+    /// Line, from 1, if the place is known.
+    pub line: Option<u64>,
+    /// Column, from 1.
+    pub column: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+    /// What was probably meant, or what is possible here.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let (Some(_), Some(column)) = (self.line, self.column) {
+            write!(f, ":{column}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+impl DocumentError {
+    pub(crate) fn new(file: &str, what: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, column: None, what: what.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn from_yaml(file: &str, error: &serde_saphyr::Error) -> Self {
+        use serde_saphyr::Error as Yaml;
+        let inner = error.without_snippet();
+        let (what, hint) = match inner {
+            Yaml::SerdeUnknownField { field, expected, .. } => (format!("unknown key `{field}`"), suggest(field, expected)),
+            Yaml::SerdeUnknownVariant { variant, expected, .. } => {
+                (format!("unknown value `{variant}`"), suggest(variant, expected))
+            }
+            Yaml::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
+            Yaml::MultipleDocuments { .. } => {
+                ("the file holds several documents".to_owned(), Some("write one document per file".to_owned()))
+            }
+            other => (first_line(&other.to_string()), None),
+        };
+        let at = error.location();
+        Self {
+            file: file.to_owned(),
+            line: at.map(|at| at.line()).filter(|line| *line > 0),
+            column: at.map(|at| at.column()).filter(|column| *column > 0),
+            what,
+            hint,
+        }
+    }
+}
+
+/// "did you mean …", or what is possible.
+fn suggest(word: &str, expected: &[&str]) -> Option<String> {
+    let near = expected
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3));
+    match near {
+        Some((_, candidate)) => Some(format!("did you mean `{candidate}`?")),
+        None if expected.is_empty() => None,
+        None => Some(format!("possible here: {}", expected.join(", "))),
+    }
+}
+
+/// The first line, without the place that the error carries apart.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("the document cannot be read");
+    line.rsplit_once(" at line ").map_or(line, |(what, _)| what).to_owned()
+}

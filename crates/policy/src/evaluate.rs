@@ -1,0 +1,118 @@
+//! `evaluate`: policies, question, facts, exceptions and time in, judgement out. Pure and total.
+
+mod findings;
+mod rule;
+
+use std::collections::BTreeSet;
+
+use model::{
+    Ask, Clock, Digest, EnvironmentClass, ExceptionUse, Facts, Inputs, Judgement, ManifestFacts, NonEmpty, Outcome, Platform,
+    Reason, ReasonCode, RuleResult, Signal, SignalUsed, Timestamp, Verdict,
+};
+
+use crate::exceptions::Exceptions;
+use crate::set::{Member, PolicySet};
+
+/// One manifest that has to be judged, or a platform that is not there.
+pub(crate) enum Target<'a> {
+    Manifest(Option<&'a Platform>, &'a ManifestFacts),
+    Missing(Platform),
+}
+
+/// Judges an image.
+///
+/// The environment must be declared ([`PolicySet::environment`]); an undeclared one is production that no policy
+/// matches, and so denied.
+pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptions, now: Timestamp) -> Judgement {
+    let clock = Clock::at(now);
+    let environment_class = set.environment(&ask.environment).unwrap_or(EnvironmentClass::Production);
+    let applicable = exceptions.about(ask, &clock);
+    let mut rules = Vec::new();
+    let mut policies = Vec::new();
+    let mut stood_in = BTreeSet::new();
+    for member in set.matching(ask) {
+        policies.push(member.id.clone());
+        let targets = targets(member, facts);
+        for rule in &member.policy.spec.rules {
+            rules.push(rule::apply(member, rule, &targets, facts, &applicable, &clock, &mut stood_in));
+        }
+    }
+    let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, environment_class)));
+    let used = applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
+        id: exception.entry.id.clone(),
+        owner: exception.entry.owner.clone(),
+        reason: exception.entry.reason.clone(),
+        expires: exception.entry.expires.0,
+        findings: exception.used.get(),
+    });
+    Judgement {
+        verdict: rules.max_by(|rule| rule.verdict).verdict,
+        environment_class,
+        inputs: Inputs { policies, signals: signals_used(facts, &stood_in), exceptions: used.collect() },
+        valid_until: clock.horizon(),
+        warnings: applicable.iter().flat_map(|exception| exception.warnings(&clock)).collect(),
+        rules,
+    }
+}
+
+/// S3: an image that no policy is about is denied outside declared non-production environments.
+fn none_matched(ask: &Ask, class: EnvironmentClass) -> RuleResult {
+    let message = format!("no policy matches {} in environment {}", ask.name(), ask.environment);
+    RuleResult {
+        policy: String::new(),
+        rule: ReasonCode::PolicyNoneMatched.as_str().to_owned(),
+        outcome: Outcome::Fail(NonEmpty::one(Reason::new(ReasonCode::PolicyNoneMatched, message))),
+        verdict: match class {
+            EnvironmentClass::Production => Verdict::Deny,
+            EnvironmentClass::NonProduction => Verdict::Warn,
+        },
+        findings: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// The manifests a policy judges: the image itself, or the platforms of the index that it names (S1, A18).
+fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
+    let Some(children) = &facts.platforms else { return vec![Target::Manifest(None, &facts.root)] };
+    let Some(named) = member.platforms() else {
+        return children.iter().map(|(platform, child)| Target::Manifest(Some(platform), child)).collect();
+    };
+    let mut targets = Vec::new();
+    for wanted in named {
+        let mut found = children.iter().filter(|(platform, _)| wanted.covers(platform)).peekable();
+        if found.peek().is_none() {
+            targets.push(Target::Missing(wanted.clone()));
+        }
+        targets.extend(found.map(|(platform, child)| Target::Manifest(Some(platform), child)));
+    }
+    targets
+}
+
+/// The scans there are, and the last known good ones that stood in for an unavailable source.
+fn signals_used(facts: &Facts, stood_in: &BTreeSet<Digest>) -> Vec<SignalUsed> {
+    let children = facts.platforms.iter().flatten().map(|(platform, child)| (Some(platform), child));
+    std::iter::once((None, &facts.root))
+        .chain(children)
+        .filter_map(|(platform, manifest)| {
+            let observed = match &manifest.scan {
+                Signal::Present(observed) => observed,
+                Signal::Unavailable { last: Some(last), .. } if stood_in.contains(&manifest.digest) => last,
+                _ => return None,
+            };
+            Some(SignalUsed {
+                subject: manifest.digest.clone(),
+                platform: platform.cloned(),
+                origin: observed.origin.clone(),
+                observed_at: observed.at,
+                completed_at: observed.value.completed_at(),
+                database_at: observed.value.database_at(),
+                evidence: observed.evidence.clone(),
+                counts: observed.value.counts(),
+                proof: observed.value.proof().clone(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

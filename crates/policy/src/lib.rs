@@ -1,0 +1,19 @@
+//! Policy: versioned documents, exceptions, and their evaluation.
+//!
+//! [`evaluate`] is pure: policies, question, facts, exceptions and time in, a [`model::Judgement`] out, the same one for
+//! the same arguments. Nothing here knows a clock, a file or a network.
+#![warn(missing_docs)]
+
+mod document;
+mod error;
+mod evaluate;
+mod exceptions;
+mod fail_on;
+mod set;
+
+pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, schema};
+pub use error::DocumentError;
+pub use evaluate::evaluate;
+pub use exceptions::{Exceptions, exceptions_schema};
+pub use fail_on::{FailOn, FailOnError};
+pub use set::{EnvironmentError, Needs, PolicySet};

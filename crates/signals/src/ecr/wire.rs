@@ -1,0 +1,192 @@
+//! The JSON of `DescribeImageScanFindings`, one page. Unknown fields are ignored (AWS adds some); a known field of
+//! the wrong type refuses the page; a missing or null field is missing, and what that means is said where it is used.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::{Digest, Finding, Reason, ReasonCode, Severity, SeverityCounts, Timestamp};
+use serde::{Deserialize, Deserializer, de};
+
+use super::finding::{BasicFinding, EnhancedFinding};
+use super::status::ScanStatus;
+use super::time::Time;
+use crate::Limits;
+
+/// Which image an answer is about. Fields that the answer leaves out are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// `registryId`, the account.
+    pub account: Option<String>,
+    /// `repositoryName`
+    pub repository: Option<String>,
+    /// `imageId.imageDigest`
+    pub digest: Option<Digest>,
+    /// `imageId.imageTag`
+    pub tag: Option<String>,
+}
+
+/// Which scanner made the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Basic scanning.
+    Basic,
+    /// Enhanced scanning: Amazon Inspector.
+    Enhanced,
+}
+
+/// The findings object of one page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// `imageScanCompletedAt`
+    pub completed_at: Option<Timestamp>,
+    /// `vulnerabilitySourceUpdatedAt`
+    pub source_updated_at: Option<Timestamp>,
+    /// `findingSeverityCounts`: of the whole scan, on every page. Absent keys are zero (A3).
+    pub counts: SeverityCounts,
+    /// The list on this page and the scanner it came from; `None` if the object has no list.
+    pub list: Option<(Kind, Vec<Finding>)>,
+}
+
+/// One page of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Which image.
+    pub subject: Subject,
+    /// The status.
+    pub status: ScanStatus,
+    /// `imageScanStatus.description`
+    pub description: String,
+    /// The findings object; `None` if the answer has none, which is "pending", not "clean".
+    pub findings: Option<Findings>,
+    /// `nextToken`: there are more pages.
+    pub next_token: Option<String>,
+}
+
+/// Reads one page.
+///
+/// # Errors
+/// [`ReasonCode::ScanMalformed`] with the place where reading stopped.
+pub fn page(body: &[u8], limits: &Limits) -> Result<Page, Reason> {
+    let malformed = |what: String| Reason::new(ReasonCode::ScanMalformed, what);
+    if body.len() > limits.bytes {
+        return Err(malformed(format!("the answer has {} bytes; at most {} are read", body.len(), limits.bytes)));
+    }
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+        let cut = if error.is_eof() { "the answer is cut off" } else { "the answer is not in the form of the API" };
+        malformed(format!("{cut}: {error}"))
+    })?;
+    let status = answer.image_scan_status.ok_or_else(|| malformed("the answer has no imageScanStatus".to_owned()))?;
+    let word = status.status.ok_or_else(|| malformed("the answer has no imageScanStatus.status".to_owned()))?;
+    let image = answer.image_id.unwrap_or(ImageId { image_digest: None, image_tag: None });
+    let findings = answer.image_scan_findings.map(WireFindings::into_findings).transpose().map_err(malformed)?;
+    if let Some(Findings { list: Some((_, list)), .. }) = &findings
+        && list.len() > limits.findings
+    {
+        return Err(malformed(format!("{} findings; at most {} are read", list.len(), limits.findings)));
+    }
+    Ok(Page {
+        subject: Subject {
+            account: answer.registry_id,
+            repository: answer.repository_name,
+            digest: image.image_digest,
+            tag: image.image_tag,
+        },
+        status: ScanStatus::parse(&word.0),
+        description: status.description.unwrap_or_else(String::new).chars().take(500).collect(),
+        findings,
+        next_token: answer.next_token.filter(|token| !token.is_empty()),
+    })
+}
+
+/// Text that is borrowed from the input where it has no escapes.
+#[derive(Debug)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    image_id: Option<ImageId>,
+    #[serde(borrow)]
+    image_scan_status: Option<Status<'a>>,
+    #[serde(borrow)]
+    image_scan_findings: Option<WireFindings<'a>>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageId {
+    image_digest: Option<Digest>,
+    image_tag: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Status<'a> {
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+    description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireFindings<'a> {
+    image_scan_completed_at: Option<Time>,
+    vulnerability_source_updated_at: Option<Time>,
+    finding_severity_counts: Option<BTreeMap<String, u64>>,
+    #[serde(borrow)]
+    findings: Option<Vec<BasicFinding<'a>>>,
+    #[serde(borrow)]
+    enhanced_findings: Option<Vec<EnhancedFinding<'a>>>,
+}
+
+impl WireFindings<'_> {
+    fn into_findings(self) -> Result<Findings, String> {
+        let mut counts = SeverityCounts::new();
+        for (word, count) in self.finding_severity_counts.unwrap_or_else(BTreeMap::new) {
+            let total = counts.entry(Severity::parse(&word)).or_insert(0_u64);
+            *total = total.saturating_add(count);
+        }
+        let basic = self.findings.map(|list| list.into_iter().map(BasicFinding::into_finding).collect::<Result<Vec<_>, _>>());
+        let enhanced =
+            self.enhanced_findings.map(|list| list.into_iter().map(EnhancedFinding::into_finding).collect::<Result<Vec<_>, _>>());
+        // Both lists at once is not documented; if it comes, everything in both counts.
+        let list = match (basic.transpose()?, enhanced.transpose()?) {
+            (None, None) => None,
+            (Some(list), None) => Some((Kind::Basic, list)),
+            (None, Some(list)) => Some((Kind::Enhanced, list)),
+            (Some(mut list), Some(more)) => {
+                let kind = if more.is_empty() { Kind::Basic } else { Kind::Enhanced };
+                list.extend(more);
+                Some((kind, list))
+            }
+        };
+        Ok(Findings {
+            completed_at: self.image_scan_completed_at.map(|time| time.0),
+            source_updated_at: self.vulnerability_source_updated_at.map(|time| time.0),
+            counts,
+            list,
+        })
+    }
+}
