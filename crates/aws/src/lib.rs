@@ -13,4 +13,4 @@ mod settings;
 pub use connect::{Ecr, Target, endpoint_override};
 pub use failure::{Failure, FailureKind};
 pub use images::{Image, ImageId};
-pub use settings::{Immutability, RegistryScanning, RepositorySettings};
+pub use settings::{Frequency, Immutability, RegistryScanning, RepositoryScanning, RepositorySettings, Scanner};

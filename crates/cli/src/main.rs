@@ -1,2 +1,99 @@
-//! The `ecr-gate` binary.
-fn main() {}
+//! The `ecr-gate` binary: reads the command line, runs one command, and turns its outcome into words and an exit code.
+
+mod clock;
+mod commands;
+mod env;
+mod exit;
+mod failure;
+mod files;
+mod output;
+mod policies;
+mod progress;
+mod target;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// Decides whether a container image may be deployed, from the scan that Amazon ECR made of exactly that image.
+#[derive(Debug, Parser)]
+#[command(name = "ecr-gate", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    /// Nothing on stderr but errors and warnings
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(Box<commands::check::CheckArgs>),
+    Policy(commands::policy::PolicyArgs),
+    /// Prints a completion script for your shell
+    ///
+    /// For example: `ecr-gate completions bash > /etc/bash_completion.d/ecr-gate`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // clap's 2 would be "scanner without a result" (S10).
+            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Allowed as u8 });
+        }
+    };
+    let ui = Ui::detect(cli.quiet);
+    match run(cli.command, ui) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            ui.insist(&format!("{} {}", ui.error_word(), failure.what));
+            for hint in &failure.hints {
+                ui.insist(&format!("hint: {hint}"));
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
+    match command {
+        Command::Check(args) => on_runtime(args.run(ui))?,
+        Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ecr-gate", &mut script);
+            ui.data(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Allowed as u8)
+        }
+    }
+}
+
+/// One thread is enough for one conversation with AWS.
+fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("the runtime cannot be started: {error}")))?;
+    Ok(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

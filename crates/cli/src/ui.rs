@@ -53,8 +53,22 @@ impl Ui {
         }
     }
 
+    /// `error:`, in red where that shows.
+    pub(crate) fn error_word(self) -> &'static str {
+        if self.stderr_color { "\x1b[1;31merror:\x1b[0m" } else { "error:" }
+    }
+
     /// One line that is never silenced: errors and warnings.
     pub(crate) fn insist(self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
+}
+
+/// How a command other than `check` answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }

@@ -113,7 +113,10 @@ pub async fn check(
         Err(reason) => unknown(digest, None, reason),
         Ok(image) => {
             let collected = collect(&mut collector, question, policies, &ask, &image, account).await;
-            match confirm(&mut collector, reference, &image.digest).await {
+            // Only where there is something to allow does it matter whether the tag still means it.
+            let confirmed =
+                if collected.has_scan() { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
+            match confirmed {
                 Ok(()) => collected,
                 Err(reason) => unknown(digest, image.pushed_at, reason),
             }

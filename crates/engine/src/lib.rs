@@ -5,14 +5,16 @@
 
 mod check;
 mod collect;
+mod doctor;
 mod pace;
 mod record;
 mod report;
 pub mod scan;
 
-pub use aws::{Immutability, RegistryScanning, RepositorySettings, Target, endpoint_override};
+pub use aws::{Target, endpoint_override};
 pub use check::{Checked, Question, Refused, Timing, check};
 pub use collect::{Event, Progress};
+pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use pace::Pace;
 pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,

@@ -29,12 +29,13 @@ pub(crate) struct Pacer {
     started: Instant,
     deadline: Instant,
     random: u64,
+    last_look: bool,
 }
 
 impl Pacer {
     pub(crate) fn start(pace: Pace) -> Self {
         let started = Instant::now();
-        Self { pace, started, deadline: started + pace.timeout, random: pace.seed | 1 }
+        Self { pace, started, deadline: started + pace.timeout, random: pace.seed | 1, last_look: false }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -56,8 +57,8 @@ impl Pacer {
         Instant::now() >= self.deadline
     }
 
-    /// The wait until the next look, if there is time for one: `wanted` with jitter, or a last look shortly before the
-    /// time is up.
+    /// The wait until the next look, if there is time for one: `wanted` with jitter, or one last look shortly before
+    /// the time is up.
     pub(crate) fn fit(&mut self, wanted: Duration) -> Option<Duration> {
         let wanted = wanted + self.jitter(wanted);
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -65,12 +66,13 @@ impl Pacer {
         let reserve = (left / 4).min(Duration::from_secs(2));
         let last = left.saturating_sub(reserve);
         if wanted <= last {
-            Some(wanted)
-        } else if last >= self.pace.floor && !last.is_zero() {
-            Some(last)
-        } else {
-            None
+            return Some(wanted);
         }
+        if self.last_look || last.is_zero() || last < self.pace.floor {
+            return None;
+        }
+        self.last_look = true;
+        Some(last)
     }
 
     /// The only sleep of a check.

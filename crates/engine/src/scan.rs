@@ -73,7 +73,7 @@ pub struct State {
     start: Start,
     /// Pages read so far in this reading, and the digests of their bytes.
     reading: Option<(Reading, Vec<Digest>)>,
-    /// An earlier whole reading that was empty and needs a second one.
+    /// The whole reading of the last look, if it was empty and needs a second one.
     empty: Option<Reading>,
     /// Failures in a row.
     failures: u32,
@@ -118,13 +118,18 @@ fn on_page(subject: &Subject, state: &mut State, page: Page, evidence: Digest, n
             Ok(reading) => after_page(subject, state, reading, vec![evidence], now),
             Err(PageState::NoResult(reason)) => Step::Stop(Signal::Failed(reason)),
             Err(PageState::Unsupported(reason)) => Step::Stop(Signal::Unsupported(reason)),
-            Err(PageState::Wait(reason)) => Step::Wait(subject.poll_interval, reason),
+            Err(PageState::Wait(reason)) => {
+                // The second look does not confirm the first (S16).
+                state.empty = None;
+                Step::Wait(subject.poll_interval, reason)
+            }
             Err(PageState::Result) => Step::Stop(Signal::Failed(internal("a result was refused"))),
         };
     };
     match reading.add(page, &Limits::STANDARD) {
         Err(reason) => Step::Stop(Signal::Failed(reason)),
         Ok(false) => {
+            state.empty = None;
             let reason = Reason::new(ReasonCode::ScanPending, "the result changed while its pages were read");
             Step::Wait(subject.poll_interval, reason)
         }
@@ -183,10 +188,10 @@ fn renew(subject: &Subject, state: &State, reason: Reason) -> Option<Step> {
 }
 
 fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Timestamp) -> Step {
+    // Pages are read anew after a failure; tokens may have lapsed, and the scan may be another one.
+    state.reading = None;
     if failure.is_transient() {
         state.failures += 1;
-        // Pages are read anew after a failure; tokens may have lapsed.
-        state.reading = None;
         let throttled = failure.kind == FailureKind::Throttled;
         if !throttled && state.failures >= MOST_FAILURES {
             return Step::Stop(signal(failure.reason()));

@@ -96,6 +96,14 @@ pub struct Facts {
     pub first_seen: FirstSeen,
 }
 
+impl Facts {
+    /// True if there is a complete scan of the image or of one of its platforms.
+    pub fn has_scan(&self) -> bool {
+        let manifests = std::iter::once(&self.root).chain(self.platforms.iter().flatten().map(|(_, child)| child));
+        manifests.into_iter().any(|manifest| matches!(manifest.scan, Signal::Present(_)))
+    }
+}
+
 /// The question: may this image be used in this environment?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {

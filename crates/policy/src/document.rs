@@ -5,10 +5,10 @@ mod load;
 mod schema;
 mod types;
 
-pub use schema::schema;
-pub use types::{Action, OnUnknown, Policy, Rule, Vulnerabilities};
-pub(crate) use schema::schema_of;
 pub(crate) use load::read_yaml;
+pub use schema::schema;
+pub(crate) use schema::schema_of;
+pub use types::{Action, OnUnknown, Policy, Rule, Vulnerabilities};
 pub(crate) use types::{ApiVersion, Class, KnownExploited, Limits, Platforms, Source, word};
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ impl DocumentError {
         use serde_saphyr::Error as Yaml;
         let inner = error.without_snippet();
         let (what, hint) = match inner {
-            Yaml::SerdeUnknownField { field, expected, .. } => (format!("unknown key `{field}`"), suggest(field, expected)),
+            Yaml::SerdeUnknownField { field, expected, .. } => {
+                (format!("unknown key `{field}`"), suggest(field, expected))
+            }
             Yaml::SerdeUnknownVariant { variant, expected, .. } => {
                 (format!("unknown value `{variant}`"), suggest(variant, expected))
             }

@@ -6,8 +6,8 @@ mod rule;
 use std::collections::BTreeSet;
 
 use model::{
-    Ask, Clock, Digest, EnvironmentClass, ExceptionUse, Facts, Inputs, Judgement, ManifestFacts, NonEmpty, Outcome, Platform,
-    Reason, ReasonCode, RuleResult, Signal, SignalUsed, Timestamp, Verdict,
+    Ask, Clock, Digest, EnvironmentClass, ExceptionUse, Facts, Inputs, Judgement, ManifestFacts, NonEmpty, Outcome,
+    Platform, Reason, ReasonCode, RuleResult, Signal, SignalUsed, Timestamp, Verdict,
 };
 
 use crate::exceptions::Exceptions;

@@ -68,7 +68,8 @@ pub(crate) struct Expires(pub(crate) Timestamp);
 impl<'de> Deserialize<'de> for Expires {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || de::Error::custom(format!("{text:?} is not a date (2026-12-31) or a time (2026-12-31T12:00:00Z)"));
+        let wrong =
+            || de::Error::custom(format!("{text:?} is not a date (2026-12-31) or a time (2026-12-31T12:00:00Z)"));
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(Self(moment));
         }
@@ -105,7 +106,9 @@ impl Exceptions {
             if self.entries.iter().any(|(_, other, _)| other.id == entry.id) {
                 return Err(wrong("the id is there twice"));
             }
-            for (name, value) in [("id", &entry.id), ("cve", &entry.cve), ("reason", &entry.reason), ("owner", &entry.owner)] {
+            for (name, value) in
+                [("id", &entry.id), ("cve", &entry.cve), ("reason", &entry.reason), ("owner", &entry.owner)]
+            {
                 if value.trim().is_empty() {
                     return Err(wrong(&format!("`{name}` is empty")));
                 }

@@ -92,7 +92,9 @@ impl FailOn {
         for member in &mut set.members {
             for rule in &mut member.policy.spec.rules {
                 let max = rule.vulnerabilities.max.clone().unwrap_or(Limits::NONE);
-                let lost = Severity::KNOWN.into_iter().find(|severity| max.get(severity).is_some() && !self.0.contains(severity));
+                let lost = Severity::KNOWN
+                    .into_iter()
+                    .find(|severity| max.get(severity).is_some() && !self.0.contains(severity));
                 if let Some(severity) = lost {
                     return Err(FailOnError::Loosens { policy: member.id.name.clone(), severity });
                 }

@@ -9,6 +9,8 @@ mod error;
 mod evaluate;
 mod exceptions;
 mod fail_on;
+#[cfg(test)]
+mod scene;
 mod set;
 
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, schema};

@@ -53,16 +53,21 @@ pub struct Needs {
 pub(crate) const BASIC_AGE: SignedDuration = SignedDuration::from_hours(8 * 24);
 pub(crate) const CONTINUOUS_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The built-in policy: blocks CRITICAL and HIGH in every environment.
-const BUILT_IN: &str = include_str!("built_in.yaml");
-
 impl PolicySet {
+    /// The text of the built-in policy: CRITICAL and HIGH block in every environment.
+    pub const BUILT_IN: &str = include_str!("built_in.yaml");
+
+    /// The policies, in the order given.
+    pub fn ids(&self) -> Vec<&PolicyId> {
+        self.members.iter().map(|member| &member.id).collect()
+    }
+
     /// The built-in default policy.
     ///
     /// # Errors
     /// None in practice: the document is part of the program and tested.
     pub fn built_in() -> Result<Self, DocumentError> {
-        Self::from_documents(&[("built-in".to_owned(), BUILT_IN.to_owned())])
+        Self::from_documents(&[("built-in".to_owned(), Self::BUILT_IN.to_owned())])
     }
 
     /// Reads and checks `(file name, text)` documents.
@@ -88,8 +93,11 @@ impl PolicySet {
             for name in member.policy.spec.matches.iter().flat_map(|matches| matches.environments.iter().flatten()) {
                 if !set.environments.contains_key(name) {
                     let declared: Vec<_> = set.environments.keys().cloned().collect();
-                    return Err(DocumentError::new(file, format!("`match.environments` names {name:?}, which is not declared"))
-                        .hint(format!("declared: {}", declared.join(", "))));
+                    return Err(DocumentError::new(
+                        file,
+                        format!("`match.environments` names {name:?}, which is not declared"),
+                    )
+                    .hint(format!("declared: {}", declared.join(", "))));
                 }
             }
         }
@@ -134,7 +142,9 @@ impl PolicySet {
         self.members
             .iter()
             .enumerate()
-            .flat_map(|(index, member)| member.policy.spec.exceptions.iter().flatten().map(move |path| (index, path.as_str())))
+            .flat_map(|(index, member)| {
+                member.policy.spec.exceptions.iter().flatten().map(move |path| (index, path.as_str()))
+            })
             .collect()
     }
 

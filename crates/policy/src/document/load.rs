@@ -17,11 +17,16 @@ const MAX_BYTES: usize = 1 << 20;
 /// Reads one YAML document into its type.
 pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
     if text.len() > MAX_BYTES {
-        return Err(DocumentError::new(file, format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len())));
+        return Err(DocumentError::new(
+            file,
+            format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len()),
+        ));
     }
-    let options = || serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_events: 100_000, max_aliases: 100, max_anchors: 100, max_depth: 32 },
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+    let options = || {
+        serde_saphyr::options! {
+            budget: serde_saphyr::budget! { max_events: 100_000, max_aliases: 100, max_anchors: 100, max_depth: 32 },
+            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        }
     };
     let wrong = |error| DocumentError::from_yaml(file, &error);
     let document = serde_saphyr::from_str_with_options(text, options()).map_err(wrong)?;
@@ -112,7 +117,10 @@ impl Policy {
         let mut ids = BTreeSet::new();
         for rule in &spec.rules {
             if rule.id.trim().is_empty() || !ids.insert(&rule.id) {
-                return Err((format!("the rule id {:?} is empty or there twice", rule.id), "ids are unique in a policy"));
+                return Err((
+                    format!("the rule id {:?} is empty or there twice", rule.id),
+                    "ids are unique in a policy",
+                ));
             }
             if let Some(sources) = &rule.vulnerabilities.sources
                 && sources.accept.is_empty()
@@ -130,11 +138,15 @@ impl Policy {
         if let Some(map) = &spec.on_unknown {
             // S5: the last known good fact may stand in only for a source that cannot be reached.
             let available = [
-                UnknownClass::Throttled, UnknownClass::RegistryUnavailable, UnknownClass::TrustUnavailable,
-                UnknownClass::StoreUnavailable, UnknownClass::Deadline,
+                UnknownClass::Throttled,
+                UnknownClass::RegistryUnavailable,
+                UnknownClass::TrustUnavailable,
+                UnknownClass::StoreUnavailable,
+                UnknownClass::Deadline,
             ];
             let last = |rule: &OnUnknown| matches!(rule, OnUnknown::LastKnownGood(_));
-            if let Some((class, _)) = map.classes.iter().find(|(class, rule)| last(rule) && !available.contains(class)) {
+            if let Some((class, _)) = map.classes.iter().find(|(class, rule)| last(rule) && !available.contains(class))
+            {
                 return Err((
                     format!("`onUnknown.{class}` cannot be `lastKnownGood`"),
                     "lastKnownGood is for throttled, registryUnavailable, trustUnavailable, storeUnavailable and deadline",

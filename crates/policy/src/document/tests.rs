@@ -1,18 +1,317 @@
+//! Documents: what is refused, where, and with which words.
+
+mod schema;
+
+use proptest::prelude::*;
+
 use super::*;
-use crate::exceptions::Exceptions;
+use crate::error::DocumentError;
+
+const BUILT_IN: &str = include_str!("../built_in.yaml");
+const HEAD: &str = "apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: { name: p }\n";
+
+fn parse(text: &str) -> Result<Policy, DocumentError> {
+    Policy::parse("policy.yaml", text)
+}
+
+fn refused(text: &str) -> DocumentError {
+    parse(text).expect_err(text)
+}
+
+/// A policy with one rule; the text is the value of its `vulnerabilities`.
+fn rule(vulnerabilities: &str) -> String {
+    format!("{HEAD}spec:\n  rules:\n    - id: r\n      vulnerabilities: {vulnerabilities}\n")
+}
+
 #[test]
-fn probe() {
-    let p = |rule: &str| Policy::parse("p.yaml", &format!("apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: {{name: x}}\nspec:\n  rules:\n    - id: a\n      vulnerabilities:\n{rule}"));
-    for rule in ["        max:\n", "        max: ~\n", "        max: {critical: }\n", "        max: {critical: null}\n", "        deny:\n", "        deny: [null]\n", "        deny: []\n", "        <<: {max: {critical: 0}}\n","        max: {critical: -1}\n","        max: {critical: 0x10}\n","        max: {critical: 1.0}\n","        max: {critical: \"0\"}\n", "        max: {critical: 010}\n", "        max: {critical: true}\n", "        knownExploited:\n", "        ignoreUnfixed: yes\n", "        maxScanAge: 24\n", "        maxScanAge: 24h\n---\na: b\n", "        max: {critical: 0}\n...\n---\n", "        max: {crtical: 0}\n", "        max: []\n", "        max: \"\"\n", "        deny: CVE-1\n", "        denyCvssFrom: .nan\n", "        denyCvssFrom: 7\n", "        denyCvssFrom: \"7\"\n", "        denyEpssFrom: 0.5\n", "        allow: [2021]\n", "        {}\n"] {
-        match p(rule) { Ok(p) => println!("OK  {rule:?} {:?}", p.spec.rules[0].vulnerabilities), Err(e) => println!("ERR {rule:?} {e} | {:?}", e.hint) }
+fn s12_the_built_in_policy_parses() {
+    assert_eq!(parse(BUILT_IN).unwrap().metadata.name, "built-in");
+    assert!(crate::PolicySet::built_in().is_ok());
+}
+
+#[test]
+fn a1_an_unknown_key_is_named_with_its_place_and_a_suggestion() {
+    for (text, at, what, hint) in [
+        (rule("{ max: { crtical: 0 } }"), (7, 33), "unknown key `crtical`", Some("did you mean `critical`?")),
+        (rule("{ maxx: { critical: 0 } }"), (7, 26), "unknown key `maxx`", Some("did you mean `max`?")),
+        (rule("{ MAX: {} }"), (7, 26), "unknown key `MAX`", Some("did you mean `max`?")),
+        (
+            rule("{ knownexploited: deny }"),
+            (7, 26),
+            "unknown key `knownexploited`",
+            Some("did you mean `knownExploited`?"),
+        ),
+        (format!("{HEAD}spce: {{}}\n"), (4, 1), "unknown key `spce`", Some("did you mean `spec`?")),
+        (
+            format!("{HEAD}spec: {{ onUnknown: {{ scanPendin: warn }}, rules: [] }}\n"),
+            (4, 22),
+            "unknown key `scanPendin`",
+            Some("did you mean `scanPending`?"),
+        ),
+        (
+            format!("{HEAD}spec: {{ environments: {{ qa: {{ klass: production }} }}, rules: [] }}\n"),
+            (4, 31),
+            "unknown key `klass`",
+            Some("did you mean `class`?"),
+        ),
+    ] {
+        let error = refused(&text);
+        assert_eq!((error.what.as_str(), error.hint.as_deref()), (what, hint));
+        assert_eq!((error.line, error.column), (Some(at.0), Some(at.1)), "{text}");
+        assert_eq!(error.to_string(), format!("policy.yaml:{}:{}: {what}", at.0, at.1));
     }
-    for expires in ["2026-12-31", "2026-12-31T12:00:00Z", "2026-12-31T12:00:00", "2026-12-31T12:00:00+02:00", "2026-12-31 12:00", "2026-12-31T12", "20261231", "2026-12-31T12:00:00[Europe/Berlin]","+002026-12-31", "2026-W53-4", "2026-12", "\"\""] {
-        let mut e = Exceptions::none();
-        let r = e.add("e.yaml", &format!("apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions:\n  - {{id: a, cve: CVE-1, repository: r, digest: , reason: r, owner: o, expires: {expires}}}\n"));
-        println!("{expires} {r:?} {e:?}");
+    let far = refused(&rule("{ signatures: {} }"));
+    assert!(far.hint.unwrap().starts_with("possible here: sources, max,"));
+}
+
+#[test]
+fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
+    for kind in ["signatures", "provenance", "sbom", "config", "measurements", "rego", "vsa"] {
+        for rule in [format!("{{ id: r, {kind}: {{}} }}"), format!("{{ id: r, vulnerabilities: {{}}, {kind}: {{}} }}")]
+        {
+            let error = refused(&format!("{HEAD}spec: {{ rules: [{rule}] }}\n"));
+            assert_eq!(error.what, format!("unknown key `{kind}`"));
+        }
     }
-    println!("{:?}", Policy::parse("f", ""));
-    println!("{:?}", Policy::parse("f", "apiVersion: ecr-gate.dev/v2\nkind: x\n"));
-    println!("{:?}", Policy::parse("f", "apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\n"));
-    println!("{}", serde_json::to_string_pretty(&schema()).unwrap());
+    assert_eq!(
+        refused(&format!("{HEAD}spec: {{ rules: [{{ id: r }}] }}\n")).what,
+        "the key `vulnerabilities` is missing"
+    );
+}
+
+#[test]
+fn a5_a_duplicate_key_is_an_error() {
+    for text in [
+        rule("{ max: { critical: 0, critical: 9 } }"),
+        rule("{ max: {}, max: {} }"),
+        format!("{HEAD}kind: GatePolicy\nspec: {{ rules: [] }}\n"),
+        format!("{HEAD}spec: {{ onUnknown: {{ default: deny, default: warn }}, rules: [] }}\n"),
+        format!(
+            "{HEAD}spec: {{ environments: {{ a: {{ class: production }}, a: {{ class: non-production }} }}, rules: [] }}\n"
+        ),
+    ] {
+        let error = refused(&text);
+        assert!(error.what.contains("duplicate"), "{error}");
+        assert!(error.line.is_some());
+    }
+}
+
+#[test]
+fn a5_a_key_without_a_value_is_an_error() {
+    for value in ["", "~", "null"] {
+        for key in [
+            "max",
+            "deny",
+            "allow",
+            "sources",
+            "ignoreUnfixed",
+            "knownExploited",
+            "denyCvssFrom",
+            "denyEpssFrom",
+            "gracePeriod",
+            "maxScanAge",
+        ] {
+            let error = refused(&rule(&format!("{{ {key}: {value} }}")));
+            assert!(error.what.contains("without a value"), "{key}: {error}");
+            assert_eq!(error.line, Some(7));
+        }
+        assert!(refused(&rule(&format!("{{ max: {{ critical: {value} }} }}"))).what.contains("without a value"));
+    }
+    assert!(parse(&rule("")).is_err());
+    for key in ["match", "environments", "onUnknown", "exceptions", "action"] {
+        let text = format!("{HEAD}spec:\n  {key}:\n  rules: [{{ id: r, vulnerabilities: {{}} }}]\n");
+        assert!(refused(&text).what.contains("without a value"), "{key}");
+    }
+    assert!(parse(&rule("{ deny: [null] }")).is_err());
+    assert!(parse(&BUILT_IN.replace("name: built-in", "name: \"null\"")).is_ok(), "a quoted word is a word");
+}
+
+#[test]
+fn a5_nothing_to_hold_is_an_error() {
+    assert!(refused(&format!("{HEAD}spec: {{ rules: [] }}\n")).what.contains("`spec.rules` is empty"));
+    assert_eq!(refused(&format!("{HEAD}spec: {{}}\n")).what, "the key `rules` is missing");
+    assert_eq!(refused(HEAD).what, "the key `spec` is missing");
+    assert!(refused(&rule("{ sources: { accept: [] } }")).what.contains("`sources.accept` is empty"));
+    let empty = format!("{HEAD}spec: {{ match: {{ platforms: [] }}, rules: [{{ id: r, vulnerabilities: {{}} }}] }}\n");
+    assert!(refused(&empty).what.contains("`platforms` is empty"));
+    assert!(refused(&empty.replace("[]", "none")).what.contains("`all` or a list"));
+    assert!(refused(&empty.replace("[]", "[linux]")).what.contains("is not a platform"));
+    for text in ["", " \n", "# only a comment\n", "---\n", "null\n", "[]\n", "policy\n"] {
+        assert!(parse(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a5_ids_are_there_once_and_named() {
+    let rules = |one: &str, two: &str| {
+        format!(
+            "{HEAD}spec: {{ rules: [{{ id: {one}, vulnerabilities: {{}} }}, {{ id: {two}, vulnerabilities: {{}} }}] }}\n"
+        )
+    };
+    assert!(parse(&rules("a", "b")).is_ok());
+    assert!(refused(&rules("a", "a")).what.contains("\"a\" is empty or there twice"));
+    assert!(refused(&rules("a", "\" \"")).what.contains("is empty or there twice"));
+    assert!(refused(&BUILT_IN.replace("name: built-in", "name: \" \"")).what.contains("`metadata.name` is empty"));
+}
+
+#[test]
+fn b13_a_list_names_vulnerabilities_and_no_patterns() {
+    for key in ["deny", "allow"] {
+        for id in ["\"*\"", "\"CVE-2021-*\"", "\"\"", "\" \""] {
+            let error = refused(&rule(&format!("{{ {key}: [CVE-1, {id}] }}")));
+            assert!(error.what.contains("is no vulnerability id"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn b18_another_version_or_kind_is_refused() {
+    let error = refused(&BUILT_IN.replace("dev/v1", "dev/v2"));
+    assert_eq!((error.line, error.what.as_str()), (Some(1), "unknown value `ecr-gate.dev/v2`"));
+    assert_eq!(error.hint.as_deref(), Some("did you mean `ecr-gate.dev/v1`?"));
+    let error = refused(&BUILT_IN.replace("kind: GatePolicy", "kind: GateExceptions"));
+    assert_eq!((error.line, error.what.as_str()), (Some(2), "unknown value `GateExceptions`"));
+    assert_eq!(refused(&BUILT_IN.replace("kind: GatePolicy\n", "")).what, "the key `kind` is missing");
+    assert_eq!(refused(&BUILT_IN.replace("apiVersion: ecr-gate.dev/v1\n", "")).what, "the key `apiVersion` is missing");
+}
+
+#[test]
+fn a5_a_file_of_several_documents_is_refused() {
+    for second in ["---\n", "---\nkind: Other\n", BUILT_IN] {
+        let text = format!("{BUILT_IN}---\n{second}");
+        let error = refused(&text);
+        assert_eq!(error.what, "the file holds several documents", "{second}");
+    }
+    assert!(parse(&format!("---\n{BUILT_IN}...\n")).is_ok(), "one document may be framed");
+}
+
+#[test]
+fn a5_documents_are_bounded() {
+    let large = format!("{BUILT_IN}# {}\n", "x".repeat(1 << 20));
+    assert!(refused(&large).what.contains("at most 1048576 are read"));
+    let deep = rule(&format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)));
+    assert!(parse(&deep).is_err());
+    let many: Vec<_> = (0..60_000).map(|n| format!("C-{n}")).collect();
+    assert!(parse(&rule(&format!("{{ deny: [{}] }}", many.join(", ")))).is_ok());
+    assert!(parse(&rule(&format!("{{ deny: [{}] }}", "C,".repeat(200_000)))).is_err());
+}
+
+#[test]
+fn a5_an_alias_bomb_is_bounded() {
+    // Every level repeats the one before nine times.
+    let bomb = |levels: usize| {
+        let lists = (1..levels).map(|level| {
+            let list = vec![format!("*a{}", level - 1); 9].join(", ");
+            format!("      - &a{level} [{list}]\n")
+        });
+        let lists = lists.collect::<Vec<_>>().concat();
+        format!(
+            "{HEAD}spec:\n  match:\n    images:\n      - &a0 \"x\"\n{lists}  rules: [{{ id: r, vulnerabilities: {{}} }}]\n"
+        )
+    };
+    for levels in [2, 9, 30] {
+        assert!(parse(&bomb(levels)).is_err(), "{levels}");
+    }
+    // Where every value is of the right type, the number of aliases is what bounds it.
+    let aliases = |count: usize| rule(&format!("{{ deny: [&a CVE-1, {}] }}", vec!["*a"; count].join(", ")));
+    assert!(parse(&aliases(50)).is_ok());
+    assert!(parse(&aliases(5_000)).is_err());
+    assert!(parse(&format!("{HEAD}spec: &s {{ rules: [*s] }}\n")).is_err(), "an alias of itself");
+}
+
+#[test]
+fn s5_last_known_good_is_for_unavailability_alone() {
+    let on_unknown = |text: &str| {
+        format!("{HEAD}spec: {{ onUnknown: {{ {text} }}, rules: [{{ id: r, vulnerabilities: {{}} }}] }}\n")
+    };
+    for class in model::UnknownClass::ALL {
+        let text = on_unknown(&format!("{class}: {{ lastKnownGood: 24h }}"));
+        let available = ["throttled", "registryUnavailable", "trustUnavailable", "storeUnavailable", "deadline"];
+        assert_eq!(parse(&text).is_ok(), available.contains(&class.as_str()), "{class}");
+        for answer in ["deny", "pending", "warn"] {
+            assert!(parse(&on_unknown(&format!("{class}: {answer}"))).is_ok());
+        }
+        for answer in [
+            "allow",
+            "audit",
+            "ignore",
+            "true",
+            "{}",
+            "{ lastKnownGood: forever }",
+            "{ lastKnownGood: 1h, deny: 1h }",
+            "[warn]",
+            "lastKnownGood",
+        ] {
+            assert!(parse(&on_unknown(&format!("{class}: {answer}"))).is_err(), "{class}: {answer}");
+        }
+    }
+    assert!(refused(&on_unknown("default: { lastKnownGood: 24h }")).what.contains("cannot be `lastKnownGood`"));
+}
+
+#[test]
+fn a8_values_are_of_their_kind() {
+    for bad in [
+        "{ max: { critical: -1 } }",
+        "{ max: { critical: 1.5 } }",
+        "{ max: { critical: none } }",
+        "{ max: { critical: 4294967296 } }",
+        "{ max: 0 }",
+        "{ max: [] }",
+        "{ deny: CVE-1 }",
+        "{ knownExploited: allow }",
+        "{ knownExploited: true }",
+        "{ ignoreUnfixed: maybe }",
+        "{ denyCvssFrom: 0 }",
+        "{ denyCvssFrom: 10.1 }",
+        "{ denyCvssFrom: .nan }",
+        "{ denyCvssFrom: -.inf }",
+        "{ denyEpssFrom: 1.1 }",
+        "{ denyEpssFrom: -0.1 }",
+        "{ denyEpssFrom: .nan }",
+        "{ maxScanAge: 24 }",
+        "{ maxScanAge: -1h }",
+        "{ maxScanAge: forever }",
+        "{ gracePeriod: 7d }",
+        "{ gracePeriod: { high: soon } }",
+        "{ sources: [ecr] }",
+        "{ sources: { accept: [trivy] } }",
+        "{ sources: { accept: ecr } }",
+        "[]",
+        "no",
+    ] {
+        let error = refused(&rule(bad));
+        assert!(error.line == Some(7) && error.column.is_some(), "{bad}: {error}");
+    }
+    assert!(
+        parse(&rule("{ max: {}, allow: [], deny: [], gracePeriod: {}, denyEpssFrom: 0, denyCvssFrom: 0.1 }")).is_ok()
+    );
+}
+
+#[test]
+fn b13_image_patterns_are_checked_when_read() {
+    let text = |pattern: &str| {
+        format!("{HEAD}spec: {{ match: {{ images: [\"{pattern}\"] }}, rules: [{{ id: r, vulnerabilities: {{}} }}] }}\n")
+    };
+    for pattern in ["[", "{a", "a[z-a]"] {
+        assert!(refused(&text(pattern)).what.starts_with("`match.images`"), "{pattern}");
+    }
+    assert!(parse(&text("*.dkr.ecr.*.amazonaws.com/**")).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a5_a_damaged_document_is_read_or_refused_and_never_panics(
+        at in 0..BUILT_IN.len(),
+        length in 0..40_usize,
+        instead in "[ -~\n]{0,6}",
+    ) {
+        let end = (at + length).min(BUILT_IN.len());
+        let text = format!("{}{instead}{}", &BUILT_IN[..at], &BUILT_IN[end..]);
+        if let Ok(policy) = parse(&text) {
+            prop_assert!(!policy.spec.rules.is_empty() && !policy.metadata.name.trim().is_empty());
+        }
+        let _ = crate::Exceptions::none().add("exceptions.yaml", &text);
+    }
 }

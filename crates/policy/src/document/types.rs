@@ -263,7 +263,13 @@ per_severity! {
 
 impl Limits {
     pub(crate) const NONE: Self = Self {
-        critical: None, high: None, medium: None, low: None, informational: None, undefined: None, untriaged: None,
+        critical: None,
+        high: None,
+        medium: None,
+        low: None,
+        informational: None,
+        undefined: None,
+        untriaged: None,
     };
 
     pub(crate) fn set(&mut self, severity: &Severity, limit: u32) {
@@ -379,9 +385,22 @@ impl<'de> Deserialize<'de> for OnUnknown {
 }
 
 const ON_UNKNOWN_KEYS: [&str; 16] = [
-    "scanPending", "scanMissing", "scanFailed", "scanUnsupported", "scanStale", "accessDenied", "notFound", "throttled",
-    "registryUnavailable", "trustUnavailable", "evidenceInvalid", "evidenceRemoved", "storeUnavailable", "deadline",
-    "internal", "default",
+    "scanPending",
+    "scanMissing",
+    "scanFailed",
+    "scanUnsupported",
+    "scanStale",
+    "accessDenied",
+    "notFound",
+    "throttled",
+    "registryUnavailable",
+    "trustUnavailable",
+    "evidenceInvalid",
+    "evidenceRemoved",
+    "storeUnavailable",
+    "deadline",
+    "internal",
+    "default",
 ];
 
 impl<'de> Deserialize<'de> for OnUnknownMap {

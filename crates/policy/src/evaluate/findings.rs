@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Clock, CompleteScan, Disposition, Finding, FirstSeen, Gap, Judged, Platform, Reason, ReasonCode, Severity, Timestamp,
+    Clock, CompleteScan, Disposition, Finding, FirstSeen, Gap, Judged, Platform, Reason, ReasonCode, Severity,
+    Timestamp,
 };
 
 use crate::document::{KnownExploited, Vulnerabilities};
@@ -59,7 +60,12 @@ pub(super) fn judge(context: &Context<'_>, scan: &CompleteScan) -> Result {
 }
 
 /// The limits per severity, over the larger of our count and the scanner's (S17).
-fn limits(context: &Context<'_>, scan: &CompleteScan, counted: &BTreeMap<Severity, Vec<&Finding>>, result: &mut Result) {
+fn limits(
+    context: &Context<'_>,
+    scan: &CompleteScan,
+    counted: &BTreeMap<Severity, Vec<&Finding>>,
+    result: &mut Result,
+) {
     // Findings that the scanner counts and does not list cannot be told apart: they count as they are.
     let mut unlisted: BTreeMap<Severity, u64> = BTreeMap::new();
     let mut disagreements: BTreeMap<Severity, String> = BTreeMap::new();
@@ -151,7 +157,7 @@ fn grace(context: &Context<'_>, finding: &Finding) -> Option<Timestamp> {
     let mut earliest: Option<Timestamp> = None;
     for package in &finding.packages {
         let key = (finding.id.as_str().to_owned(), package.name.clone());
-        let end = context.first_seen.get(&key)?.checked_add(period.0).ok()?;
+        let Ok(end) = context.first_seen.get(&key)?.checked_add(period.0) else { return None };
         earliest = Some(earliest.map_or(end, |other| other.min(end)));
     }
     earliest

@@ -41,10 +41,15 @@ pub(super) fn apply(
             Ok(observed) => {
                 if let Some(why) = manifest.scan.why_not() {
                     stood_in.insert(manifest.digest.clone());
-                    let text = format!("the last known good scan, read at {}, stands in: {}", minute(observed.at), why.message);
+                    let text = format!(
+                        "the last known good scan, read at {}, stands in: {}",
+                        minute(observed.at),
+                        why.message
+                    );
                     notes.push(about(platform, &text));
                 }
-                let context = Context { rule: &rule.vulnerabilities, exceptions, clock, first_seen: &facts.first_seen, platform };
+                let context =
+                    Context { rule: &rule.vulnerabilities, exceptions, clock, first_seen: &facts.first_seen, platform };
                 let mut judged = judge(&context, &observed.value);
                 for reason in &mut judged.failures {
                     reason.message = about(platform, &reason.message);
@@ -107,7 +112,8 @@ fn trusted<'a>(
         Origin::File(_) => Source::File,
     };
     // S22: a file counts only if the rule lists `file`; without `sources` it is ECR alone.
-    let accepts = rule.vulnerabilities.sources.as_ref().map_or(source == Source::Ecr, |sources| sources.accept.contains(&source));
+    let accepts =
+        rule.vulnerabilities.sources.as_ref().map_or(source == Source::Ecr, |sources| sources.accept.contains(&source));
     if !accepts {
         let message = format!("rule {:?} does not accept the source of this scan", rule.id);
         return Err(Reason::new(ReasonCode::ScanMissing, message)
@@ -124,7 +130,8 @@ fn trusted<'a>(
     if let Some(pushed) = manifest.pushed_at
         && scan.completed_at() < pushed
     {
-        let message = format!("the scan ended at {}, before the push at {}", minute(scan.completed_at()), minute(pushed));
+        let message =
+            format!("the scan ended at {}, before the push at {}", minute(scan.completed_at()), minute(pushed));
         return Err(Reason::new(ReasonCode::ScanOlderThanPush, message).into());
     }
     let default = if scan.is_continuous() { CONTINUOUS_AGE } else { BASIC_AGE };
@@ -151,7 +158,7 @@ fn rule_for(member: &Member, class: UnknownClass) -> OnUnknown {
     }
 }
 
-fn on_unknown(member: &Member, class: UnknownClass) -> Verdict {
+pub(super) fn on_unknown(member: &Member, class: UnknownClass) -> Verdict {
     match rule_for(member, class) {
         OnUnknown::Warn => Verdict::Warn,
         OnUnknown::Pending => Verdict::Pending,

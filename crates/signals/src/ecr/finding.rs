@@ -3,7 +3,7 @@
 use model::{Finding, Fix, Package, Severity, VulnerabilityId};
 use serde::Deserialize;
 
-use super::wire::Text;
+use super::wire::{Object, Text};
 
 #[derive(Deserialize)]
 pub(super) struct BasicFinding<'a> {
@@ -70,7 +70,7 @@ pub(super) struct EnhancedFinding<'a> {
     score_details: Option<ScoreDetails>,
     epss: Option<Epss>,
     #[serde(borrow)]
-    package_vulnerability_details: Option<Details<'a>>,
+    package_vulnerability_details: Option<Object<Details<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +119,7 @@ struct VulnerablePackage<'a> {
 impl EnhancedFinding<'_> {
     pub(super) fn into_finding(self) -> Result<Finding, String> {
         let (vulnerability_id, url, cvss, packages) = match self.package_vulnerability_details {
-            Some(details) => (details.vulnerability_id, details.source_url, details.cvss, details.vulnerable_packages),
+            Some(Object(details)) => (details.vulnerability_id, details.source_url, details.cvss, details.vulnerable_packages),
             None => (None, None, None, None),
         };
         // Findings that are no package vulnerabilities (code, network) have only a title.

@@ -93,10 +93,10 @@ impl Reading {
     /// Pages repeat or do not end, or there is more than the limits allow.
     pub fn add(&mut self, page: Page, limits: &Limits) -> Result<bool, Reason> {
         let Some(findings) = page.findings else { return Ok(false) };
-        // The last page may carry counts and no list; earlier ones may not.
-        let list = match findings.list {
-            Some((_, list)) => list,
-            None if page.next_token.is_none() => Vec::new(),
+        // The last page may carry counts and no list, if what is counted was listed before; earlier ones may not.
+        let (kind, list) = match findings.list {
+            Some(list) => list,
+            None if page.next_token.is_none() && self.lists_what_is_counted(&findings.counts) => (self.kind, Vec::new()),
             None => return Ok(false),
         };
         if page.status != self.status || findings.completed_at.is_some_and(|at| at != self.completed_at) {
@@ -111,6 +111,9 @@ impl Reading {
             let larger = self.summary.entry(severity).or_insert(0);
             *larger = (*larger).max(count);
         }
+        if kind == Kind::Enhanced {
+            self.kind = kind;
+        }
         self.findings.extend(list);
         self.pages += 1;
         if let Some(token) = page.next_token {
@@ -120,6 +123,16 @@ impl Reading {
             self.tokens.push(token);
         }
         Ok(true)
+    }
+
+    /// True if these are the counts, not all zero, of the findings read so far.
+    fn lists_what_is_counted(&self, counts: &SeverityCounts) -> bool {
+        let mut listed = SeverityCounts::new();
+        for finding in &self.findings {
+            *listed.entry(finding.severity.clone()).or_insert(0) += 1;
+        }
+        let counted = counts.iter().filter(|(_, count)| **count > 0);
+        !listed.is_empty() && counted.eq(listed.iter()) && self.summary == *counts
     }
 
     /// Whether another whole reading says the same: the same counts, findings and time.

@@ -2,8 +2,8 @@
 //! the wrong type refuses the page; a missing or null field is missing, and what that means is said where it is used.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use model::{Digest, Finding, Reason, ReasonCode, Severity, SeverityCounts, Timestamp};
 use serde::{Deserialize, Deserializer, de};
@@ -72,14 +72,18 @@ pub fn page(body: &[u8], limits: &Limits) -> Result<Page, Reason> {
     if body.len() > limits.bytes {
         return Err(malformed(format!("the answer has {} bytes; at most {} are read", body.len(), limits.bytes)));
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+    // Checked as a whole: the JSON reader looks at the bytes of a skipped field only for its end.
+    let text = std::str::from_utf8(body).map_err(|error| malformed(format!("the answer is not UTF-8: {error}")))?;
+    let Object(answer): Object<Answer<'_>> = serde_json::from_str(text).map_err(|error| {
         let cut = if error.is_eof() { "the answer is cut off" } else { "the answer is not in the form of the API" };
         malformed(format!("{cut}: {error}"))
     })?;
-    let status = answer.image_scan_status.ok_or_else(|| malformed("the answer has no imageScanStatus".to_owned()))?;
+    let Object(status) =
+        answer.image_scan_status.ok_or_else(|| malformed("the answer has no imageScanStatus".to_owned()))?;
     let word = status.status.ok_or_else(|| malformed("the answer has no imageScanStatus.status".to_owned()))?;
-    let image = answer.image_id.unwrap_or(ImageId { image_digest: None, image_tag: None });
-    let findings = answer.image_scan_findings.map(WireFindings::into_findings).transpose().map_err(malformed)?;
+    let image = answer.image_id.map_or(ImageId { image_digest: None, image_tag: None }, |image| image.0);
+    let findings =
+        answer.image_scan_findings.map(|findings| findings.0.into_findings()).transpose().map_err(malformed)?;
     if let Some(Findings { list: Some((_, list)), .. }) = &findings
         && list.len() > limits.findings
     {
@@ -122,16 +126,62 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A structure written as a JSON object. Serde alone would read an array too, its elements as the fields in order.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(fields))
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData)).map(Self)
+    }
+}
+
+/// `findingSeverityCounts`. A word that comes twice is refused: which of its counts holds?
+#[derive(Debug)]
+struct Counts(SeverityCounts);
+
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Counts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("counts by severity")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Counts, A::Error> {
+                let mut counts = SeverityCounts::new();
+                while let Some((word, count)) = fields.next_entry::<String, u64>()? {
+                    if counts.insert(Severity::parse(&word), count).is_some() {
+                        return Err(de::Error::custom(format!("the severity {word:?} is counted twice")));
+                    }
+                }
+                Ok(Counts(counts))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     registry_id: Option<String>,
     repository_name: Option<String>,
-    image_id: Option<ImageId>,
+    image_id: Option<Object<ImageId>>,
     #[serde(borrow)]
-    image_scan_status: Option<Status<'a>>,
+    image_scan_status: Option<Object<Status<'a>>>,
     #[serde(borrow)]
-    image_scan_findings: Option<WireFindings<'a>>,
+    image_scan_findings: Option<Object<WireFindings<'a>>>,
     next_token: Option<String>,
 }
 
@@ -154,23 +204,21 @@ struct Status<'a> {
 struct WireFindings<'a> {
     image_scan_completed_at: Option<Time>,
     vulnerability_source_updated_at: Option<Time>,
-    finding_severity_counts: Option<BTreeMap<String, u64>>,
+    finding_severity_counts: Option<Counts>,
     #[serde(borrow)]
-    findings: Option<Vec<BasicFinding<'a>>>,
+    findings: Option<Vec<Object<BasicFinding<'a>>>>,
     #[serde(borrow)]
-    enhanced_findings: Option<Vec<EnhancedFinding<'a>>>,
+    enhanced_findings: Option<Vec<Object<EnhancedFinding<'a>>>>,
 }
 
 impl WireFindings<'_> {
     fn into_findings(self) -> Result<Findings, String> {
-        let mut counts = SeverityCounts::new();
-        for (word, count) in self.finding_severity_counts.unwrap_or_else(BTreeMap::new) {
-            let total = counts.entry(Severity::parse(&word)).or_insert(0_u64);
-            *total = total.saturating_add(count);
-        }
-        let basic = self.findings.map(|list| list.into_iter().map(BasicFinding::into_finding).collect::<Result<Vec<_>, _>>());
-        let enhanced =
-            self.enhanced_findings.map(|list| list.into_iter().map(EnhancedFinding::into_finding).collect::<Result<Vec<_>, _>>());
+        let basic = self
+            .findings
+            .map(|list| list.into_iter().map(|finding| finding.0.into_finding()).collect::<Result<Vec<_>, _>>());
+        let enhanced = self
+            .enhanced_findings
+            .map(|list| list.into_iter().map(|finding| finding.0.into_finding()).collect::<Result<Vec<_>, _>>());
         // Both lists at once is not documented; if it comes, everything in both counts.
         let list = match (basic.transpose()?, enhanced.transpose()?) {
             (None, None) => None,
@@ -185,7 +233,7 @@ impl WireFindings<'_> {
         Ok(Findings {
             completed_at: self.image_scan_completed_at.map(|time| time.0),
             source_updated_at: self.vulnerability_source_updated_at.map(|time| time.0),
-            counts,
+            counts: self.finding_severity_counts.map_or_else(SeverityCounts::new, |counts| counts.0),
             list,
         })
     }

@@ -1,0 +1,341 @@
+//! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use engine::{Answer, Checked, Pace, Question, Record, Refused, judge_report};
+use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
+use policy::{Exceptions, FailOn, PolicySet};
+
+use crate::clock::now;
+use crate::env;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::{Destination, Format, View, dotenv, github};
+use crate::policies;
+use crate::progress::Teller;
+use crate::target::{Image, ImageArgs};
+use crate::ui::Ui;
+
+/// The largest report that is read.
+const REPORT_LIMIT: usize = 64 << 20;
+/// ECR throttles lookups that are closer (A2).
+const FLOOR: Duration = Duration::from_secs(10);
+
+/// Judges an image: green only if a scan of exactly that digest finished and nothing blocking was found
+///
+/// Resolves the tag to a digest once, finds the scan or starts one, waits for its end, reads every page of findings,
+/// and judges them by the policy. An index is judged over all its platforms. No scan, half a scan, an error or an
+/// answer that is not understood is never "no findings".
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 allowed, 1 blocked, 2 scanner without a result, 3 access or configuration, 4 not decided in time,
+            5 service unreachable, 64 wrong usage. A soft-fail (warn) exits 0 unless --warn-exit-code says otherwise.
+
+Examples:
+  ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2 --dotenv scan.env
+  ecr-gate check IMAGE --policy gate.yaml --environment staging --output table --output sarif=gate.sarif
+  ecr-gate check --report ecr=findings.json IMAGE")]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    image: ImageArgs,
+    /// Give up after this long [default: 10m] [env: ECR_GATE_TIMEOUT]
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<String>,
+    /// Look at a scan that is not done this often, at least 10s against ECR itself [default: 15s] [env: ECR_GATE_POLL_INTERVAL]
+    #[arg(long, value_name = "DURATION")]
+    poll_interval: Option<String>,
+    /// The environment the image is for, declared by the policy [default: production] [env: ECR_GATE_ENVIRONMENT]
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// A policy file; may be given several times. Without one, CRITICAL and HIGH block [env: ECR_GATE_POLICY]
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Severities of which no finding is allowed, such as `CRITICAL,HIGH` [env: FAIL_ON_SEVERITY]
+    ///
+    /// Shapes the built-in policy; together with a policy file it may only tighten.
+    #[arg(long, value_name = "LIST")]
+    fail_on: Option<String>,
+    /// Judge a saved scan result instead of asking ECR: `ecr=FILE`, what `aws ecr describe-image-scan-findings` printed
+    #[arg(long, value_name = "FORMAT=FILE|FILE")]
+    report: Option<String>,
+    /// Start a scan when there is none, or when it is too old (default)
+    #[arg(long, overrides_with = "no_start_scan")]
+    start_scan: bool,
+    /// Never start a scan [env: ECR_GATE_START_SCAN=false]
+    #[arg(long)]
+    no_start_scan: bool,
+    /// How to answer: table, json, sarif, junit, markdown, gitlab; to stdout, or to a file with `FORMAT=FILE`; several times
+    #[arg(long, short, value_name = "FORMAT[=FILE]")]
+    output: Vec<Destination>,
+    /// Write the dotenv report for the jobs that follow, also when the image is blocked
+    #[arg(long, value_name = "FILE")]
+    dotenv: Option<PathBuf>,
+    /// Exit with this code on a soft-fail (warn) [default: 0] [env: ECR_GATE_WARN_EXIT_CODE]
+    #[arg(long, value_name = "N")]
+    warn_exit_code: Option<u8>,
+    /// Only evaluate: start no scan, and give no decision id
+    #[arg(long)]
+    dry_run: bool,
+    /// Tell each step on stderr, also where it is not a terminal
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// The arguments, read and checked: everything that can be wrong usage is found here, before anything is asked.
+struct Plan {
+    image: Image,
+    pace: Pace,
+    environment: String,
+    policies: PolicySet,
+    exceptions: Exceptions,
+    start_scan: bool,
+    warn_exit_code: u8,
+    outputs: Vec<Destination>,
+    report: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
+        let started = Instant::now();
+        let plan = self.plan(ui)?;
+        let result = match &plan.report {
+            Some(file) => from_report(&plan, file, started)?,
+            None => self.from_ecr(&plan, ui).await?,
+        };
+        self.answer(&plan, result, ui)
+    }
+
+    async fn from_ecr(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
+        let question = Question {
+            image: plan.image.reference.clone(),
+            target: plan.image.target()?,
+            environment: plan.environment.clone(),
+            start_scan: plan.start_scan && !self.dry_run,
+            pace: plan.pace,
+            now,
+        };
+        if question.image.tag.is_none() && question.image.digest.is_none() {
+            return Err(Failure::usage(format!("{} has neither tag nor digest", question.image))
+                .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
+        }
+        let teller = Teller::new(ui, self.verbose, plan.pace.timeout);
+        let checked = tokio::select! {
+            checked = engine::check(&question, &plan.policies, &plan.exceptions, &teller) => checked,
+            () = interrupted() => {
+                teller.finish();
+                return Err(Failure::new(Exit::Interrupted, "interrupted before an answer; nothing was allowed"));
+            }
+        };
+        teller.finish();
+        Ok(checked)
+    }
+
+    /// Writes the answer everywhere it was asked for, and only then says it with the exit code.
+    fn answer(&self, plan: &Plan, result: Result<Checked, Refused>, ui: Ui) -> Result<u8, Failure> {
+        let reference = plan.image.reference.to_string();
+        let (mut record, facts) = match &result {
+            Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
+            Err(refused) => {
+                let name = plan.image.name();
+                (Record::refused(refused, reference, name, plan.environment.clone(), now(), asker()), None)
+            }
+        };
+        record.dry_run = self.dry_run;
+        if facts.is_some() && !self.dry_run {
+            record.id = Some(uuid::Uuid::now_v7().to_string());
+        }
+        record.exit_code = Exit::of_record(&record, plan.warn_exit_code);
+        let view = View { record: &record, facts };
+        let mut failures: Vec<Failure> = Vec::new();
+        if let Some(file) = &self.dotenv {
+            failures.extend(files::write("the dotenv report", file, &dotenv(&record)).err());
+        }
+        for output in &plan.outputs {
+            let color = output.file.is_none() && ui.color;
+            let written = output.format.render(&view, color).and_then(|text| match &output.file {
+                Some(file) => files::write("the report", file, &text),
+                None => ui.data(&text),
+            });
+            failures.extend(written.err());
+        }
+        failures.extend(github::tell(&view, ui).err());
+        if record.verdict == Verdict::Warn {
+            ui.insist("warning: soft-fail: the policy allows the image with a warning; see the reasons");
+        }
+        // An allow that could not be delivered is not an allow; a refusal stays what it is.
+        match failures.into_iter().next() {
+            Some(failure) if record.exit_code == 0 => Err(failure),
+            Some(failure) => {
+                ui.insist(&format!("error: {}", failure.what));
+                Ok(record.exit_code)
+            }
+            None => Ok(record.exit_code),
+        }
+    }
+
+    fn plan(&self, ui: Ui) -> Result<Plan, Failure> {
+        let image = self.image.resolve()?;
+        let report = self.report.as_deref().map(report_file).transpose()?;
+        if report.is_none() {
+            image.target()?;
+        }
+        let pace = self.pace()?;
+        let outputs = self.outputs()?;
+        let start_scan = self.may_start()?;
+        let paths = if self.policy.is_empty() {
+            let listed = env::POLICY.get();
+            listed.iter().flat_map(|list| list.split(':')).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
+        } else {
+            self.policy.clone()
+        };
+        let (mut policies, exceptions) = policies::load(&paths)?;
+        self.fail_on(&mut policies, paths.is_empty(), ui)?;
+        let environment =
+            given(self.environment.as_ref()).or_else(|| env::ENVIRONMENT.get()).unwrap_or_else(|| "production".to_owned());
+        let class = policies.environment(&environment).map_err(|error| {
+            Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
+        })?;
+        if class == EnvironmentClass::NonProduction && self.verbose {
+            ui.say(&format!("ecr-gate: {environment} is a non-production environment"));
+        }
+        let warn_exit_code = match (self.warn_exit_code, env::WARN_EXIT_CODE.get()) {
+            (Some(code), _) => code,
+            (None, Some(text)) => text
+                .parse()
+                .map_err(|_| Failure::usage(format!("ECR_GATE_WARN_EXIT_CODE is {text:?}, not a number from 0 to 255")))?,
+            (None, None) => 0,
+        };
+        Ok(Plan { image, pace, environment, policies, exceptions, start_scan, warn_exit_code, outputs, report })
+    }
+
+    /// A2: every bound a flag and a variable.
+    fn pace(&self) -> Result<Pace, Failure> {
+        let duration = |flag: &str, value: Option<&String>, variable: env::Variable, default: u64| {
+            let (name, text) = match (given(value), variable.get()) {
+                (Some(text), _) => (flag, text),
+                (None, Some(text)) => (variable.name, text),
+                (None, None) => return Ok(Duration::from_secs(default)),
+            };
+            let parsed = parse_duration(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+            if parsed <= SignedDuration::ZERO || parsed > SignedDuration::from_hours(24) {
+                return Err(Failure::usage(format!("{name}: {text} is not between 1ms and 24h")));
+            }
+            Duration::try_from(parsed).map_err(|error| Failure::usage(format!("{name}: {error}")))
+        };
+        let timeout = duration("--timeout", self.timeout.as_ref(), env::TIMEOUT, 600)?;
+        let poll_interval = duration("--poll-interval", self.poll_interval.as_ref(), env::POLL_INTERVAL, 15)?;
+        let stand_in = engine::endpoint_override().is_some();
+        if poll_interval < FLOOR && !stand_in && self.report.is_none() {
+            return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles")
+                .hint("shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR"));
+        }
+        // Where the jitter starts is all that depends on it.
+        let seed = uuid::Uuid::now_v7().as_u64_pair().1;
+        Ok(Pace { timeout, poll_interval, floor: if stand_in { Duration::ZERO } else { FLOOR }, seed })
+    }
+
+    fn outputs(&self) -> Result<Vec<Destination>, Failure> {
+        let mut outputs = self.output.clone();
+        if outputs.is_empty() {
+            outputs.push(Destination { format: Format::Table, file: None });
+        }
+        if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
+            return Err(Failure::usage("two outputs go to stdout").hint("send all but one to a file: --output json=decision.json"));
+        }
+        Ok(outputs)
+    }
+
+    fn may_start(&self) -> Result<bool, Failure> {
+        if self.no_start_scan || self.start_scan {
+            return Ok(!self.no_start_scan);
+        }
+        match env::START_SCAN.get().map(|text| text.to_lowercase()).as_deref() {
+            None | Some("true" | "1" | "yes") => Ok(true),
+            Some("false" | "0" | "no") => Ok(false),
+            Some(other) => Err(Failure::usage(format!("ECR_GATE_START_SCAN is {other:?}, not true or false"))),
+        }
+    }
+
+    /// S12: flag over environment over file; a file may only be tightened.
+    fn fail_on(&self, policies: &mut PolicySet, built_in: bool, ui: Ui) -> Result<(), Failure> {
+        let (name, text) = match (given(self.fail_on.as_ref()), env::FAIL_ON_SEVERITY.get()) {
+            (Some(text), _) => ("--fail-on", text),
+            (None, Some(text)) => (env::FAIL_ON_SEVERITY.name, text),
+            (None, None) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
+            (None, None) => return Ok(()),
+        };
+        let list: FailOn = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        if self.verbose {
+            ui.say(&format!("ecr-gate: {name}: no finding allowed of {}", list.words()));
+        }
+        if built_in {
+            list.shape(policies);
+            return Ok(());
+        }
+        list.tighten(policies).map_err(|error| {
+            Failure::configuration(format!("{name}: {error}"))
+                .hint("name every severity that the policy limits, or take the list away")
+        })
+    }
+}
+
+/// A blank value counts as not given.
+fn given(value: Option<&String>) -> Option<String> {
+    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// `FORMAT=FILE` or `FILE`. One format is known so far; its content is recognised by the parser.
+fn report_file(text: &str) -> Result<PathBuf, Failure> {
+    match text.split_once('=') {
+        Some(("ecr", "")) | None if text.is_empty() || text == "ecr=" => {
+            Err(Failure::usage("--report: there is no file name"))
+        }
+        Some(("ecr", file)) => Ok(PathBuf::from(file)),
+        Some((format, _)) if !format.contains(['/', '.']) => {
+            Err(Failure::usage(format!("--report: {format:?} is not a report format")).hint("there is ecr: --report ecr=FILE"))
+        }
+        _ => Ok(PathBuf::from(text)),
+    }
+}
+
+fn from_report(plan: &Plan, file: &std::path::Path, started: Instant) -> Result<Result<Checked, Refused>, Failure> {
+    let bytes = files::read("the report", file, REPORT_LIMIT)?;
+    let name = file.display().to_string();
+    let image = &plan.image;
+    Ok(judge_report(
+        &image.reference,
+        image.account.as_deref(),
+        &plan.environment,
+        (&name, &bytes),
+        &plan.policies,
+        &plan.exceptions,
+        now(),
+        || started.elapsed(),
+    ))
+}
+
+fn asker() -> Answer {
+    let trace_id = env::TRACEPARENT.get().and_then(|text| {
+        let id = text.split('-').nth(1)?.to_owned();
+        (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+    });
+    let pipeline = env::first(&[env::CI_PIPELINE_ID, env::GITHUB_RUN_ID]);
+    let commit = env::first(&[env::CI_COMMIT_SHA, env::GITHUB_SHA]);
+    let asked_by = env::first(&[env::GITLAB_USER_LOGIN, env::GITHUB_ACTOR]);
+    Answer { point: "cli", advisory: true, asked_by, pipeline, commit, trace_id }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

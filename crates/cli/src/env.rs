@@ -1,0 +1,61 @@
+//! Every environment variable, declared once. `docs/reference/environment.md` is generated from this table.
+
+/// A variable and what it is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variable {
+    pub name: &'static str,
+    pub means: &'static str,
+}
+
+macro_rules! variables {
+    ($($constant:ident $name:literal $means:literal;)+) => {
+        $(pub(crate) const $constant: Variable = Variable { name: $name, means: $means };)+
+        /// Every variable that ecr-gate itself reads.
+        pub(crate) const ALL: &[Variable] = &[$($constant,)+];
+    };
+}
+
+variables! {
+    ECR_REGISTRY "ECR_REGISTRY" "The registry host, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com.";
+    ECR_REPO "ECR_REPO" "The repository; with or without the registry host in front.";
+    IMAGE_TAG "IMAGE_TAG" "The tag to judge.";
+    IMAGE_DIGEST "IMAGE_DIGEST" "The digest to judge; wins over the tag, which then has to stand for it.";
+    AWS_ACCOUNT_ID "AWS_ACCOUNT_ID" "The account of the registry, where no host says it.";
+    AWS_REGION "AWS_REGION" "The region of the registry, where no host says it.";
+    AWS_DEFAULT_REGION "AWS_DEFAULT_REGION" "The same, read after AWS_REGION.";
+    FAIL_ON_SEVERITY "FAIL_ON_SEVERITY" "Severities of which no finding is allowed, such as `CRITICAL HIGH`; as `--fail-on`.";
+    TIMEOUT "ECR_GATE_TIMEOUT" "As `--timeout`.";
+    POLL_INTERVAL "ECR_GATE_POLL_INTERVAL" "As `--poll-interval`.";
+    ENVIRONMENT "ECR_GATE_ENVIRONMENT" "As `--environment`.";
+    POLICY "ECR_GATE_POLICY" "As `--policy`; several files separated by `:`.";
+    START_SCAN "ECR_GATE_START_SCAN" "`false` is `--no-start-scan`, `true` is `--start-scan`.";
+    WARN_EXIT_CODE "ECR_GATE_WARN_EXIT_CODE" "As `--warn-exit-code`.";
+    AWS_OIDC_TOKEN "AWS_OIDC_TOKEN" "An OIDC token itself; with AWS_ROLE_ARN it is exchanged for a session in process.";
+    AWS_ROLE_ARN "AWS_ROLE_ARN" "The role to assume with AWS_OIDC_TOKEN, or with AWS_WEB_IDENTITY_TOKEN_FILE.";
+    AWS_ROLE_SESSION_NAME "AWS_ROLE_SESSION_NAME" "The name of that session; `ecr-gate` if it is not set.";
+    AWS_ENDPOINT_URL_ECR "AWS_ENDPOINT_URL_ECR" "An endpoint in place of ECR; allows poll intervals under 10 s.";
+    AWS_ENDPOINT_URL "AWS_ENDPOINT_URL" "An endpoint in place of every AWS service.";
+    AWS_IGNORE_ENDPOINTS "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" "`true`: the two above are not read.";
+    CI_PIPELINE_ID "CI_PIPELINE_ID" "GitLab: the pipeline, for the record.";
+    CI_COMMIT_SHA "CI_COMMIT_SHA" "GitLab: the commit, for the record.";
+    GITLAB_USER_LOGIN "GITLAB_USER_LOGIN" "GitLab: who asks, for the record.";
+    GITHUB_RUN_ID "GITHUB_RUN_ID" "GitHub: the workflow run, for the record.";
+    GITHUB_SHA "GITHUB_SHA" "GitHub: the commit, for the record.";
+    GITHUB_ACTOR "GITHUB_ACTOR" "GitHub: who asks, for the record.";
+    GITHUB_ACTIONS "GITHUB_ACTIONS" "`true`: annotations are written for the workflow run.";
+    GITHUB_STEP_SUMMARY "GITHUB_STEP_SUMMARY" "GitHub: the file that the summary is appended to.";
+    TRACEPARENT "TRACEPARENT" "W3C trace context; its trace id is put into the record.";
+    NO_COLOR "NO_COLOR" "Set to anything: no colour.";
+}
+
+impl Variable {
+    /// Its value; a blank one counts as not set.
+    pub(crate) fn get(self) -> Option<String> {
+        std::env::var(self.name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+/// The first of these that is set.
+pub(crate) fn first(variables: &[Variable]) -> Option<String> {
+    variables.iter().find_map(|variable| variable.get())
+}

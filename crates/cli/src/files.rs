@@ -1,0 +1,56 @@
+//! Reading and writing the caller's files: bounded, and with errors that say what to do.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(what: &str, path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| {
+        let failure = Failure::configuration(format!("{what} {} cannot be read: {error}", path.display()));
+        if error.kind() == std::io::ErrorKind::NotFound { failure.hint("check the path; it is relative to the current folder") } else { failure }
+    };
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(limit) + 1);
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > limit {
+        return Err(Failure::configuration(format!("{what} {} is larger than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file of at most `limit` bytes.
+pub(crate) fn read_text(what: &str, path: &Path, limit: usize) -> Result<String, Failure> {
+    String::from_utf8(read(what, path, limit)?)
+        .map_err(|_| Failure::configuration(format!("{what} {} is not UTF-8 text", path.display())))
+}
+
+/// Writes a file whole or not at all: a reader never sees half a report.
+pub(crate) fn write(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::internal(format!("{what} {} cannot be written: {error}", path.display()));
+    // A device or a pipe cannot be renamed onto.
+    if path.exists() && !path.is_file() {
+        return std::fs::write(path, text).map_err(failed);
+    }
+    let mut name = path.file_name().map_or_else(std::ffi::OsString::new, std::ffi::OsStr::to_os_string);
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = File::create(&part).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.flush()));
+    written.and_then(|()| std::fs::rename(&part, path)).map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        failed(error)
+    })
+}
+
+/// Appends to a file.
+pub(crate) fn append(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
+    File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Failure::internal(format!("{what} {} cannot be written: {error}", path.display())))
+}

@@ -1,0 +1,60 @@
+//! The forms a decision can be written in. Each renders the same [`View`]; none decides anything.
+
+mod dotenv;
+pub(crate) mod github;
+mod json;
+mod table;
+mod view;
+
+use std::path::PathBuf;
+
+pub(crate) use dotenv::dotenv;
+pub(crate) use view::{Listed, State, View};
+
+use crate::failure::Failure;
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people (default).
+    Table,
+    /// The decision record.
+    Json,
+}
+
+impl Format {
+    /// Renders the decision.
+    pub(crate) fn render(self, view: &View<'_>, color: bool) -> Result<String, Failure> {
+        match self {
+            Self::Table => Ok(table::render(view, color)),
+            Self::Json => json::render(view),
+        }
+    }
+}
+
+/// `FORMAT` to stdout, or `FORMAT=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub format: Format,
+    pub file: Option<PathBuf>,
+}
+
+impl std::str::FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = match text.split_once('=') {
+            Some((_, "")) => return Err("there is no file name after `=`".to_owned()),
+            Some((name, file)) => (name, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let format = <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
+            let names: Vec<String> = <Format as clap::ValueEnum>::value_variants()
+                .iter()
+                .filter_map(|format| clap::ValueEnum::to_possible_value(format).map(|value| value.get_name().to_owned()))
+                .collect();
+            format!("{name:?} is not a format; there are {}", names.join(", "))
+        })?;
+        Ok(Self { format, file })
+    }
+}

@@ -1,0 +1,43 @@
+//! Policy files and the exception files they list.
+
+use std::path::PathBuf;
+
+use policy::{DocumentError, Exceptions, PolicySet};
+
+use crate::failure::Failure;
+use crate::files;
+
+/// The largest document that is read.
+const LIMIT: usize = 1 << 20;
+
+/// Reads the files; without any, the built-in policy.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure> {
+    if paths.is_empty() {
+        return Ok((PolicySet::built_in().map_err(|error| refused(&error))?, Exceptions::none()));
+    }
+    let mut documents = Vec::new();
+    for path in paths {
+        documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
+    }
+    let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
+    let mut exceptions = Exceptions::none();
+    let mut seen = Vec::new();
+    for (index, listed) in set.exception_files() {
+        let path = paths[index].parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed));
+        if seen.contains(&path) {
+            continue;
+        }
+        let text = files::read_text("the exceptions file", &path, LIMIT)?;
+        exceptions.add(&path.display().to_string(), &text).map_err(|error| refused(&error))?;
+        seen.push(path);
+    }
+    Ok((set, exceptions))
+}
+
+fn refused(error: &DocumentError) -> Failure {
+    let failure = Failure::configuration(error.to_string());
+    match &error.hint {
+        Some(hint) => failure.hint(hint.clone()),
+        None => failure.hint("`ecr-gate policy schema` prints what a policy may say"),
+    }
+}

@@ -1,0 +1,69 @@
+//! What a waiting check tells people: one line redrawn on a terminal, lines with `--verbose`, else nothing.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::time::Duration;
+
+use engine::{Event, Progress};
+
+use crate::ui::Ui;
+
+/// Tells on stderr.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    ui: Ui,
+    verbose: bool,
+    timeout: Duration,
+    open_line: Cell<bool>,
+}
+
+impl Teller {
+    pub(crate) fn new(ui: Ui, verbose: bool, timeout: Duration) -> Self {
+        Self { ui, verbose, timeout, open_line: Cell::new(false) }
+    }
+
+    /// Clears the line that is redrawn.
+    pub(crate) fn finish(&self) {
+        if self.open_line.replace(false) {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+impl Progress for Teller {
+    fn event(&self, event: &Event<'_>) {
+        let text = match event {
+            Event::Resolved { digest } => format!("judging {digest}"),
+            Event::Index { platforms } => format!("an index: judging {platforms} platforms"),
+            Event::Started { digest } => format!("starting a scan of {}", digest.short()),
+            Event::Page { pages } => format!("{pages} page{} of findings read", if *pages == 1 { "" } else { "s" }),
+            Event::Waiting { elapsed, next, why } => format!(
+                "{} of {}: {}; next look in {}",
+                seconds(*elapsed),
+                seconds(self.timeout),
+                why.message,
+                seconds(*next)
+            ),
+        };
+        if self.ui.quiet {
+            return;
+        }
+        if self.verbose || !self.ui.stderr_is_terminal {
+            if self.verbose {
+                self.ui.say(&format!("ecr-gate: {text}"));
+            }
+            return;
+        }
+        let line: String = text.chars().filter(|c| !c.is_control()).take(110).collect();
+        let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
+        self.open_line.set(true);
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration < Duration::from_secs(10) {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} s", duration.as_secs())
+    }
+}

@@ -1,0 +1,165 @@
+//! Which image: from a reference, from flags, or from the variables that pipelines already have.
+
+use engine::Target;
+use model::{Digest, EcrHost, EcrHostError, ImageReference, Repository, Tag};
+
+use crate::env;
+use crate::failure::Failure;
+
+/// IMAGE, or its parts.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ImageArgs {
+    /// The image: any spelling of an ECR reference, with tag, digest or both
+    ///
+    /// `123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2`, `…/team/app@sha256:…`, dual-stack
+    /// `123456789012.dkr-ecr.eu-west-1.on.aws/…` and FIPS hosts, in every AWS partition. Left out: the flags below, then
+    /// ECR_REGISTRY, ECR_REPO, IMAGE_TAG and IMAGE_DIGEST.
+    #[arg(value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The account of the registry
+    #[arg(long, value_name = "ACCOUNT", help_heading = "Image by its parts")]
+    pub account: Option<String>,
+    /// The region of the registry
+    #[arg(long, value_name = "REGION", help_heading = "Image by its parts")]
+    pub region: Option<String>,
+    /// The repository
+    #[arg(long, value_name = "NAME", help_heading = "Image by its parts")]
+    pub repository: Option<String>,
+    /// The tag
+    #[arg(long, value_name = "TAG", help_heading = "Image by its parts")]
+    pub tag: Option<String>,
+    /// The digest
+    #[arg(long, value_name = "DIGEST", help_heading = "Image by its parts")]
+    pub digest: Option<String>,
+}
+
+/// An image and, if its registry is ECR, where that is.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    /// The reference, with its host if that is known.
+    pub reference: ImageReference,
+    /// The account, if known.
+    pub account: Option<String>,
+    registry: Result<EcrHost, EcrHostError>,
+    region: Option<String>,
+}
+
+impl ImageArgs {
+    /// The image meant. Needs a repository; tag and digest may be missing.
+    pub(crate) fn resolve(&self) -> Result<Image, Failure> {
+        let parts = [&self.account, &self.region, &self.repository, &self.tag, &self.digest];
+        if let Some(text) = &self.image {
+            if parts.iter().any(|part| part.is_some()) {
+                return Err(Failure::usage("give either IMAGE or its parts, not both"));
+            }
+            return Image::parse(text);
+        }
+        let from_flags = parts.iter().any(|part| part.is_some());
+        let variable = |variable: env::Variable| if from_flags { None } else { variable.get() };
+        let host = variable(env::ECR_REGISTRY);
+        let Some(repository) = self.repository.clone().or_else(|| env::ECR_REPO.get()) else {
+            return Err(Failure::usage("which image? Neither IMAGE nor --repository nor ECR_REPO is given")
+                .hint("ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2"));
+        };
+        let repository = repository.trim_matches('/');
+        let tag = self.tag.clone().or_else(|| variable(env::IMAGE_TAG));
+        let digest = self.digest.clone().or_else(|| variable(env::IMAGE_DIGEST));
+        // ECR_REPO is often the whole `repositoryUri`.
+        let whole = repository.split('/').next().is_some_and(|first| first.contains('.') && repository.contains('/'));
+        let mut text = match &host {
+            Some(host) if !whole => format!("{}/{repository}", host.trim_end_matches('/')),
+            _ => repository.to_owned(),
+        };
+        if let Some(tag) = tag {
+            tag.parse::<Tag>().map_err(|error| Failure::usage(format!("the tag: {error}")))?;
+            text = format!("{text}:{tag}");
+        }
+        if let Some(digest) = digest {
+            digest.parse::<Digest>().map_err(|error| Failure::usage(format!("the digest: {error}")))?;
+            text = format!("{text}@{digest}");
+        }
+        let mut image = Image::parse(&text)?;
+        if image.reference.host.is_none() {
+            image.account = self.account.clone().or_else(|| env::AWS_ACCOUNT_ID.get());
+            image.region = self.region.clone();
+            image.complete_host()?;
+        }
+        Ok(image)
+    }
+}
+
+impl Image {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let reference: ImageReference = text
+            .parse()
+            .map_err(|error| Failure::usage(format!("{text:?} is not an image reference: {error}")))?;
+        let registry = match &reference.host {
+            Some(host) => host.parse::<EcrHost>(),
+            None => Err(EcrHostError::NotEcr("the reference without a host".to_owned())),
+        };
+        let account = registry.as_ref().ok().map(|registry| registry.account.clone());
+        Ok(Self { reference, account, registry, region: None })
+    }
+
+    /// With account and region the host is known.
+    fn complete_host(&mut self) -> Result<(), Failure> {
+        let region = self.region.clone().or_else(|| env::first(&[env::AWS_REGION, env::AWS_DEFAULT_REGION]));
+        self.region.clone_from(&region);
+        if let Some(account) = &self.account
+            && (account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(Failure::usage(format!("{account:?} is not an AWS account id (12 digits)")));
+        }
+        if let (Some(account), Some(region)) = (&self.account, region) {
+            let host = EcrHost { account: account.clone(), region, fips: false, dual_stack: false };
+            self.reference.host = Some(host.to_string());
+            self.registry = Ok(host);
+        }
+        Ok(())
+    }
+
+    /// The registry to ask.
+    ///
+    /// # Errors
+    /// It is not ECR, or its region is not known.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        let repository = self.reference.repository.to_string();
+        match (&self.registry, &self.reference.host, &self.region) {
+            (Ok(host), _, _) => Ok(Target {
+                account: Some(host.account.clone()),
+                region: host.region.clone(),
+                repository,
+                fips: host.fips,
+                dual_stack: host.dual_stack,
+            }),
+            (Err(_), None, Some(region)) => Ok(Target {
+                account: None,
+                region: region.clone(),
+                repository,
+                fips: false,
+                dual_stack: false,
+            }),
+            (Err(_), None, None) => Err(Failure::usage(format!(
+                "the registry of {:?} is not known: the reference has no host and no region is set",
+                self.reference.to_string()
+            ))
+            .hint("write the whole reference, as docker push does, or give --account and --region")),
+            (Err(error), Some(_), _) => {
+                let failure = Failure::usage(error.to_string());
+                Err(match error {
+                    EcrHostError::Public(_) => {
+                        failure.hint("push the image to a private ECR registry, or judge a scanner's report with --report")
+                    }
+                    EcrHostError::NotEcr(_) => failure.hint("to judge a saved ECR scan result of this image, give --report ecr=FILE"),
+                    _ => failure,
+                })
+            }
+        }
+    }
+
+    /// `host/repository`
+    pub(crate) fn name(&self) -> String {
+        let repository: &Repository = &self.reference.repository;
+        self.reference.host.as_ref().map_or_else(|| repository.to_string(), |host| format!("{host}/{repository}"))
+    }
+}

@@ -1,0 +1,111 @@
+//! The real gate as a function of answer bodies: `engine::scan::step` and `policy::evaluate`, without network or sleep.
+//! A wait is another look, a bounded number of times; then the time is up.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use aws::{Failure, FailureKind};
+use engine::scan::{Reply, State, Step, Subject, step};
+use model::{Ask, Digest, Facts, FirstSeen, Judgement, ManifestFacts, Signal, SignedDuration, Timestamp, Verdict};
+use policy::{Exceptions, PolicySet, evaluate};
+use testkit::fixtures::{ACCOUNT, REGION, REPOSITORY, digest, image};
+
+use super::scene::{NOW, PUSHED, World};
+
+pub(crate) struct Gate {
+    policies: PolicySet,
+    ask: Ask,
+    subject: Subject,
+}
+
+pub(crate) fn at(epoch_seconds: i64) -> Timestamp {
+    Timestamp::from_second(epoch_seconds).unwrap()
+}
+
+impl Gate {
+    /// With the built-in policy, in production.
+    pub(crate) fn new() -> Self {
+        let policies = PolicySet::built_in().unwrap();
+        let digest: Digest = digest(1).parse().unwrap();
+        let image = image("", digest.as_str()).parse().unwrap();
+        let ask = Ask { image, digest: digest.clone(), environment: "production".to_owned() };
+        let subject = Subject {
+            account: Some(ACCOUNT.to_owned()),
+            repository: REPOSITORY.to_owned(),
+            digest,
+            pushed_at: at(PUSHED),
+            region: REGION.to_owned(),
+            start_scan: true,
+            poll_interval: Duration::from_secs(15),
+            max_scan_age: policies.needs(&ask).max_scan_age,
+        };
+        Self { policies, ask, subject }
+    }
+
+    /// What the gate says in this world.
+    pub(crate) fn judge(&self, world: &mut World<'_>) -> Verdict {
+        self.judge_through(world, |body| Cow::Borrowed(body)).verdict
+    }
+
+    /// The same, with every body changed on its way to the gate.
+    pub(crate) fn judge_through(&self, world: &mut World<'_>, eyes: impl Fn(&str) -> Cow<'_, str>) -> Judgement {
+        let mut state = State::default();
+        let mut now = at(NOW);
+        let mut reply = findings(&eyes(world.look().unwrap()));
+        let scan = loop {
+            match step(&self.subject, &mut state, reply, now) {
+                Step::Done(observed) => break Signal::Present(observed),
+                Step::Stop(signal) => break signal,
+                Step::NextPage(_) => reply = findings(&eyes(world.more())),
+                // The old result is all there will be: a new one would only turn the case into another one.
+                Step::Start => reply = Reply::Failed(scanned_already()),
+                Step::Wait(wait, why) => {
+                    now += SignedDuration::try_from(wait).unwrap();
+                    match world.look() {
+                        Some(body) => reply = findings(&eyes(body)),
+                        None => break Signal::Pending(why),
+                    }
+                }
+            }
+        };
+        let root = ManifestFacts { digest: self.ask.digest.clone(), pushed_at: Some(self.subject.pushed_at), scan };
+        let facts = Facts { root, platforms: None, first_seen: FirstSeen::new() };
+        evaluate(&self.policies, &self.ask, &facts, &Exceptions::none(), now)
+    }
+
+    /// What the gate says about a saved answer of the AWS command line.
+    pub(crate) fn judge_saved(&self, bytes: &[u8]) -> Verdict {
+        let file = ("scan.json", bytes);
+        let none = Exceptions::none();
+        let checked = engine::judge_report(
+            &self.ask.image,
+            Some(ACCOUNT),
+            &self.ask.environment,
+            file,
+            &self.policies,
+            &none,
+            at(NOW),
+            || Duration::ZERO,
+        );
+        checked.map_or(Verdict::Deny, |checked| checked.judgement.verdict)
+    }
+}
+
+fn findings(body: &str) -> Reply {
+    Reply::Findings(body.as_bytes().to_vec())
+}
+
+fn scanned_already() -> Failure {
+    Failure {
+        kind: FailureKind::ScanLimit,
+        operation: "StartImageScan",
+        code: Some("LimitExceededException".to_owned()),
+        message: "The scan quota per image has been exceeded.".to_owned(),
+        arn: String::new(),
+    }
+}
+
+/// Whether a pipeline would go on.
+pub(crate) fn is_green(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Allow | Verdict::Warn)
+}
