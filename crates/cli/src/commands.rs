@@ -2,3 +2,4 @@
 
 pub(crate) mod check;
 pub(crate) mod policy;
+pub(crate) mod reference;

@@ -35,6 +35,8 @@ struct Cli {
 enum Command {
     Check(Box<commands::check::CheckArgs>),
     Policy(commands::policy::PolicyArgs),
+    #[command(hide = true)]
+    Reference(commands::reference::ReferenceArgs),
     /// Prints a completion script for your shell
     ///
     /// For example: `ecr-gate completions bash > /etc/bash_completion.d/ecr-gate`
@@ -70,6 +72,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
     match command {
         Command::Check(args) => on_runtime(args.run(ui))?,
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ecr-gate", &mut script);
