@@ -5,7 +5,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
+use aws_credential_types::provider::{
+    self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future,
+};
 use aws_sdk_ecr::config::Region;
 use model::Partition;
 
@@ -69,9 +71,7 @@ impl Ecr {
         }
         let mut config = loader.load().await;
         if let Some(mut login) = login {
-            let sts = aws_sdk_sts::config::Builder::from(&config)
-                .retry_config(RetryConfig::standard())
-                .build();
+            let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::standard()).build();
             login.sts = Some(aws_sdk_sts::Client::from_conf(sts));
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(login)).build();
         }

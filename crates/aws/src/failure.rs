@@ -175,19 +175,24 @@ impl Failure {
             return fail(credentials_kind(failure), words(failure));
         }
         if chain(error).any(|cause| cause.to_string().contains("length limit exceeded")) {
-            return fail(FailureKind::TooLarge, format!("the answer has more than {} bytes", crate::capture::MAX_BODY_BYTES));
+            return fail(
+                FailureKind::TooLarge,
+                format!("the answer has more than {} bytes", crate::capture::MAX_BODY_BYTES),
+            );
         }
         let Some(Captured { status, body }) = captured else {
             return fail(FailureKind::Network, words(error));
         };
         let service = error.as_service_error();
-        let code = service.and_then(ProvideErrorMetadata::code).map(str::to_owned).or_else(|| xml_element(body, "Code"));
+        let code =
+            service.and_then(ProvideErrorMetadata::code).map(str::to_owned).or_else(|| xml_element(body, "Code"));
         let message = service
             .and_then(ProvideErrorMetadata::message)
             .map(str::to_owned)
             .or_else(|| xml_element(body, "Message"))
             .unwrap_or_else(|| format!("HTTP status {status}"));
-        let known = code.as_deref().and_then(|code| CODES.iter().find(|(name, _)| *name == code)).map(|(_, kind)| *kind);
+        let known =
+            code.as_deref().and_then(|code| CODES.iter().find(|(name, _)| *name == code)).map(|(_, kind)| *kind);
         let kind = known.unwrap_or(match status {
             401 | 403 => FailureKind::AccessDenied,
             429 => FailureKind::Throttled,

@@ -55,7 +55,8 @@ impl Ecr {
             .interceptor(capture.clone())
             .send()
             .await;
-        let answer = sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let answer =
+            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
         let malformed = |what: &str| Failure::new(OPERATION, &self.target, FailureKind::Malformed, what);
         let mut details = answer.image_details.unwrap_or_else(Vec::new);
         // One image was asked for; several rows or none is no answer to that question.
@@ -70,7 +71,10 @@ impl Ecr {
         let digest = detail.image_digest.ok_or_else(|| malformed("the answer has no imageDigest"))?;
         let digest: Digest = digest.parse().map_err(|error| malformed(&format!("imageDigest: {error}")))?;
         let pushed_at = match detail.image_pushed_at {
-            Some(at) => Some(Timestamp::new(at.secs(), at.subsec_nanos().cast_signed()).map_err(|_| malformed("imagePushedAt is no time"))?),
+            Some(at) => Some(
+                Timestamp::new(at.secs(), at.subsec_nanos().cast_signed())
+                    .map_err(|_| malformed("imagePushedAt is no time"))?,
+            ),
             None => None,
         };
         Ok(Image {
@@ -100,14 +104,14 @@ impl Ecr {
             .interceptor(capture.clone())
             .send()
             .await;
-        let answer = sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let answer =
+            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
         let fail = |kind, what: String| Failure::new(OPERATION, &self.target, kind, what);
         if let Some(failure) = answer.failures.as_ref().and_then(|failures| failures.first()) {
             let said = failure.failure_reason().unwrap_or("no reason given").to_owned();
             let kind = match failure.failure_code() {
                 Some(ImageFailureCode::ImageNotFound) => FailureKind::ImageNotFound,
-                Some(ImageFailureCode::ImageInaccessible | ImageFailureCode::KmsError) => FailureKind::AccessDenied,
-                Some(ImageFailureCode::UpstreamAccessDenied) => FailureKind::AccessDenied,
+                Some(ImageFailureCode::ImageInaccessible | ImageFailureCode::KmsError | ImageFailureCode::UpstreamAccessDenied) => FailureKind::AccessDenied,
                 Some(ImageFailureCode::UpstreamTooManyRequests) => FailureKind::Throttled,
                 Some(ImageFailureCode::UpstreamUnavailable) => FailureKind::ServerFault,
                 _ => FailureKind::Unknown,
@@ -135,7 +139,8 @@ impl Ecr {
             .send()
             .await;
         // What the scan became is read from DescribeImageScanFindings, never from this answer.
-        sent.map(drop).map_err(|error| Failure::classify("StartImageScan", &self.target, &error, capture.take().as_ref()))
+        sent.map(drop)
+            .map_err(|error| Failure::classify("StartImageScan", &self.target, &error, capture.take().as_ref()))
     }
 
     /// `DescribeImageScanFindings`, one page: the raw bytes of the answer.

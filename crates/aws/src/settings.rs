@@ -87,7 +87,9 @@ impl Ecr {
         let sent = self.sts.get_caller_identity().customize().interceptor(capture.clone()).send().await;
         sent.map_err(|error| Failure::classify("GetCallerIdentity", &self.target, &error, capture.take().as_ref()))?
             .arn
-            .ok_or_else(|| Failure::new("GetCallerIdentity", &self.target, FailureKind::Malformed, "the answer has no ARN"))
+            .ok_or_else(|| {
+                Failure::new("GetCallerIdentity", &self.target, FailureKind::Malformed, "the answer has no ARN")
+            })
     }
 
     /// `DescribeRepositories` for the one repository.
@@ -103,7 +105,8 @@ impl Ecr {
             .interceptor(capture.clone())
             .send()
             .await;
-        let answer = sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let answer =
+            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
         let mut repositories = answer.repositories.unwrap_or_else(Vec::new).into_iter();
         let ours = |name: &Option<String>| name.as_ref().is_none_or(|name| *name == self.target.repository);
         let repository = repositories.find(|repository| ours(&repository.repository_name)).ok_or_else(|| {
@@ -128,16 +131,23 @@ impl Ecr {
     pub async fn registry_scanning(&self) -> Result<RegistryScanning, Failure> {
         const OPERATION: &str = "GetRegistryScanningConfiguration";
         let capture = Capture::new();
-        let sent = self.client.get_registry_scanning_configuration().customize().interceptor(capture.clone()).send().await;
-        let answer = sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let sent =
+            self.client.get_registry_scanning_configuration().customize().interceptor(capture.clone()).send().await;
+        let answer =
+            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
         let malformed = |what| Failure::new(OPERATION, &self.target, FailureKind::Malformed, what);
-        let scanning = answer.scanning_configuration.ok_or_else(|| malformed("the answer has no scanningConfiguration"))?;
+        let scanning =
+            answer.scanning_configuration.ok_or_else(|| malformed("the answer has no scanningConfiguration"))?;
         let scanner = match scanning.scan_type.ok_or_else(|| malformed("the answer has no scanType"))? {
             ScanType::Basic => Scanner::Basic,
             ScanType::Enhanced => Scanner::Enhanced,
             other => Scanner::Other(other.as_str().to_owned()),
         };
-        Ok(RegistryScanning { account: answer.registry_id, scanner, rules: scanning.rules.map_or(0, |rules| rules.len()) })
+        Ok(RegistryScanning {
+            account: answer.registry_id,
+            scanner,
+            rules: scanning.rules.map_or(0, |rules| rules.len()),
+        })
     }
 
     /// `BatchGetRepositoryScanningConfiguration` for the one repository, in the caller's own registry.
@@ -152,7 +162,8 @@ impl Ecr {
             .interceptor(capture.clone())
             .send()
             .await;
-        let answer = sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let answer =
+            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
         let fail = |kind, what: &str| Failure::new(OPERATION, &self.target, kind, what);
         if let Some(failure) = answer.failures.as_ref().and_then(|failures| failures.first()) {
             let kind = match failure.failure_code() {
@@ -191,7 +202,8 @@ impl Ecr {
             .interceptor(capture.clone())
             .send()
             .await;
-        sent.map(drop).map_err(|error| Failure::classify("BatchGetImage", &self.target, &error, capture.take().as_ref()))
+        sent.map(drop)
+            .map_err(|error| Failure::classify("BatchGetImage", &self.target, &error, capture.take().as_ref()))
     }
 
     /// `PutImageScanningConfiguration`: scan on push.

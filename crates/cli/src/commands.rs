@@ -1,5 +1,12 @@
 //! One file per command.
 
+pub(crate) mod aws_names;
 pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod iam_policy;
+pub(crate) mod init;
+pub(crate) mod input;
+pub(crate) mod lint;
 pub(crate) mod policy;
 pub(crate) mod reference;
+pub(crate) mod trust_policy;

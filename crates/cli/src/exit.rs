@@ -1,6 +1,6 @@
 //! Exit codes: the one place where an outcome becomes a number (A1, S10).
 
-use engine::Record;
+use engine::{CheckState, Examination, Record};
 use model::{ReasonCode, UnknownClass, Verdict};
 
 /// The exit codes of every command. Stable: scripts and pipelines rely on them.
@@ -96,6 +96,27 @@ impl Exit {
         // Nothing known to blame is a fault of ours, never a pass.
         let worst = unknowns.chain(refused).map(Self::of_reason).max_by_key(rank).filter(|exit| rank(exit) > 0);
         worst.unwrap_or(Self::Unavailable) as u8
+    }
+
+    /// The code of an examination, and of changes that were refused. What `check` would end with for want of a
+    /// permission, of the repository or of the image (3) outweighs what is to be mended (1), and that what could not be
+    /// looked at for another reason.
+    pub(crate) fn of_examination(examination: &Examination, refused: impl Iterator<Item = ReasonCode>) -> Self {
+        let rank = |exit: &Self| match exit {
+            Self::Configuration => 5,
+            Self::Blocked => 4,
+            Self::NoResult => 3,
+            Self::Unavailable => 2,
+            Self::Undecided => 1,
+            _ => 0,
+        };
+        let codes = examination.checks.iter().filter_map(|check| match (check.state, check.reason) {
+            (CheckState::Ok | CheckState::Warning, _) | (CheckState::Unknown, None) => None,
+            (CheckState::Unknown, Some(code)) => Some(Self::of_reason(code)),
+            (CheckState::Problem, Some(code)) if Self::of_reason(code) == Self::Configuration => Some(Self::Configuration),
+            (CheckState::Problem, _) => Some(Self::Blocked),
+        });
+        codes.chain(refused.map(Self::of_reason)).max_by_key(rank).unwrap_or(Self::Allowed)
     }
 }
 

@@ -28,6 +28,15 @@ pub(crate) fn read_text(what: &str, path: &Path, limit: usize) -> Result<String,
         .map_err(|_| Failure::configuration(format!("{what} {} is not UTF-8 text", path.display())))
 }
 
+/// Takes away a regular file of that name, if there is one.
+pub(crate) fn remove_stale(what: &str, path: &Path) -> Result<(), Failure> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    std::fs::remove_file(path)
+        .map_err(|error| Failure::configuration(format!("{what} {} cannot be replaced: {error}", path.display())))
+}
+
 /// Writes a file whole or not at all: a reader never sees half a report.
 pub(crate) fn write(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::internal(format!("{what} {} cannot be written: {error}", path.display()));

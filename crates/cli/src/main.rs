@@ -34,6 +34,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(Box<commands::check::CheckArgs>),
+    Doctor(Box<commands::doctor::DoctorArgs>),
+    IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
+    TrustPolicy(commands::trust_policy::TrustPolicyArgs),
+    Init(commands::init::InitArgs),
+    Lint(commands::lint::LintArgs),
     Policy(commands::policy::PolicyArgs),
     #[command(hide = true)]
     Reference(commands::reference::ReferenceArgs),
@@ -71,6 +76,11 @@ fn main() -> ExitCode {
 fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
     match command {
         Command::Check(args) => on_runtime(args.run(ui))?,
+        Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Init(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Lint(args) => args.run(ui).map(|exit| exit as u8),
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
         Command::Completions { shell } => {

@@ -2,14 +2,20 @@
 
 mod dotenv;
 pub(crate) mod github;
+mod gitlab;
 mod json;
+mod junit;
+mod markdown;
+mod sarif;
 mod table;
 mod view;
+mod words;
 
 use std::path::PathBuf;
 
-pub(crate) use dotenv::dotenv;
+pub(crate) use dotenv::{dotenv, undecided};
 pub(crate) use view::{Listed, State, View};
+pub(crate) use words::{inert_json, logged};
 
 use crate::failure::Failure;
 
@@ -20,6 +26,14 @@ pub(crate) enum Format {
     Table,
     /// The decision record.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for test reports.
+    Junit,
+    /// For merge-request comments and step summaries.
+    Markdown,
+    /// GitLab's container scanning report.
+    Gitlab,
 }
 
 impl Format {
@@ -27,7 +41,11 @@ impl Format {
     pub(crate) fn render(self, view: &View<'_>, color: bool) -> Result<String, Failure> {
         match self {
             Self::Table => Ok(table::render(view, color)),
-            Self::Json => json::render(view),
+            Self::Json => json::render(view).map(words::inert_json),
+            Self::Sarif => sarif::render(view).map(words::inert_json),
+            Self::Junit => junit::render(view).map(words::inert_xml),
+            Self::Markdown => markdown::render(view),
+            Self::Gitlab => gitlab::render(view).map(words::inert_json),
         }
     }
 }

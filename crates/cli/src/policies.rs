@@ -22,14 +22,14 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure
     let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
-    for (index, listed) in set.exception_files() {
+    for (index, policy, listed) in set.exception_files() {
         let path = paths[index].parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed));
-        if seen.contains(&path) {
+        if seen.contains(&(index, path.clone())) {
             continue;
         }
         let text = files::read_text("the exceptions file", &path, LIMIT)?;
-        exceptions.add(&path.display().to_string(), &text).map_err(|error| refused(&error))?;
-        seen.push(path);
+        exceptions.add(policy, &path.display().to_string(), &text).map_err(|error| refused(&error))?;
+        seen.push((index, path));
     }
     Ok((set, exceptions))
 }

@@ -81,7 +81,7 @@ impl ImageArgs {
         let mut image = Image::parse(&text)?;
         if image.reference.host.is_none() {
             image.account = self.account.clone().or_else(|| env::AWS_ACCOUNT_ID.get());
-            image.region = self.region.clone();
+            image.region.clone_from(&self.region);
             image.complete_host()?;
         }
         Ok(image)

@@ -5,8 +5,10 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::failure::Failure;
 
-/// The two streams and what they can show.
+/// The two streams and what they can show. Writing takes `self` even where nothing is looked up, so that whoever holds no
+/// `Ui` cannot print.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // four independent facts about two streams
 pub(crate) struct Ui {
     /// stdout may carry colour.
     pub color: bool,
@@ -32,6 +34,7 @@ impl Ui {
     }
 
     /// Writes data to stdout, with one newline at its end. A closed pipe (`| head`) is not an error.
+    #[allow(clippy::unused_self)]
     pub(crate) fn data(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         let result = out
@@ -59,6 +62,7 @@ impl Ui {
     }
 
     /// One line that is never silenced: errors and warnings.
+    #[allow(clippy::unused_self)]
     pub(crate) fn insist(self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }

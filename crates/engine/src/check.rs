@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws::{Ecr, ImageId, Target, endpoint_override};
 use model::{
-    Ask, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, NonEmpty, Platform, Reason, ReasonCode, Signal,
-    Timestamp,
+    Ask, CompleteScan, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, NonEmpty, Outcome, Platform, Reason,
+    ReasonCode, RuleResult, Signal, Timestamp, Verdict,
 };
 use policy::{Exceptions, PolicySet, evaluate};
 
@@ -112,7 +112,7 @@ pub async fn check(
     let facts = match image {
         Err(reason) => unknown(digest, None, reason),
         Ok(image) => {
-            let collected = collect(&mut collector, question, policies, &ask, &image, account).await;
+            let collected = collect(&mut collector, question, (policies, exceptions), &ask, &image, account).await;
             // Only where there is something to allow does it matter whether the tag still means it.
             let confirmed =
                 if collected.has_scan() { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
@@ -148,7 +148,7 @@ fn unknown(digest: Digest, pushed_at: Option<Timestamp>, reason: Reason) -> Fact
 async fn collect(
     collector: &mut Collector<'_>,
     question: &Question,
-    policies: &PolicySet,
+    (policies, exceptions): (&PolicySet, &Exceptions),
     ask: &Ask,
     image: &aws::Image,
     account: Option<String>,
@@ -172,7 +172,7 @@ async fn collect(
     };
     let Some(children) = platforms else {
         let scan = match pushed_at(image) {
-            Ok(pushed_at) => collector.scans(vec![subject(&image.digest, pushed_at)]).await.pop(),
+            Ok(pushed_at) => collector.scans(vec![subject(&image.digest, pushed_at)], |_| false).await.pop(),
             Err(reason) => Some(signal(reason)),
         };
         let scan = scan.unwrap_or_else(|| signal(Reason::new(ReasonCode::Internal, "no scan was looked at")));
@@ -197,23 +197,34 @@ async fn collect(
         parts.push((platform, digest, state));
     }
     collector.progress.event(&Event::Index { platforms: subjects.len() });
-    let mut scans = collector.scans(subjects).await.into_iter();
-    let platforms = parts.into_iter().map(|(platform, digest, state)| {
-        let (pushed_at, scan) = match state {
-            Ok(Some(pushed)) => (Some(pushed), scans.next()),
-            Ok(None) => (None, None),
-            Err(reason) => (None, Some(signal(reason))),
-        };
-        // Platforms that no policy names are facts nobody asked for.
-        let not_asked = || Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "no policy names this platform"));
-        (platform, facts(digest, pushed_at, scan.unwrap_or_else(not_asked)))
-    });
-    let index = Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "an index is never scanned, its platforms are"));
-    Facts {
-        root: facts(image.digest.clone(), image.pushed_at, index),
-        platforms: NonEmpty::new(platforms.collect()),
-        first_seen: FirstSeen::new(),
-    }
+    let assemble = |scans: Vec<Signal<CompleteScan>>| {
+        let mut scans = scans.into_iter();
+        let platforms = parts.iter().map(|(platform, digest, state)| {
+            let (pushed_at, scan) = match state {
+                Ok(Some(pushed)) => (Some(*pushed), scans.next()),
+                Ok(None) => (None, None),
+                Err(reason) => (None, Some(signal(reason.clone()))),
+            };
+            // Platforms that no policy names are facts nobody asked for.
+            let not_asked = || Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "no policy names this platform"));
+            (platform.clone(), facts(digest.clone(), pushed_at, scan.unwrap_or_else(not_asked)))
+        });
+        let index =
+            Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "an index is never scanned, its platforms are"));
+        Facts {
+            root: facts(image.digest.clone(), image.pushed_at, index),
+            platforms: NonEmpty::new(platforms.collect()),
+            first_seen: FirstSeen::new(),
+        }
+    };
+    // S11: one platform that breaks a rule is enough; the others are not waited for.
+    let denied = |scans: Vec<Signal<CompleteScan>>| {
+        let judgement = evaluate(policies, ask, &assemble(scans), exceptions, (question.now)());
+        let breaks = |rule: &RuleResult| matches!(rule.outcome, Outcome::Fail(_)) && rule.verdict == Verdict::Deny;
+        judgement.rules.iter().any(breaks)
+    };
+    let scans = collector.scans(subjects, denied).await;
+    assemble(scans)
 }
 
 /// S16 compares the end of a scan with the push; without the time of the push nothing is proven.

@@ -71,6 +71,17 @@ struct Job {
     pages: u32,
 }
 
+impl Job {
+    /// The result, or what is still waited for.
+    fn so_far(&self) -> Signal<CompleteScan> {
+        let waiting = || {
+            let reason = self.waits_for.clone();
+            signal(reason.unwrap_or_else(|| Reason::new(ReasonCode::ScanPending, "the scan was not looked at to its end")))
+        };
+        self.result.clone().unwrap_or_else(waiting)
+    }
+}
+
 enum Call {
     Findings(Option<String>),
     Start,
@@ -113,9 +124,14 @@ impl Collector<'_> {
     }
 
     /// Looks at every scan until each has an end or the time is up; scans of several platforms run side by side.
-    pub(crate) async fn scans(&mut self, subjects: Vec<Subject>) -> Vec<Signal<CompleteScan>> {
+    /// Once what is known suffices for a denial (`denied`), nothing more is waited for (S11).
+    pub(crate) async fn scans(
+        &mut self,
+        subjects: Vec<Subject>,
+        denied: impl Fn(Vec<Signal<CompleteScan>>) -> bool,
+    ) -> Vec<Signal<CompleteScan>> {
         // A2: ECR throttles more than one request a second over time.
-        let spacing = Duration::from_secs(subjects.len() as u64).min(Duration::from_secs(60));
+        let spacing = Duration::from_secs(subjects.len() as u64).min(Duration::from_mins(1));
         let many = subjects.len() > 10;
         let mut jobs: Vec<Job> = subjects
             .into_iter()
@@ -146,8 +162,11 @@ impl Collector<'_> {
                 Some(reply) => step(&job.subject, &mut job.state, reply, (self.now)()),
             };
             self.follow(job, next);
+            if job.result.is_some() && denied(jobs.iter().map(Job::so_far).collect()) {
+                break;
+            }
         }
-        jobs.into_iter().map(|job| job.result.unwrap_or_else(|| signal(out_of_time("the scan")))).collect()
+        jobs.iter().map(Job::so_far).collect()
     }
 
     async fn ask(&self, job: &Job) -> Option<Reply> {
@@ -205,12 +224,14 @@ impl Collector<'_> {
         F: Future<Output = Result<T, Failure>>,
     {
         let mut failures = 0;
+        let mut last: Option<Reason> = None;
         loop {
             let failure = match self.pacer.bounded(call()).await {
                 Some(Ok(answer)) => return Ok(answer),
                 Some(Err(failure)) if failure.is_transient() => failure,
                 Some(Err(failure)) => return Err(failure.reason()),
-                None if self.pacer.is_over() => return Err(out_of_time(operation)),
+                // What used up the time says more than that it is up.
+                None if self.pacer.is_over() => return Err(last.unwrap_or_else(|| out_of_time(operation))),
                 None => hung(operation, self.ecr),
             };
             failures += 1;
@@ -221,6 +242,7 @@ impl Collector<'_> {
             };
             let why = failure.reason();
             self.progress.event(&Event::Waiting { elapsed: self.pacer.elapsed(), next: wait, why: &why });
+            last = Some(why);
             self.pacer.pause(Instant::now() + wait).await;
         }
     }

@@ -66,7 +66,15 @@ pub async fn examine(
     checks.push(tags::check(&settings.repository));
     checks.extend(permissions::checks(&patient, &settings, identity.as_deref()).await?);
     checks.extend(image::checks(&patient, image, settings.scanner(), now).await?);
-    Ok(Examination { examined_at: now, repository: target.arn(), identity, checks })
+    let examination = Examination { examined_at: now, repository: target.arn(), identity, checks };
+    Ok(match (&target.account, account(examination.identity.as_deref())) {
+        // Without an account it is the caller's own registry that was asked.
+        (None, Some(account)) => {
+            let arn = Target { account: Some(account.to_owned()), ..target.clone() }.arn();
+            examination.naming(&arn)
+        }
+        _ => examination,
+    })
 }
 
 /// Makes one change.
@@ -89,10 +97,19 @@ pub async fn apply(target: &Target, fix: Fix) -> Result<(), Reason> {
     done.map_err(|failure| {
         let reason = failure.reason();
         if failure.kind == FailureKind::AccessDenied {
-            return reason.remedy(format!("Let somebody run this who has ecr:{operation} on {}.", target.arn()));
+            let arn = target.arn();
+            return reason.remedy(format!(
+                "Let somebody run this who has ecr:{operation} on {arn}; `ecr-gate iam-policy --for doctor --fix --repository \
+                 {arn}` prints the whole policy."
+            ));
         }
         reason
     })
+}
+
+/// The account of a caller's ARN.
+fn account(caller: Option<&str>) -> Option<&str> {
+    caller.and_then(|arn| arn.split(':').nth(4)).filter(|account| !account.is_empty())
 }
 
 /// The identity is told, never demanded: a private subnet may have no way to STS, and the answer decides nothing.

@@ -20,4 +20,4 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
-pub use report::judge_report;
+pub use report::{SavedReport, judge_report};

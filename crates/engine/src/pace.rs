@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn a2_waits_keep_the_floor_and_the_deadline() {
         let pace = Pace {
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             poll_interval: Duration::from_secs(15),
             floor: Duration::from_secs(10),
             seed: 7,

@@ -213,7 +213,7 @@ impl Record {
             reasons: judgement.reasons().into_iter().map(reason).collect(),
             findings: FindingsRecord {
                 counts: judgement.counts(),
-                blocking_total: blocking.len() as u64 + unlisted,
+                blocking_total: unlisted.saturating_add(blocking.len() as u64),
                 blocking,
                 waived: waived.cloned().collect(),
             },
@@ -301,5 +301,5 @@ fn unlisted(checked: &Checked) -> u64 {
         })
         .flat_map(model::CompleteScan::disagreements)
         .map(|(_, listed, summary)| summary.saturating_sub(listed))
-        .sum()
+        .fold(0, u64::saturating_add)
 }

@@ -1,6 +1,6 @@
 //! Judging a saved scan report instead of asking ECR.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use model::{
     Ask, CompleteScan, Digest, Facts, FirstSeen, ImageReference, ManifestFacts, Observed, Origin, Reason, ReasonCode,
@@ -12,20 +12,31 @@ use signals::ecr::{Report, report};
 
 use crate::check::{Checked, Refused, Timing};
 
-/// Judges the saved answer of `aws ecr describe-image-scan-findings` in `bytes`, read from `file`.
+/// A saved answer of `aws ecr describe-image-scan-findings` and the image it is given for.
+#[derive(Debug, Clone, Copy)]
+pub struct SavedReport<'a> {
+    /// The image as the caller named it.
+    pub image: &'a ImageReference,
+    /// Its account, if known.
+    pub account: Option<&'a str>,
+    /// The environment, which a policy declares.
+    pub environment: &'a str,
+    /// The file's name.
+    pub file: &'a str,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// The time of the judgement.
+    pub now: Timestamp,
+    /// When the question was asked.
+    pub started: Instant,
+}
+
+/// Judges a saved answer.
 ///
 /// # Errors
 /// Neither reference nor report names a digest: there is nothing to judge.
-pub fn judge_report(
-    image: &ImageReference,
-    account: Option<&str>,
-    environment: &str,
-    (file, bytes): (&str, &[u8]),
-    policies: &PolicySet,
-    exceptions: &Exceptions,
-    now: Timestamp,
-    request: impl FnOnce() -> Duration,
-) -> Result<Checked, Refused> {
+pub fn judge_report(saved: &SavedReport<'_>, policies: &PolicySet, exceptions: &Exceptions) -> Result<Checked, Refused> {
+    let SavedReport { image, account, environment, file, bytes, now, started } = *saved;
     let (digest, scan) = match report(bytes, &Limits::STANDARD) {
         Ok(report) => match about(image, account, &report) {
             Ok(()) => (report.digest.clone(), observed(report, file, bytes, now)),
@@ -39,9 +50,16 @@ pub fn judge_report(
     let ask = Ask { image: image.clone(), digest: digest.clone(), environment: environment.to_owned() };
     let root = ManifestFacts { digest, pushed_at: None, scan };
     let facts = Facts { root, platforms: None, first_seen: FirstSeen::new() };
-    let judgement = evaluate(policies, &ask, &facts, exceptions, now);
+    let mut judgement = evaluate(policies, &ask, &facts, exceptions, now);
+    if let (Some(tag), None) = (&image.tag, &image.digest) {
+        // Nothing was asked of the registry: the report alone says which digest this is about.
+        let digest = &ask.digest;
+        judgement.warnings.push(format!(
+            "the tag {tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
+        ));
+    }
     let scan_completed_at = judgement.inputs.signals.iter().map(|signal| signal.completed_at).max();
-    let timing = Timing { decided_at: now, pushed_at: None, scan_completed_at, request: request() };
+    let timing = Timing { decided_at: now, pushed_at: None, scan_completed_at, request: started.elapsed() };
     Ok(Checked { ask, facts, judgement, timing })
 }
 

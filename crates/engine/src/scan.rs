@@ -77,6 +77,8 @@ pub struct State {
     empty: Option<Reading>,
     /// Failures in a row.
     failures: u32,
+    /// The same of `StartImageScan`: the looks between two tries say nothing about it.
+    start_failures: u32,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -160,8 +162,8 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
         Err(Incomplete::NoPages) => Step::Stop(Signal::Failed(internal("a reading without pages was called whole"))),
         Ok(scan) => {
             let limit = if scan.is_continuous() { subject.max_scan_age.1 } else { subject.max_scan_age.0 };
-            let stale = now.duration_since(scan.database_at()) >= limit;
-            if stale && !scan.is_continuous() {
+            let is_old = now.duration_since(scan.database_at()) >= limit;
+            if is_old && !scan.is_continuous() {
                 let reason = Reason::new(ReasonCode::ScanStale, "the scan is too old and a new one is under way");
                 if let Some(step) = renew(subject, state, reason) {
                     return step;
@@ -191,12 +193,14 @@ fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Time
     // Pages are read anew after a failure; tokens may have lapsed, and the scan may be another one.
     state.reading = None;
     if failure.is_transient() {
-        state.failures += 1;
+        let failures =
+            if failure.operation == "StartImageScan" { &mut state.start_failures } else { &mut state.failures };
+        *failures += 1;
         let throttled = failure.kind == FailureKind::Throttled;
-        if !throttled && state.failures >= MOST_FAILURES {
+        if !throttled && *failures >= MOST_FAILURES {
             return Step::Stop(signal(failure.reason()));
         }
-        return Step::Wait(backoff(throttled, state.failures, subject.poll_interval), failure.reason());
+        return Step::Wait(backoff(throttled, *failures, subject.poll_interval), failure.reason());
     }
     state.failures = 0;
     if failure.operation == "StartImageScan" {

@@ -111,10 +111,9 @@ pub enum EcrHostError {
 impl fmt::Display for EcrHostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Public(host) => write!(
-                f,
-                "{host} is Amazon ECR Public, which never scans images: there is no scan result to judge"
-            ),
+            Self::Public(host) => {
+                write!(f, "{host} is Amazon ECR Public, which never scans images: there is no scan result to judge")
+            }
             Self::NotEcr(host) => write!(f, "{host} is not an Amazon ECR registry"),
             Self::Account(account) => write!(f, "{account:?} is not an AWS account id (12 digits)"),
             Self::Partition { host, expected } => {
@@ -144,8 +143,12 @@ impl FromStr for EcrHost {
         let not_ecr = || EcrHostError::NotEcr(host.clone());
         let (account, rest) = host.split_once('.').ok_or_else(not_ecr)?;
         // Classic `ACCOUNT.dkr.ecr[-fips].REGION.SUFFIX`, dual-stack `ACCOUNT.dkr-ecr[-fips].REGION.SUFFIX`.
-        let forms =
-            [("dkr.ecr.", false, false), ("dkr.ecr-fips.", true, false), ("dkr-ecr.", false, true), ("dkr-ecr-fips.", true, true)];
+        let forms = [
+            ("dkr.ecr.", false, false),
+            ("dkr.ecr-fips.", true, false),
+            ("dkr-ecr.", false, true),
+            ("dkr-ecr-fips.", true, true),
+        ];
         let (rest, fips, dual_stack) = forms
             .iter()
             .find_map(|(prefix, fips, dual)| rest.strip_prefix(prefix).map(|rest| (rest, *fips, *dual)))
@@ -162,8 +165,13 @@ impl FromStr for EcrHost {
         let expected = if dual_stack { dual } else { classic };
         if suffix != expected {
             let known = [
-                Partition::Aws, Partition::AwsCn, Partition::AwsIso, Partition::AwsIsoB, Partition::AwsIsoE,
-                Partition::AwsIsoF, Partition::AwsEusc,
+                Partition::Aws,
+                Partition::AwsCn,
+                Partition::AwsIso,
+                Partition::AwsIsoB,
+                Partition::AwsIsoE,
+                Partition::AwsIsoF,
+                Partition::AwsEusc,
             ];
             let of_aws = known.iter().any(|p| p.suffixes().0 == suffix || p.suffixes().1 == suffix);
             return Err(if of_aws { EcrHostError::Partition { host, expected } } else { not_ecr() });
@@ -198,7 +206,13 @@ mod tests {
             ("123456789012.dkr-ecr.eu-west-1.on.aws", "eu-west-1", "aws", false, true),
             ("123456789012.dkr-ecr-fips.us-west-2.on.aws", "us-west-2", "aws", true, true),
             ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", "aws-cn", false, false),
-            ("123456789012.dkr-ecr.cn-northwest-1.on.amazonwebservices.com.cn", "cn-northwest-1", "aws-cn", false, true),
+            (
+                "123456789012.dkr-ecr.cn-northwest-1.on.amazonwebservices.com.cn",
+                "cn-northwest-1",
+                "aws-cn",
+                false,
+                true,
+            ),
             ("123456789012.dkr.ecr.us-gov-west-1.amazonaws.com", "us-gov-west-1", "aws-us-gov", false, false),
             ("123456789012.dkr.ecr-fips.us-gov-east-1.amazonaws.com", "us-gov-east-1", "aws-us-gov", true, false),
             ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", "aws-iso", false, false),

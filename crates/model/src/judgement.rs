@@ -93,6 +93,8 @@ pub struct PolicyId {
     pub version: Option<String>,
     /// Digest of the document's bytes.
     pub digest: Digest,
+    /// The severities that `--fail-on` put over the document's own, if it was given.
+    pub fail_on: Option<String>,
 }
 
 /// One rule of one policy, applied.

@@ -44,9 +44,21 @@ pub enum UnknownClass {
 impl UnknownClass {
     /// Every class, in the order of S4.
     pub const ALL: [Self; 15] = [
-        Self::ScanPending, Self::ScanMissing, Self::ScanFailed, Self::ScanUnsupported, Self::ScanStale,
-        Self::AccessDenied, Self::NotFound, Self::Throttled, Self::RegistryUnavailable, Self::TrustUnavailable,
-        Self::EvidenceInvalid, Self::EvidenceRemoved, Self::StoreUnavailable, Self::Deadline, Self::Internal,
+        Self::ScanPending,
+        Self::ScanMissing,
+        Self::ScanFailed,
+        Self::ScanUnsupported,
+        Self::ScanStale,
+        Self::AccessDenied,
+        Self::NotFound,
+        Self::Throttled,
+        Self::RegistryUnavailable,
+        Self::TrustUnavailable,
+        Self::EvidenceInvalid,
+        Self::EvidenceRemoved,
+        Self::StoreUnavailable,
+        Self::Deadline,
+        Self::Internal,
     ];
 
     /// The name used in policies and records.

@@ -67,10 +67,15 @@ impl fmt::Display for ReferenceError {
             Self::Path(path) => write!(f, "{path:?} is not a repository name"),
             Self::Host(host) => write!(f, "{host:?} is not a registry host"),
             Self::Tag(tag) => {
-                write!(f, "{tag:?} is not a tag (1 to 128 of letters, digits, `_`, `.`, `-`; not starting with `.` or `-`)")
+                write!(
+                    f,
+                    "{tag:?} is not a tag (1 to 128 of letters, digits, `_`, `.`, `-`; not starting with `.` or `-`)"
+                )
             }
             Self::Digest(error) => error.fmt(f),
-            Self::TooLong(length) => write!(f, "host and repository have {length} characters; at most {MAX_NAME} are allowed"),
+            Self::TooLong(length) => {
+                write!(f, "host and repository have {length} characters; at most {MAX_NAME} are allowed")
+            }
         }
     }
 }
@@ -186,9 +191,7 @@ impl fmt::Display for ImageReference {
 
 /// The rule by which a first component is a host and not a path: a dot, a port, an upper-case letter, or `localhost`.
 fn looks_like_host(first: &str) -> bool {
-    first == "localhost"
-        || first.contains(['.', ':', '['])
-        || first.bytes().any(|b| b.is_ascii_uppercase())
+    first == "localhost" || first.contains(['.', ':', '[']) || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 fn is_host(host: &str) -> bool {
@@ -208,7 +211,8 @@ fn is_host(host: &str) -> bool {
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
-    name.split('.').all(label) && port.is_none_or(|p| !p.is_empty() && p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()))
+    name.split('.').all(label)
+        && port.is_none_or(|p| !p.is_empty() && p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// `alpha-numeric [separator alpha-numeric]*`, separator one of `.`, `_`, `__`, or any number of `-`.

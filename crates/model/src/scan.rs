@@ -143,7 +143,9 @@ impl CompleteScan {
     /// When the scan ended.
     pub fn completed_at(&self) -> Timestamp {
         match &self.proof {
-            Completeness::EcrBasic { completed_at, .. } | Completeness::EcrEnhanced { completed_at, .. } => *completed_at,
+            Completeness::EcrBasic { completed_at, .. } | Completeness::EcrEnhanced { completed_at, .. } => {
+                *completed_at
+            }
         }
     }
 

@@ -26,31 +26,34 @@ pub(crate) enum Target<'a> {
 pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptions, now: Timestamp) -> Judgement {
     let clock = Clock::at(now);
     let environment_class = set.environment(&ask.environment).unwrap_or(EnvironmentClass::Production);
-    let applicable = exceptions.about(ask, &clock);
     let mut rules = Vec::new();
     let mut policies = Vec::new();
     let mut stood_in = BTreeSet::new();
+    let (mut used, mut warnings) = (Vec::new(), Vec::new());
     for member in set.matching(ask) {
+        let applicable = exceptions.about(&member.id.name, ask, &clock);
         policies.push(member.id.clone());
         let targets = targets(member, facts);
         for rule in &member.policy.spec.rules {
             rules.push(rule::apply(member, rule, &targets, facts, &applicable, &clock, &mut stood_in));
         }
+        used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
+            id: exception.entry.id.clone(),
+            owner: exception.entry.owner.clone(),
+            reason: exception.entry.reason.clone(),
+            expires: exception.entry.expires.0,
+            findings: exception.used.get(),
+        }));
+        warnings.extend(applicable.iter().flat_map(|exception| exception.warnings(&clock)));
     }
+    warnings.dedup();
     let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, environment_class)));
-    let used = applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
-        id: exception.entry.id.clone(),
-        owner: exception.entry.owner.clone(),
-        reason: exception.entry.reason.clone(),
-        expires: exception.entry.expires.0,
-        findings: exception.used.get(),
-    });
     Judgement {
         verdict: rules.max_by(|rule| rule.verdict).verdict,
         environment_class,
-        inputs: Inputs { policies, signals: signals_used(facts, &stood_in), exceptions: used.collect() },
+        inputs: Inputs { policies, signals: signals_used(facts, &stood_in), exceptions: used },
         valid_until: clock.horizon(),
-        warnings: applicable.iter().flat_map(|exception| exception.warnings(&clock)).collect(),
+        warnings,
         rules,
     }
 }

@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Expires {
 /// The exceptions of all files that the policies list.
 #[derive(Debug, Clone, Default)]
 pub struct Exceptions {
-    entries: Vec<(String, Entry, Option<globset::GlobMatcher>)>,
+    entries: Vec<Listed>,
 }
 
 impl Exceptions {
@@ -95,15 +95,15 @@ impl Exceptions {
         Self { entries: Vec::new() }
     }
 
-    /// Adds the entries of one file.
+    /// Adds the entries of one file that the policy of this name lists. They count for that policy alone (S29).
     ///
     /// # Errors
     /// The place and what is wrong with it.
-    pub fn add(&mut self, file: &str, text: &str) -> Result<(), DocumentError> {
+    pub fn add(&mut self, policy: &str, file: &str, text: &str) -> Result<(), DocumentError> {
         let document: Document = read_yaml(file, text)?;
         for entry in document.exceptions {
             let wrong = |what: &str| DocumentError::new(file, format!("exception {:?}: {what}", entry.id));
-            if self.entries.iter().any(|(_, other, _)| other.id == entry.id) {
+            if self.entries.iter().any(|other| other.policy == policy && other.entry.id == entry.id) {
                 return Err(wrong("the id is there twice"));
             }
             for (name, value) in
@@ -122,23 +122,24 @@ impl Exceptions {
             } else {
                 None
             };
-            self.entries.push((file.to_owned(), entry, pattern));
+            self.entries.push(Listed { policy: policy.to_owned(), file: file.to_owned(), entry, pattern });
         }
         Ok(())
     }
 
-    /// The entries that are about this image in this environment, ready to be matched and counted.
-    pub(crate) fn about<'a>(&'a self, ask: &Ask, clock: &Clock) -> Vec<Applicable<'a>> {
+    /// The entries of a policy that are about this image in this environment, ready to be matched and counted.
+    pub(crate) fn about<'a>(&'a self, policy: &str, ask: &Ask, clock: &Clock) -> Vec<Applicable<'a>> {
         let (short, long) = (ask.image.repository.as_str(), ask.name());
         self.entries
             .iter()
-            .filter(|(_, entry, pattern)| match pattern {
+            .filter(|listed| listed.policy == policy)
+            .filter(|Listed { entry, pattern, .. }| match pattern {
                 Some(pattern) => pattern.is_match(short) || pattern.is_match(&long),
                 None => entry.repository == short || entry.repository == long,
             })
-            .filter(|(_, entry, _)| entry.environment.as_ref().is_none_or(|name| *name == ask.environment))
-            .filter(|(_, entry, _)| entry.digest.as_ref().is_none_or(|digest| *digest == ask.digest))
-            .map(|(file, entry, pattern)| Applicable {
+            .filter(|listed| listed.entry.environment.as_ref().is_none_or(|name| *name == ask.environment))
+            .filter(|listed| listed.entry.digest.as_ref().is_none_or(|digest| *digest == ask.digest))
+            .map(|Listed { file, entry, pattern, .. }| Applicable {
                 file,
                 entry,
                 wide_repository: pattern.is_some(),
@@ -147,6 +148,15 @@ impl Exceptions {
             })
             .collect()
     }
+}
+
+/// An entry, the file it stands in, and the policy that lists the file.
+#[derive(Debug, Clone)]
+struct Listed {
+    policy: String,
+    file: String,
+    entry: Entry,
+    pattern: Option<globset::GlobMatcher>,
 }
 
 /// An entry that is about the image that is judged.

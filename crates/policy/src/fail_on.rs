@@ -78,6 +78,7 @@ impl FailOn {
     /// The built-in policy with this list in place of its own.
     pub fn shape(&self, set: &mut PolicySet) {
         for member in &mut set.members {
+            member.id.fail_on = Some(self.words());
             for rule in &mut member.policy.spec.rules {
                 rule.vulnerabilities.max = Some(self.limits(Limits::NONE));
             }
@@ -99,6 +100,7 @@ impl FailOn {
                     return Err(FailOnError::Loosens { policy: member.id.name.clone(), severity });
                 }
                 rule.vulnerabilities.max = Some(self.limits(max));
+                member.id.fail_on = Some(self.words());
             }
         }
         Ok(())

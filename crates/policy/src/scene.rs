@@ -72,13 +72,16 @@ pub(crate) struct Scan {
     pub(crate) findings: Vec<Finding>,
     pub(crate) summary: Option<Vec<(Severity, u64)>>,
     pub(crate) continuous: bool,
+    /// The time of the scanner's data.
     pub(crate) dated: Timestamp,
+    /// When the scan ended; with its data, if not said.
+    pub(crate) ended: Option<Timestamp>,
     pub(crate) origin: Origin,
 }
 
 pub(crate) fn scan(findings: Vec<Finding>) -> Scan {
     let origin = Origin::Ecr("eu-central-1".to_owned());
-    Scan { findings, summary: None, continuous: false, dated: now() - hours(1), origin }
+    Scan { findings, summary: None, continuous: false, dated: now() - hours(1), ended: None, origin }
 }
 
 impl Scan {
@@ -88,7 +91,7 @@ impl Scan {
             *counted.entry(finding.severity.clone()).or_insert(0) += 1;
         }
         let summary = self.summary.map_or(counted, SeverityCounts::from_iter);
-        let (pages, completed_at, pushed_at) = (1, self.dated, None);
+        let (pages, completed_at, pushed_at) = (1, self.ended.unwrap_or(self.dated), None);
         let proof = if self.continuous {
             Completeness::EcrEnhanced { pages, completed_at, pushed_at, agreeing_readings: 2 }
         } else {
@@ -150,7 +153,7 @@ pub(crate) fn judge_with(set: &PolicySet, facts: &Facts, exceptions: &Exceptions
 pub(crate) fn exceptions(entries: &[&str]) -> Exceptions {
     let mut exceptions = Exceptions::none();
     exceptions
-        .add("exceptions.yaml", &exceptions_text(entries))
+        .add("p", "exceptions.yaml", &exceptions_text(entries))
         .unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
     exceptions
 }

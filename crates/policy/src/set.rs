@@ -86,7 +86,7 @@ impl PolicySet {
             let images = policy.spec.matches.as_ref().and_then(|matches| matches.images.as_ref());
             let images = images.map(|patterns| globs(file, patterns)).transpose()?;
             let version = policy.metadata.version.clone();
-            let id = PolicyId { name, version, digest: model::Digest::of(text.as_bytes()) };
+            let id = PolicyId { name, version, fail_on: None, digest: model::Digest::of(text.as_bytes()) };
             set.members.push(Member { id, policy, images });
         }
         for (member, (file, _)) in set.members.iter().zip(documents) {
@@ -137,15 +137,15 @@ impl PolicySet {
         })
     }
 
-    /// The exception files that the policies list: `(policy index in the order given, path as written)`.
-    pub fn exception_files(&self) -> Vec<(usize, &str)> {
-        self.members
-            .iter()
-            .enumerate()
-            .flat_map(|(index, member)| {
-                member.policy.spec.exceptions.iter().flatten().map(move |path| (index, path.as_str()))
-            })
-            .collect()
+    /// The exception files that the policies list: position and name of the policy, path as written.
+    pub fn exception_files(&self) -> Vec<(usize, &str, &str)> {
+        let mut listed = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            for path in member.policy.spec.exceptions.iter().flatten() {
+                listed.push((index, member.id.name.as_str(), path.as_str()));
+            }
+        }
+        listed
     }
 
     /// The policies that are about this question; none, if the environment is not declared (S7).

@@ -67,7 +67,11 @@ pub fn manifest(bytes: &[u8], limits: &Limits) -> Result<Manifest, Reason> {
         };
     };
     if children.len() > limits.manifests {
-        return Err(invalid(format!("the index lists {} manifests; at most {} are read", children.len(), limits.manifests)));
+        return Err(invalid(format!(
+            "the index lists {} manifests; at most {} are read",
+            children.len(),
+            limits.manifests
+        )));
     }
     let mut platforms = Vec::new();
     for child in children {
@@ -78,19 +82,15 @@ pub fn manifest(bytes: &[u8], limits: &Limits) -> Result<Manifest, Reason> {
             platforms.push((child.platform(), child.digest));
         }
     }
-    NonEmpty::new(platforms)
-        .map(Manifest::Index)
-        .ok_or_else(|| invalid("the index lists no platform".to_owned()))
+    NonEmpty::new(platforms).map(Manifest::Index).ok_or_else(|| invalid("the index lists no platform".to_owned()))
 }
 
 impl Descriptor {
     /// BuildKit's attestations: platform `unknown/unknown`.
     fn is_attestation(&self) -> bool {
         let unknown = |word: &Option<String>| word.as_deref() == Some("unknown");
-        let marked = self
-            .annotations
-            .as_ref()
-            .is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"));
+        let marked =
+            self.annotations.as_ref().is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"));
         self.platform.as_ref().is_some_and(|p| unknown(&p.os) && unknown(&p.architecture))
             || (marked && self.platform.is_none())
     }
@@ -128,7 +128,10 @@ mod tests {
               {{"digest":"{}","platform":{{"os":"linux","architecture":"arm64","variant":"v8"}}}},
               {{"digest":"{}"}},
               {{"digest":"{}","platform":{{"os":"unknown","architecture":"unknown"}}}}]}}"#,
-            digest(1), digest(2), digest(3), digest(4)
+            digest(1),
+            digest(2),
+            digest(3),
+            digest(4)
         );
         let Ok(Manifest::Index(platforms)) = read(&text) else { panic!("an index") };
         let names: Vec<String> = platforms.iter().map(|(platform, _)| platform.to_string()).collect();
@@ -145,7 +148,9 @@ mod tests {
             r#"{{"manifests":[{{"digest":"{}","platform":{{"os":"unknown","architecture":"unknown"}}}}]}}"#,
             digest(1)
         );
-        for bad in ["", "{}", "[]", r#"{"manifests":[]}"#, r#"{"manifests":[{"digest":"x"}]}"#, &nested, &only_attestation] {
+        for bad in
+            ["", "{}", "[]", r#"{"manifests":[]}"#, r#"{"manifests":[{"digest":"x"}]}"#, &nested, &only_attestation]
+        {
             assert_eq!(read(bad).expect_err(bad).code, ReasonCode::ImageManifestInvalid);
         }
         assert_eq!(read(r#"{"config":{},"layers":[]}"#), Ok(Manifest::Image));

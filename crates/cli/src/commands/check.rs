@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use engine::{Answer, Checked, Pace, Question, Record, Refused, judge_report};
+use engine::{Answer, Checked, Pace, Question, Record, Refused, SavedReport, judge_report};
 use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
 use policy::{Exceptions, FailOn, PolicySet};
 
@@ -12,7 +12,7 @@ use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
-use crate::output::{Destination, Format, View, dotenv, github};
+use crate::output::{Destination, Format, View, dotenv, github, undecided};
 use crate::policies;
 use crate::progress::Teller;
 use crate::target::{Image, ImageArgs};
@@ -37,6 +37,7 @@ Examples:
   ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2 --dotenv scan.env
   ecr-gate check IMAGE --policy gate.yaml --environment staging --output table --output sarif=gate.sarif
   ecr-gate check --report ecr=findings.json IMAGE")]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     image: ImageArgs,
@@ -98,16 +99,30 @@ struct Plan {
 
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
+        // A report of an earlier run must not outlive this one: whatever happens, no file says "allow" but by us.
+        for file in self.output.iter().filter_map(|output| output.file.as_ref()).chain(&self.dotenv) {
+            files::remove_stale("the earlier report", file)?;
+        }
+        let answered = self.decide(ui).await;
+        if let (Err(failure), Some(file)) = (&answered, &self.dotenv)
+            && let Err(second) = files::write("the dotenv report", file, &undecided(failure.exit))
+        {
+            ui.insist(&format!("{} {}", ui.error_word(), second.what));
+        }
+        answered
+    }
+
+    async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
         let started = Instant::now();
         let plan = self.plan(ui)?;
         let result = match &plan.report {
-            Some(file) => from_report(&plan, file, started)?,
-            None => self.from_ecr(&plan, ui).await?,
+            Some(file) => judge_file(&plan, file, started)?,
+            None => self.ask_ecr(&plan, ui).await?,
         };
-        self.answer(&plan, result, ui)
+        self.answer(&plan, &result, ui)
     }
 
-    async fn from_ecr(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
+    async fn ask_ecr(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
         let question = Question {
             image: plan.image.reference.clone(),
             target: plan.image.target()?,
@@ -133,9 +148,9 @@ impl CheckArgs {
     }
 
     /// Writes the answer everywhere it was asked for, and only then says it with the exit code.
-    fn answer(&self, plan: &Plan, result: Result<Checked, Refused>, ui: Ui) -> Result<u8, Failure> {
+    fn answer(&self, plan: &Plan, result: &Result<Checked, Refused>, ui: Ui) -> Result<u8, Failure> {
         let reference = plan.image.reference.to_string();
-        let (mut record, facts) = match &result {
+        let (mut record, facts) = match result {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
             Err(refused) => {
                 let name = plan.image.name();
@@ -300,20 +315,20 @@ fn report_file(text: &str) -> Result<PathBuf, Failure> {
     }
 }
 
-fn from_report(plan: &Plan, file: &std::path::Path, started: Instant) -> Result<Result<Checked, Refused>, Failure> {
+fn judge_file(plan: &Plan, file: &std::path::Path, started: Instant) -> Result<Result<Checked, Refused>, Failure> {
     let bytes = files::read("the report", file, REPORT_LIMIT)?;
     let name = file.display().to_string();
     let image = &plan.image;
-    Ok(judge_report(
-        &image.reference,
-        image.account.as_deref(),
-        &plan.environment,
-        (&name, &bytes),
-        &plan.policies,
-        &plan.exceptions,
-        now(),
-        || started.elapsed(),
-    ))
+    let saved = SavedReport {
+        image: &image.reference,
+        account: image.account.as_deref(),
+        environment: &plan.environment,
+        file: &name,
+        bytes: &bytes,
+        now: now(),
+        started,
+    };
+    Ok(judge_report(&saved, &plan.policies, &plan.exceptions))
 }
 
 fn asker() -> Answer {

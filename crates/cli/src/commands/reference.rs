@@ -60,8 +60,8 @@ fn commands(command: clap::Command) -> String {
 
 fn help(text: &mut String, command: &mut clap::Command, level: usize) {
     let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-    let page: String = command.render_long_help().to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    let _ = write!(text, "{} {name}\n\n```text\n{}\n```\n\n", "#".repeat(level.min(4)), page.trim_end());
+    let page: Vec<String> = command.render_long_help().to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    let _ = write!(text, "{} {name}\n\n```text\n{}\n```\n\n", "#".repeat(level.min(4)), page.join("\n").trim_end());
     for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
         help(text, sub, level + 1);
     }

@@ -1,14 +1,19 @@
-//! The form for people: the verdict, why, and what to do; blocking findings first.
+//! The form for people (B2): the verdict, why, and what to do; blocking findings first. Colour only repeats what a
+//! word says, and nothing is built of a finding that is not shown.
 
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use model::{Disposition, Fix, Judged, Severity, Verdict};
+use model::{Judged, Severity, Verdict};
 
 use super::View;
+use super::words::{self, age, counts, fixes, logged, minute, versions, why};
 
 /// How many findings the table shows; the JSON record has all.
 const ROWS: usize = 50;
+/// The longest text of one cell, and of one sentence.
+const CELL: usize = 80;
+const SENTENCE: usize = 1000;
 
 pub(crate) fn render(view: &View<'_>, color: bool) -> String {
     let record = view.record;
@@ -20,141 +25,125 @@ pub(crate) fn render(view: &View<'_>, color: bool) -> String {
         Verdict::Deny => ("DENY", "31"),
     };
     let word = if color { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() };
-    let _ = writeln!(text, "{word}  {}", record.image.reference);
-    if let Some(digest) = &record.image.digest {
-        let _ = writeln!(text, "  digest       {digest}");
-    }
-    for platform in &record.image.platforms {
-        let _ = writeln!(text, "  platform     {} {}", platform.platform, platform.digest);
-    }
-    let _ = writeln!(text, "  environment  {}", record.environment.name);
-    for policy in &record.policies {
-        let version = policy.version.as_ref().map(|version| format!(" {version}")).unwrap_or_else(String::new);
-        let _ = writeln!(text, "  policy       {}{version} ({})", policy.name, policy.digest.short());
-    }
-    for signal in &record.signals {
-        let scan = &signal.signal;
-        let platform = scan.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
-        let _ = writeln!(
-            text,
-            "  scan         {platform}finished {}, vulnerability data {}",
-            scan.completed_at.strftime("%Y-%m-%d %H:%M UTC"),
-            age(signal.age_seconds)
-        );
-    }
-    if let Some(counts) = &record.findings.counts {
-        let _ = writeln!(text, "  findings     {}", counts_line(counts));
-    }
-    if let Some(id) = &record.id {
-        let _ = writeln!(text, "  decision     {id}");
-    }
+    let _ = writeln!(text, "{word}  {}", sentence(&record.image.reference));
+    facts(&mut text, view);
     for reason in &record.reasons {
-        let _ = writeln!(text, "\n{}: {}", reason.reason.code, reason.reason.message);
-        let _ = writeln!(text, "  -> {}", reason.reason.remedy);
+        let _ = writeln!(text, "\n{}: {}", reason.reason.code, sentence(&reason.reason.message));
+        let _ = writeln!(text, "  -> {}", sentence(&reason.reason.remedy));
     }
-    findings(&mut text, "Blocking findings", &record.findings.blocking);
-    findings(&mut text, "Findings that do not count", &record.findings.waived);
+    findings(&mut text, view.blocking_title(), &view.blocking(), color);
+    findings(&mut text, "Findings that do not count", &view.waived(), color);
     for rule in &record.rules {
         for note in &rule.notes {
-            let _ = writeln!(text, "\nnote: rule {}: {note}", rule.rule);
+            let _ = writeln!(text, "\nnote: rule {}: {}", sentence(&rule.rule), sentence(note));
         }
     }
     for exception in &record.exceptions {
         let _ = writeln!(
             text,
             "\nexception {}: {} (owner {}, until {})",
-            exception.id,
-            exception.reason,
-            exception.owner,
-            exception.expires.strftime("%Y-%m-%d %H:%M UTC")
+            logged(&exception.id, CELL),
+            sentence(&exception.reason),
+            logged(&exception.owner, CELL),
+            minute(exception.expires)
         );
     }
     for warning in &record.warnings {
-        let _ = writeln!(text, "\nwarning: {warning}");
+        let _ = writeln!(text, "\nwarning: {}", sentence(warning));
     }
     text
 }
 
-fn findings(text: &mut String, title: &str, list: &[Judged]) {
+/// What was judged, by what, from which evidence.
+fn facts(text: &mut String, view: &View<'_>) {
+    let record = view.record;
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<12} {value}");
+    };
+    if let Some(digest) = &record.image.digest {
+        fact("digest", digest);
+    }
+    for child in &record.image.platforms {
+        let signal = record.signals.iter().find(|used| used.signal.platform.as_ref() == Some(&child.platform));
+        let found = signal.map_or_else(|| "no scan".to_owned(), |used| counts(&used.signal.counts));
+        fact("platform", &format!("{} {}: {found}", logged(&child.platform.to_string(), CELL), child.digest));
+    }
+    fact("environment", &logged(&record.environment.name, CELL));
+    for policy in &record.policies {
+        fact("policy", &logged(&words::policy(policy), 2 * CELL));
+    }
+    for used in &record.signals {
+        let scan = &used.signal;
+        let platform = scan.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
+        let finished = minute(scan.completed_at);
+        fact("scan", &format!("{}finished {finished}, vulnerability data {}", logged(&platform, CELL), age(used.age_seconds)));
+    }
+    match &record.findings.counts {
+        Some(found) if view.is_complete() => fact("findings", &counts(found)),
+        Some(found) => fact("findings", &format!("{}, and not every scan is complete", counts(found))),
+        None => fact("findings", "not known; the reasons say why"),
+    }
+    if let Some(id) = &record.id {
+        fact("decision", id);
+    }
+}
+
+fn findings(text: &mut String, title: &str, list: &[&Judged], color: bool) {
     if list.is_empty() {
         return;
     }
-    let mut list: Vec<&Judged> = list.iter().collect();
-    list.sort_by_key(|judged| judged.finding.severity.clone());
+    let shown: Vec<[String; 6]> = list.iter().take(ROWS).map(|judged| row(judged)).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["ID", "SEVERITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHY"]);
-    for judged in list.iter().take(ROWS) {
-        let finding = &judged.finding;
-        let mut versions: Vec<&str> = finding.packages.iter().map(|package| package.version.as_str()).collect();
-        versions.dedup();
-        let mut fixes: Vec<&str> = finding.packages.iter().map(|package| fix(&package.fix)).collect();
-        fixes.dedup();
-        let platform = judged.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
-        table.add_row([
-            finding.id.to_string(),
-            finding.severity.to_string(),
-            finding.package_names(),
-            dash(&versions.join(", ")),
-            dash(&fixes.join(", ")),
-            format!("{platform}{}", why(&judged.disposition)),
-        ].map(|cell| clean(&cell)));
+    for cells in &shown {
+        table.add_row(cells);
     }
-    let _ = writeln!(text, "\n{title}:");
-    for line in table.to_string().lines() {
-        let _ = writeln!(text, " {}", line.trim_end());
+    let _ = writeln!(text, "\n{title} ({}):", list.len());
+    for (number, drawn) in table.to_string().lines().enumerate() {
+        let drawn = drawn.trim_end();
+        let cells = number.checked_sub(1).and_then(|row| Some((shown.get(row)?, list.get(row)?)));
+        match cells {
+            Some((cells, judged)) if color => {
+                let _ = writeln!(text, " {}", painted(drawn, cells, &judged.finding.severity));
+            }
+            _ => {
+                let _ = writeln!(text, " {drawn}");
+            }
+        }
     }
     if list.len() > ROWS {
         let _ = writeln!(text, "  … and {} more; `--output json` has all", list.len() - ROWS);
     }
 }
 
-fn why(disposition: &Disposition) -> String {
-    match disposition {
-        Disposition::Blocks(code) => code.as_str().to_owned(),
-        Disposition::WithinLimit => "within the limit".to_owned(),
-        Disposition::Excepted(id) => format!("exception {id}"),
-        Disposition::Allowed => "the policy's allow list".to_owned(),
-        Disposition::Grace(until) => format!("grace until {}", until.strftime("%Y-%m-%d %H:%M UTC")),
-        Disposition::Unfixed => "no fix, and the policy ignores those".to_owned(),
-    }
+fn row(judged: &Judged) -> [String; 6] {
+    let finding = &judged.finding;
+    let platform = judged.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
+    [
+        finding.id.to_string(),
+        finding.severity.to_string(),
+        finding.package_names(),
+        versions(finding),
+        fixes(finding),
+        format!("{platform}{}", why(&judged.disposition)),
+    ]
+    .map(|cell| logged(&cell, CELL))
 }
 
-fn fix(fix: &Fix) -> &str {
-    match fix {
-        Fix::In(version) => version,
-        Fix::Available => "yes, version not said",
-        Fix::None => "no fix",
-        Fix::NotSaid => "not said",
-    }
+/// The severity, which is the first thing after the id, bold, and red where it is serious.
+fn painted(drawn: &str, [id, word, ..]: &[String; 6], severity: &Severity) -> String {
+    let style = match severity {
+        Severity::Unknown(_) | Severity::Critical => "1;31",
+        Severity::High => "31",
+        _ => return drawn.to_owned(),
+    };
+    let after_id = drawn.find(id.as_str()).map_or(0, |at| at + id.len());
+    let Some(at) = drawn[after_id..].find(word.as_str()).map(|at| after_id + at) else { return drawn.to_owned() };
+    let end = at + word.len();
+    format!("{}\x1b[{style}m{word}\x1b[0m{}", &drawn[..at], &drawn[end..])
 }
 
-fn dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
-}
-
-/// Words of a scanner cannot steer the terminal.
-fn clean(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect();
-    plain
-}
-
-/// `2 CRITICAL, 1 HIGH` or `none`.
-fn counts_line(counts: &model::SeverityCounts) -> String {
-    let order = |severity: &Severity| Severity::KNOWN.iter().position(|known| known == severity);
-    let mut list: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
-    list.sort_by_key(|(severity, _)| order(severity));
-    if list.is_empty() {
-        return "none".to_owned();
-    }
-    list.iter().map(|(severity, count)| format!("{count} {severity}")).collect::<Vec<_>>().join(", ")
-}
-
-fn age(seconds: i64) -> String {
-    match seconds {
-        ..=119 => "of now".to_owned(),
-        120..=7_199 => format!("{} minutes old", seconds / 60),
-        7_200..=172_799 => format!("{} hours old", seconds / 3_600),
-        _ => format!("{} days old", seconds / 86_400),
-    }
+fn sentence(text: &str) -> String {
+    logged(text, SENTENCE)
 }

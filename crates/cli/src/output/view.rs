@@ -1,9 +1,10 @@
 //! What every output is made from: the record, and every finding with what became of it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use engine::Record;
-use model::{CompleteScan, Disposition, Facts, Finding, ManifestFacts, Platform, ReasonCode, Signal};
+use model::{CompleteScan, Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, Signal, Verdict};
 
 /// A decision as outputs see it.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +34,62 @@ pub(crate) struct Listed<'a> {
     pub state: State<'a>,
 }
 
+/// True for the reasons that single findings show by themselves.
+pub(super) fn is_about_findings(code: ReasonCode) -> bool {
+    use ReasonCode::{VulnCvss, VulnDenied, VulnEpss, VulnKnownExploited, VulnMaxExceeded};
+    matches!(code, VulnMaxExceeded | VulnDenied | VulnKnownExploited | VulnCvss | VulnEpss)
+}
+
 impl<'a> View<'a> {
+    /// True if every finding there is was read; otherwise no output may look like a clean result. A rule that is broken
+    /// on one platform says nothing about another one whose scan is not done, so no reason may be one of not knowing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.record.findings.counts.is_some() && self.record.reasons.iter().all(|reason| reason.class.is_none())
+    }
+
+    /// The heaviest verdict of a rule that gives this reason; [`Verdict::Allow`] if a rule only records it.
+    pub(crate) fn weight(&self, code: ReasonCode) -> Verdict {
+        let rules = self.record.rules.iter();
+        let giving = rules.filter(|rule| rule.reasons.iter().any(|reason| reason.code == code));
+        // A refused question has reasons and no rules.
+        giving.map(|rule| rule.verdict).max().unwrap_or(self.record.verdict)
+    }
+
+    /// What a finding does that is over a limit: a rule may only warn of it, or only record it.
+    pub(crate) fn does(&self, code: ReasonCode) -> &'static str {
+        match self.weight(code) {
+            Verdict::Deny | Verdict::Pending => "blocks",
+            Verdict::Warn => "gives a warning",
+            Verdict::Allow => "is recorded only",
+        }
+    }
+
+    /// The title over [`View::blocking`].
+    pub(crate) fn blocking_title(&self) -> &'static str {
+        if self.record.verdict == Verdict::Warn { "Findings warned of" } else { "Blocking findings" }
+    }
+
+    /// `name@digest` of the image, or of one platform of an index; the name alone if the digest is not known.
+    pub(crate) fn image(&self, platform: Option<&Platform>) -> String {
+        let image = &self.record.image;
+        let child = image.platforms.iter().find(|child| Some(&child.platform) == platform);
+        match child.map(|child| &child.digest).or(image.digest.as_ref()) {
+            Some(digest) => format!("{}@{digest}", image.name),
+            None => image.name.clone(),
+        }
+    }
+
     /// The complete scans, each with its platform.
     pub(crate) fn scans(&self) -> Vec<(Option<&'a Platform>, &'a CompleteScan)> {
         let Some(facts) = self.facts else { return Vec::new() };
         let scan = |manifest: &'a ManifestFacts| match &manifest.scan {
             Signal::Present(observed) => Some(&observed.value),
+            // Only what was used.
+            Signal::Unavailable { last: Some(last), .. }
+                if self.record.signals.iter().any(|used| used.signal.subject == manifest.digest) =>
+            {
+                Some(&last.value)
+            }
             _ => None,
         };
         let root = scan(&facts.root).map(|found| (None, found));
@@ -69,7 +120,43 @@ impl<'a> View<'a> {
                 Listed { finding, platform, state }
             })
             .collect();
-        listed.sort_by_key(|listed| (!matches!(listed.state, State::Blocks(_)), listed.finding.severity.clone()));
+        let blocks = |listed: &Listed<'_>| matches!(listed.state, State::Blocks(_));
+        listed.sort_by(|a, b| blocks(b).cmp(&blocks(a)).then_with(|| a.finding.severity.cmp(&b.finding.severity)));
         listed
     }
+
+    /// The findings that block, the most serious first.
+    pub(crate) fn blocking(&self) -> Vec<&'a Judged> {
+        let mut list: Vec<&Judged> = self.record.findings.blocking.iter().collect();
+        list.sort_by(|a, b| a.finding.severity.cmp(&b.finding.severity));
+        list
+    }
+
+    /// The findings that something lets pass and no other rule blocks, each once, the most serious first.
+    pub(crate) fn waived(&self) -> Vec<&'a Judged> {
+        let findings = &self.record.findings;
+        let mut list: Vec<&Judged> = findings.waived.iter().collect();
+        if list.is_empty() {
+            return list;
+        }
+        list.sort_by(|a, b| order(a, b));
+        list.dedup_by(|a, b| order(a, b).is_eq());
+        let mut blocking: Vec<&Judged> = findings.blocking.iter().collect();
+        blocking.sort_by(|a, b| order(a, b));
+        list.retain(|judged| blocking.binary_search_by(|other| order(other, judged)).is_err());
+        list
+    }
+}
+
+fn order(a: &Judged, b: &Judged) -> Ordering {
+    let (one, other) = (&a.finding, &b.finding);
+    one.severity
+        .cmp(&other.severity)
+        .then_with(|| one.id.cmp(&other.id))
+        .then_with(|| a.platform.cmp(&b.platform))
+        .then_with(|| one.packages.iter().map(named).cmp(other.packages.iter().map(named)))
+}
+
+fn named(package: &Package) -> (&str, &str) {
+    (&package.name, &package.version)
 }

@@ -98,7 +98,7 @@ pub(super) async fn checks(
     if scans.iter().all(|scan| scan.state == CheckState::Ok) {
         checks.push(BASE.ok("the scanner could read the image"));
     } else if !scans.iter().any(|scan| scan.reason == Some(ReasonCode::ScanUnsupported)) {
-        checks.push(base(scanner, "the image has no result yet"));
+        checks.push(base(scanner, "no scan has shown yet whether the scanner can read the image"));
     }
     checks.extend(scans);
     Ok(checks)

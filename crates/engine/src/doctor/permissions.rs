@@ -54,7 +54,7 @@ pub(super) async fn checks(
         && findings.reason == Some(ReasonCode::AwsAccessDenied)
         && let Some(remedy) = &mut findings.remedy
     {
-        remedy.push_str(" With enhanced scanning it takes inspector2:ListCoverage and inspector2:ListFindings too.");
+        remedy.push_str(" With enhanced scanning it takes inspector2:ListCoverage and inspector2:ListFindings too (`--scanning enhanced`).");
     }
     let start = match of(&START_SCAN, start) {
         denied if denied.reason != Some(ReasonCode::AwsAccessDenied) && !enhanced => denied,

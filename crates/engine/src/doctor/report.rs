@@ -24,6 +24,15 @@ impl Examination {
         Fix::ALL.into_iter().filter(wanted).collect()
     }
 
+    /// The same with this ARN wherever it named the repository without its account.
+    pub(super) fn naming(mut self, arn: &str) -> Self {
+        for check in &mut self.checks {
+            check.found = check.found.replace(&self.repository, arn);
+            check.remedy = check.remedy.as_ref().map(|remedy| remedy.replace(&self.repository, arn));
+        }
+        Self { repository: arn.to_owned(), ..self }
+    }
+
     /// How many checks ended like this.
     pub fn count(&self, state: CheckState) -> usize {
         self.checks.iter().filter(|check| check.state == state).count()

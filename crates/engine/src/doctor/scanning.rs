@@ -4,7 +4,7 @@
 
 use aws::{Failure, Frequency, RegistryScanning, RepositoryScanning, RepositorySettings, Scanner, Target};
 
-use super::Patient;
+use super::{Patient, account};
 use super::report::{About, DoctorCheck, Fix};
 use crate::check::Refused;
 
@@ -42,14 +42,13 @@ pub(super) enum Scanning {
 
 impl Patient<'_> {
     pub(super) async fn scanning(&self, caller: Option<&str>) -> Result<Scanning, Refused> {
-        let ours = caller.and_then(|arn| arn.split(':').nth(4));
         let foreign = |account: Option<&str>| match (&self.ecr.target().account, account) {
             (Some(theirs), Some(ours)) if theirs != ours => {
                 Some(Scanning::Foreign { registry: theirs.clone(), caller: ours.to_owned() })
             }
             _ => None,
         };
-        if let Some(foreign) = foreign(ours) {
+        if let Some(foreign) = foreign(account(caller)) {
             return Ok(foreign);
         }
         let registry = self.ask("GetRegistryScanningConfiguration", || self.ecr.registry_scanning()).await?;

@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use model::Verdict;
 
-use change::{Change, changed, pairs, singles};
+use change::{changed, pairs, singles};
 use gate::{Gate, is_green};
 use oracle::{Source, permits};
-use scene::{Scene, World, scenes};
+use scene::{Scene, World, lean_scenes, scenes};
 
 /// How a judge fared.
 #[derive(Default)]
@@ -63,7 +63,7 @@ const COUNTS: &[&str] = &["findingSeverityCounts"];
 
 fn all_pairs(names: &[&str], budget: usize) {
     let (since, gate, mut tally, mut lies) = (Instant::now(), Gate::new(), Tally::default(), 0);
-    let chosen: Vec<Scene> = scenes().into_iter().filter(|scene| names.contains(&scene.name)).collect();
+    let chosen: Vec<Scene> = lean_scenes().into_iter().filter(|scene| names.contains(&scene.name)).collect();
     assert_eq!(chosen.len(), names.len(), "a scene was renamed");
     for scene in &chosen {
         let (texts, changes) = (scene.texts(), singles(&scene.pages));
@@ -115,29 +115,28 @@ fn a5_no_pair_of_changes_to_a_small_answer_is_silently_green() {
 
 #[test]
 fn a5_no_pair_of_changes_to_basic_findings_is_silently_green() {
-    all_pairs(&["basic, one LOW", "basic, one CRITICAL", "basic, LOW and HIGH"], 20_000);
+    all_pairs(&["basic, one LOW", "basic, one CRITICAL", "basic, LOW and HIGH"], 40_000);
 }
 
 #[test]
 fn a5_no_pair_of_changes_to_enhanced_findings_is_silently_green() {
     let names =
         ["enhanced, MEDIUM and UNTRIAGED", "enhanced, one HIGH", "enhanced, one CRITICAL and an empty basic list"];
-    all_pairs(&names, 10_000);
+    all_pairs(&names, 20_000);
 }
 
 #[test]
 fn a5_no_pair_of_changes_to_several_pages_is_silently_green() {
-    let names =
-        ["basic, two pages of LOW", "basic, CRITICAL on the second page", "enhanced, HIGH on the second page"];
-    all_pairs(&names, 10_000);
+    let names = ["basic, two pages of LOW", "basic, CRITICAL on the second page", "enhanced, HIGH on the second page"];
+    all_pairs(&names, 20_000);
 }
 
 #[test]
 fn a5_an_answer_that_changes_between_two_looks_is_not_silently_green() {
     let (since, gate, mut tally) = (Instant::now(), Gate::new(), Tally::default());
-    for scene in scenes().iter().filter(|scene| scene.name.ends_with("clean")) {
+    for scene in lean_scenes().iter().filter(|scene| scene.name.ends_with("clean")) {
         let texts = scene.texts();
-        let changes: Vec<Change> = singles(&scene.pages).into_iter().filter(Change::bears).collect();
+        let changes = singles(&scene.pages);
         let pages: Vec<Vec<String>> = changes.iter().map(|change| changed(scene, &texts, &[change])).collect();
         for (first, before) in changes.iter().zip(&pages) {
             let name = |then: &str| format!("{} | {}, then {then}", scene.name, first.name);
@@ -155,9 +154,9 @@ fn a5_an_answer_that_changes_between_two_looks_is_not_silently_green() {
 #[test]
 fn the_proof_notices_every_gate_that_looks_away() {
     let (since, gate) = (Instant::now(), Gate::new());
-    let scenes = scenes();
+    let chosen = ["basic, one LOW", "enhanced, clean", "enhanced, one HIGH", "basic, CRITICAL on the second page"];
     let mut worlds: Vec<Vec<String>> = Vec::new();
-    for scene in &scenes {
+    for scene in lean_scenes().iter().filter(|scene| chosen.contains(&scene.name)) {
         let (texts, changes) = (scene.texts(), singles(&scene.pages));
         worlds.push(texts.clone());
         worlds.extend(changes.iter().map(|change| changed(scene, &texts, &[change])));

@@ -168,7 +168,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Vulnerabilities {
-    /// Which sources count; `ecr` alone, if left out.
+    /// Which sources count; all, if left out: ECR, and a report handed over with `--report`.
     pub(crate) sources: Option<Sources>,
     /// How many findings of each severity are allowed. A severity that is left out is shown and not limited.
     pub(crate) max: Option<Limits>,

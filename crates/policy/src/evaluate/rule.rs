@@ -111,9 +111,9 @@ fn trusted<'a>(
         Origin::Ecr(_) => Source::Ecr,
         Origin::File(_) => Source::File,
     };
-    // S22: a file counts only if the rule lists `file`; without `sources` it is ECR alone.
+    // Without `sources` whatever was asked or handed over counts; with it, a file only if `file` is listed.
     let accepts =
-        rule.vulnerabilities.sources.as_ref().map_or(source == Source::Ecr, |sources| sources.accept.contains(&source));
+        rule.vulnerabilities.sources.as_ref().is_none_or(|sources| sources.accept.contains(&source));
     if !accepts {
         let message = format!("rule {:?} does not accept the source of this scan", rule.id);
         return Err(Reason::new(ReasonCode::ScanMissing, message)

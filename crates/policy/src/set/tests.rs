@@ -61,7 +61,7 @@ fn s29_exception_files_are_those_that_policies_list() {
         ("b", RULES),
         ("c", &format!("exceptions: [x.yaml], {RULES}")),
     ]);
-    assert_eq!(set.exception_files(), [(0, "x.yaml"), (0, "y.yaml"), (2, "x.yaml")]);
+    assert_eq!(set.exception_files(), [(0, "a", "x.yaml"), (0, "a", "y.yaml"), (2, "c", "x.yaml")]);
     assert!(PolicySet::built_in().unwrap().exception_files().is_empty());
 }
 

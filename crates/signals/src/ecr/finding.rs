@@ -119,7 +119,9 @@ struct VulnerablePackage<'a> {
 impl EnhancedFinding<'_> {
     pub(super) fn into_finding(self) -> Result<Finding, String> {
         let (vulnerability_id, url, cvss, packages) = match self.package_vulnerability_details {
-            Some(Object(details)) => (details.vulnerability_id, details.source_url, details.cvss, details.vulnerable_packages),
+            Some(Object(details)) => {
+                (details.vulnerability_id, details.source_url, details.cvss, details.vulnerable_packages)
+            }
             None => (None, None, None, None),
         };
         // Findings that are no package vulnerabilities (code, network) have only a title.
@@ -132,7 +134,8 @@ impl EnhancedFinding<'_> {
         let detailed = self.score_details.and_then(|details| details.cvss).and_then(|cvss| cvss.score);
         let mut cvss_tenths = None;
         for score in scores.chain([self.score, detailed]).flatten() {
-            cvss_tenths = cvss_tenths.max(Some(tenths(score).ok_or_else(|| format!("finding {id}: score out of range"))?));
+            cvss_tenths =
+                cvss_tenths.max(Some(tenths(score).ok_or_else(|| format!("finding {id}: score out of range"))?));
         }
         let epss = self.epss.and_then(|epss| epss.score);
         let epss_millionths = epss

@@ -96,7 +96,9 @@ impl Reading {
         // The last page may carry counts and no list, if what is counted was listed before; earlier ones may not.
         let (kind, list) = match findings.list {
             Some(list) => list,
-            None if page.next_token.is_none() && self.lists_what_is_counted(&findings.counts) => (self.kind, Vec::new()),
+            None if page.next_token.is_none() && self.lists_what_is_counted(&findings.counts) => {
+                (self.kind, Vec::new())
+            }
             None => return Ok(false),
         };
         if page.status != self.status || findings.completed_at.is_some_and(|at| at != self.completed_at) {
@@ -111,8 +113,12 @@ impl Reading {
             let larger = self.summary.entry(severity).or_insert(0);
             *larger = (*larger).max(count);
         }
+        // Pages that tell of several scanners or data of several ages: the stricter holds.
         if kind == Kind::Enhanced {
             self.kind = kind;
+        }
+        if let Some(at) = findings.source_updated_at {
+            self.source_updated_at = Some(at.min(self.source_updated_at.unwrap_or(self.completed_at)));
         }
         self.findings.extend(list);
         self.pages += 1;

@@ -45,8 +45,16 @@ pub(crate) enum Meaning {
 impl ScanStatus {
     /// Every value of the service model.
     pub const KNOWN: [Self; 10] = [
-        Self::InProgress, Self::Complete, Self::Failed, Self::UnsupportedImage, Self::Active, Self::Pending,
-        Self::ScanEligibilityExpired, Self::FindingsUnavailable, Self::LimitExceeded, Self::ImageArchived,
+        Self::InProgress,
+        Self::Complete,
+        Self::Failed,
+        Self::UnsupportedImage,
+        Self::Active,
+        Self::Pending,
+        Self::ScanEligibilityExpired,
+        Self::FindingsUnavailable,
+        Self::LimitExceeded,
+        Self::ImageArchived,
     ];
 
     /// Reads the API's word, exactly.

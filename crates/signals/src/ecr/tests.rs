@@ -48,7 +48,14 @@ fn a12_every_status_means_what_the_documentation_says() {
 #[test]
 fn a5_a_finished_status_without_findings_is_not_yet() {
     for status in ["COMPLETE", "ACTIVE"] {
-        for findings in ["", "null", "{}", r#"{"findingSeverityCounts":{}}"#, r#"{"findings":[]}"#, r#"{"findings":null,"imageScanCompletedAt":1}"#] {
+        for findings in [
+            "",
+            "null",
+            "{}",
+            r#"{"findingSeverityCounts":{}}"#,
+            r#"{"findings":[]}"#,
+            r#"{"findings":null,"imageScanCompletedAt":1}"#,
+        ] {
             let state = read(&answer(status, findings)).unwrap().state();
             let PageState::Wait(reason) = state else { panic!("{status} {findings}: {state:?}") };
             assert_eq!(reason.code, ReasonCode::ScanNoFindingsYet);
@@ -58,7 +65,10 @@ fn a5_a_finished_status_without_findings_is_not_yet() {
 
 #[test]
 fn a5_what_cannot_be_read_is_refused() {
-    let whole = answer("COMPLETE", r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}],"findingSeverityCounts":{"LOW":1}}"#);
+    let whole = answer(
+        "COMPLETE",
+        r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}],"findingSeverityCounts":{"LOW":1}}"#,
+    );
     assert!(read(&whole).is_ok());
     for length in 0..whole.len() {
         assert!(read(&whole[..length]).is_err(), "cut at {length}");
@@ -80,6 +90,48 @@ fn a5_what_cannot_be_read_is_refused() {
         let changed = whole.replacen(from, to, 1);
         assert_ne!(changed, whole);
         assert_eq!(read(&changed).expect_err(&changed).code, ReasonCode::ScanMalformed);
+    }
+}
+
+#[test]
+fn a5_a_list_is_no_object_even_if_its_elements_are_the_fields_in_order() {
+    let whole = answer("COMPLETE", r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}]}"#);
+    assert!(read(&whole).is_ok());
+    for (from, to) in [
+        (r#"{"status":"COMPLETE","description":"said"}"#.to_owned(), r#"["COMPLETE","said"]"#.to_owned()),
+        (r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}]}"#.to_owned(), "[1,1,{},[],null]".to_owned()),
+        (r#"{"name":"CVE-1","severity":"LOW"}"#.to_owned(), r#"["CVE-1","LOW",null,null]"#.to_owned()),
+        (format!(r#"{{"imageDigest":"{DIGEST}"}}"#), format!(r#"["{DIGEST}",null]"#)),
+        (whole.clone(), r#"["1","app",null,{"status":"COMPLETE"},{"imageScanCompletedAt":1,"findings":[]},null]"#.to_owned()),
+    ] {
+        let changed = whole.replacen(&from, &to, 1);
+        assert_ne!(changed, whole);
+        assert_eq!(read(&changed).expect_err(&changed).code, ReasonCode::ScanMalformed);
+    }
+    let enhanced = |details: &str| {
+        let finding = format!(r#"{{"severity":"LOW","title":"t","packageVulnerabilityDetails":{details}}}"#);
+        read(&answer("ACTIVE", &format!(r#"{{"enhancedFindings":[{finding}]}}"#)))
+    };
+    assert!(enhanced(r#"{"vulnerabilityId":"CVE-1"}"#).is_ok());
+    assert!(enhanced(r#"["CVE-1",null,null,null]"#).is_err());
+}
+
+#[test]
+fn a5_a_severity_that_is_counted_twice_is_refused() {
+    let counts = |counts: &str| read(&answer("COMPLETE", &format!(r#"{{"findingSeverityCounts":{counts}}}"#)));
+    assert!(counts(r#"{"CRITICAL":1,"HIGH":0}"#).is_ok());
+    for twice in [r#"{"CRITICAL":1,"CRITICAL":0}"#, r#"{"CRITICAL":1,"critical":0}"#, r#"{"X":1,"X":1}"#] {
+        assert_eq!(counts(twice).expect_err(twice).code, ReasonCode::ScanMalformed);
+    }
+}
+
+#[test]
+fn a5_bytes_that_are_no_text_are_refused_wherever_they_stand() {
+    let whole = answer("COMPLETE", r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW","description":"said"}]}"#);
+    for (place, _) in whole.match_indices(|character: char| character.is_ascii_alphabetic()) {
+        let mut bytes = whole.clone().into_bytes();
+        bytes[place] = 0xff;
+        assert_eq!(page(&bytes, &Limits::STANDARD).unwrap_err().code, ReasonCode::ScanMalformed, "at {place}");
     }
 }
 
@@ -112,14 +164,19 @@ fn a17_pages_are_put_together_and_endless_ones_refused() {
     let part = |cve: &str, token: &str| {
         let text = answer(
             "COMPLETE",
-            &format!(r#"{{"imageScanCompletedAt":5,"findings":[{{"name":"{cve}","severity":"LOW"}}],"findingSeverityCounts":{{"LOW":2}}}},"nextToken":{token}"#),
+            &format!(
+                r#"{{"imageScanCompletedAt":5,"findings":[{{"name":"{cve}","severity":"LOW"}}],"findingSeverityCounts":{{"LOW":2}}}},"nextToken":{token}"#
+            ),
         );
         read(&text).unwrap()
     };
     let mut reading = Reading::start(part("CVE-1", r#""a""#)).unwrap();
     assert_eq!(reading.next_token(), Some("a"));
     assert!(reading.complete(None, 1).is_err(), "half a reading is never complete");
-    assert_eq!(reading.clone().add(part("CVE-2", r#""a""#), &Limits::STANDARD).unwrap_err().code, ReasonCode::ScanPagesEndless);
+    assert_eq!(
+        reading.clone().add(part("CVE-2", r#""a""#), &Limits::STANDARD).unwrap_err().code,
+        ReasonCode::ScanPagesEndless
+    );
     assert_eq!(reading.add(part("CVE-2", "null"), &Limits::STANDARD), Ok(true));
     assert_eq!(reading.next_token(), None);
     let scan = reading.complete(None, 1).unwrap();

@@ -60,7 +60,7 @@ pub(crate) const BLINDFOLDS: &[(&str, Blindfold)] = &[
     }),
     ("skips findings without a name", |page| {
         for list in ["findings", "enhancedFindings"] {
-            if let Some(findings) = page["imageScanFindings"][list].as_array_mut() {
+            if let Some(findings) = list_in(page, list) {
                 findings.retain(|finding| {
                     finding["name"].is_string()
                         || finding["title"].is_string()
@@ -70,7 +70,8 @@ pub(crate) const BLINDFOLDS: &[(&str, Blindfold)] = &[
         }
     }),
     ("takes a count that is no number for zero", |page| {
-        if let Some(counts) = page["imageScanFindings"]["findingSeverityCounts"].as_object_mut() {
+        let counts = page.pointer_mut("/imageScanFindings/findingSeverityCounts");
+        if let Some(counts) = counts.and_then(Value::as_object_mut) {
             counts.retain(|_, count| count.is_u64());
         }
     }),
@@ -131,9 +132,12 @@ fn object<'a>(page: &'a mut Value, field: &str) -> &'a mut Value {
     &mut page[field]
 }
 
+fn list_in<'a>(page: &'a mut Value, list: &str) -> Option<&'a mut Vec<Value>> {
+    page.pointer_mut(&format!("/imageScanFindings/{list}"))?.as_array_mut()
+}
+
 fn each_finding(page: &mut Value, mut change: impl FnMut(&mut Value)) {
     for list in ["findings", "enhancedFindings"] {
-        let findings = page["imageScanFindings"][list].as_array_mut();
-        findings.into_iter().flatten().filter(|finding| finding.is_object()).for_each(&mut change);
+        list_in(page, list).into_iter().flatten().filter(|finding| finding.is_object()).for_each(&mut change);
     }
 }

@@ -7,13 +7,6 @@ use testkit::mutate::{self, Mutation, Step};
 
 use super::scene::{NOW, PUSHED, Scene};
 
-/// Places whose text is for people: no verdict rests on them.
-const DECORATION: &[&str] = &[
-    "attributes", "awsAccountId", "description", "findingArn", "firstObservedAt", "lastObservedAt", "remediation",
-    "resources", "scoreDetails", "type", "updatedAt", "uri", "cvss", "referenceUrls", "relatedVulnerabilities",
-    "source", "sourceUrl", "vendorCreatedAt", "vendorSeverity", "vendorUpdatedAt", "vulnerablePackages",
-];
-
 /// One change in one place of one page.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -52,7 +45,9 @@ impl Change {
                     Step::Element(n) => value.get_mut(n),
                 });
                 match (parent, last) {
-                    (Some(Value::Object(fields)), Step::Field(name)) => drop(fields.insert(name.clone(), value.clone())),
+                    (Some(Value::Object(fields)), Step::Field(name)) => {
+                        fields.insert(name.clone(), value.clone());
+                    }
                     (Some(Value::Array(elements)), Step::Element(n)) if *n < elements.len() => {
                         elements[*n] = value.clone();
                     }
@@ -74,11 +69,6 @@ impl Change {
     /// Whether the place lies in a field of one of these names.
     pub(crate) fn touches(&self, fields: &[&str]) -> bool {
         self.path.iter().any(|step| matches!(step, Step::Field(name) if fields.contains(&name.as_str())))
-    }
-
-    /// Whether a verdict may rest on the place.
-    pub(crate) fn bears(&self) -> bool {
-        !self.touches(DECORATION)
     }
 
     /// Whether one place lies in the other.
@@ -120,8 +110,14 @@ fn sets(page: usize, document: &Value) -> Vec<Change> {
     set(
         &["imageScanFindings", "findingSeverityCounts"],
         vec![
-            json!({ "CRITICAL": 1 }), json!({ "high": 1 }), json!({ "SEVERE": 1 }), json!({ "LOW": 1 }),
-            json!({ "HIGH": 1.0 }), json!({ "HIGH": "1" }), json!({ "HIGH": null }), json!({ "LOW": -1 }),
+            json!({ "CRITICAL": 1 }),
+            json!({ "high": 1 }),
+            json!({ "SEVERE": 1 }),
+            json!({ "LOW": 1 }),
+            json!({ "HIGH": 1.0 }),
+            json!({ "HIGH": "1" }),
+            json!({ "HIGH": null }),
+            json!({ "LOW": -1 }),
         ],
     );
     for list in ["findings", "enhancedFindings"] {
@@ -158,25 +154,16 @@ pub(crate) fn changed(scene: &Scene, originals: &[String], changes: &[&Change]) 
     texts
 }
 
-/// Pairs of changes in places apart: all of them, or about as many as the budget allows, the same in every run. Half of
-/// the budget goes to pairs of which both bear on the verdict.
+/// Pairs of changes in places apart: all of them, or about as many as the budget allows, the same in every run.
 pub(crate) fn pairs(changes: &[Change], budget: usize) -> Vec<(&Change, &Change)> {
-    let (mut bearing, mut rest) = (Vec::new(), Vec::new());
+    let mut pairs = Vec::new();
     for (number, first) in changes.iter().enumerate() {
-        for second in changes[number + 1..].iter().filter(|second| !first.overlaps(second)) {
-            let both = first.bears() && second.bears();
-            (if both { &mut bearing } else { &mut rest }).push((first, second));
-        }
+        pairs.extend(
+            changes[number + 1..].iter().filter(|second| !first.overlaps(second)).map(|second| (first, second)),
+        );
     }
-    if bearing.len() + rest.len() > budget {
-        let half = budget / 2;
-        let spare = half.saturating_sub(bearing.len());
-        sample(&mut rest, half + spare);
-        let left = budget - rest.len();
-        sample(&mut bearing, left);
-    }
-    bearing.append(&mut rest);
-    bearing
+    sample(&mut pairs, budget);
+    pairs
 }
 
 /// Leaves about so many elements, spread by a fixed mixing of their places.

@@ -2,10 +2,11 @@
 //! A wait is another look, a bounded number of times; then the time is up.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws::{Failure, FailureKind};
 use engine::scan::{Reply, State, Step, Subject, step};
+use engine::{SavedReport, judge_report};
 use model::{Ask, Digest, Facts, FirstSeen, Judgement, ManifestFacts, Signal, SignedDuration, Timestamp, Verdict};
 use policy::{Exceptions, PolicySet, evaluate};
 use testkit::fixtures::{ACCOUNT, REGION, REPOSITORY, digest, image};
@@ -75,18 +76,16 @@ impl Gate {
 
     /// What the gate says about a saved answer of the AWS command line.
     pub(crate) fn judge_saved(&self, bytes: &[u8]) -> Verdict {
-        let file = ("scan.json", bytes);
-        let none = Exceptions::none();
-        let checked = engine::judge_report(
-            &self.ask.image,
-            Some(ACCOUNT),
-            &self.ask.environment,
-            file,
-            &self.policies,
-            &none,
-            at(NOW),
-            || Duration::ZERO,
-        );
+        let saved = SavedReport {
+            image: &self.ask.image,
+            account: Some(ACCOUNT),
+            environment: &self.ask.environment,
+            file: "scan.json",
+            bytes,
+            now: at(NOW),
+            started: Instant::now(),
+        };
+        let checked = judge_report(&saved, &self.policies, &Exceptions::none());
         checked.map_or(Verdict::Deny, |checked| checked.judgement.verdict)
     }
 }

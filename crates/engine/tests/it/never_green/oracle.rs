@@ -24,11 +24,12 @@ pub(crate) enum Source {
 /// Why green is not permitted after these looks, each a list of pages.
 pub(crate) fn permits(source: Source, looks: &[Vec<&str>]) -> Result<(), String> {
     let Some((last, earlier)) = looks.split_last() else { return Err("nothing was read".to_owned()) };
-    let last = whole(source, last)?;
+    let (last, data) = whole(source, last)?;
+    fresh(source, &last, data)?;
     if last.list.is_empty() && last.enhanced {
         // S16: an empty list of continuous scanning counts when the look before said the same.
         let before = earlier.last().ok_or("an empty list of enhanced scanning was looked at once")?;
-        let before = whole(source, before).map_err(|why| format!("the look before proves nothing: {why}"))?;
+        let (before, _) = whole(source, before).map_err(|why| format!("the look before proves nothing: {why}"))?;
         if before != last {
             return Err("the look before said something else".to_owned());
         }
@@ -36,7 +37,7 @@ pub(crate) fn permits(source: Source, looks: &[Vec<&str>]) -> Result<(), String>
     Ok(())
 }
 
-/// One look that passes on its own.
+/// One look, finished and clean.
 #[derive(Debug, PartialEq)]
 struct Whole {
     status: String,
@@ -48,10 +49,11 @@ struct Whole {
     counts: Vec<Vec<(String, u64)>>,
 }
 
-fn whole(source: Source, pages: &[&str]) -> Result<Whole, String> {
+/// What a look says, and the time of its vulnerability data.
+fn whole(source: Source, pages: &[&str]) -> Result<(Whole, f64), String> {
     let mut look =
         Whole { status: String::new(), completed: 0.0, enhanced: false, list: Vec::new(), counts: Vec::new() };
-    let mut newest_data = None;
+    let mut data_at = 0.0_f64;
     for (number, text) in pages.iter().enumerate() {
         let (first, last) = (number == 0, number + 1 == pages.len());
         let page = parse(text)?;
@@ -71,17 +73,20 @@ fn whole(source: Source, pages: &[&str]) -> Result<Whole, String> {
         let data = time(findings.get("vulnerabilitySourceUpdatedAt"))?;
         if first {
             look.completed = completed.ok_or("no time of completion")?;
-            newest_data = data;
-        } else if completed.is_some_and(|at| at > look.completed || at < look.completed) {
+            data_at = data.unwrap_or(look.completed);
+        } else if completed.is_some_and(|at| (at - look.completed).abs() > 0.0) {
             return Err("the pages are of two scans".to_owned());
         }
+        // The oldest data decides.
+        data_at = data_at.min(data.unwrap_or(data_at));
 
         look.counts.push(counts(findings.get("findingSeverityCounts"))?);
         let listed_before = look.list.len();
         let basic = list(findings.get("findings"), &["/name"], &mut look.list)?;
         let title_too = ["/packageVulnerabilityDetails/vulnerabilityId", "/title"];
         let enhanced = list(findings.get("enhancedFindings"), &title_too, &mut look.list)?;
-        if !basic && !enhanced && !(last && all_counted(&look.list[..listed_before], &look.counts)) {
+        let whole = basic || enhanced || (last && all_counted(&look.list[..listed_before], &look.counts));
+        if !whole {
             return Err("no list of findings".to_owned());
         }
         look.enhanced |= status == "ACTIVE" || (enhanced && !basic);
@@ -95,8 +100,7 @@ fn whole(source: Source, pages: &[&str]) -> Result<Whole, String> {
             return Err("there are more pages".to_owned());
         }
     }
-    fresh(source, &look, newest_data)?;
-    Ok(look)
+    Ok((look, data_at))
 }
 
 /// Strict JSON, and an object. The one number that a `Value` cannot hold becomes the next larger it can.
@@ -190,10 +194,9 @@ fn all_counted(listed: &[String], counts: &[Vec<(String, u64)>]) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact for every time in a test")]
-fn fresh(source: Source, look: &Whole, data: Option<f64>) -> Result<(), String> {
+fn fresh(source: Source, look: &Whole, data: f64) -> Result<(), String> {
     let now = NOW as f64;
     let limit = if look.enhanced { DAY } else { 8.0 * DAY };
-    let data = data.unwrap_or(look.completed);
     if look.completed < PUSHED as f64 && source == Source::Ecr {
         return Err("the scan is older than the push".to_owned());
     }

@@ -41,6 +41,8 @@ fn a18_only_named_platforms_are_judged() {
 
 #[test]
 fn a18_a_name_without_a_variant_covers_every_variant() {
+    let both = index(vec![("linux/arm/v6", clean()), ("linux/arm/v7", clean())]);
+    assert_eq!(judge(&policy("match: { platforms: [linux/arm] },"), &both).verdict, Verdict::Allow);
     let facts = index(vec![("linux/arm/v6", clean()), ("linux/arm/v7", bad())]);
     assert_eq!(judge(&policy("match: { platforms: [linux/arm] },"), &facts).verdict, Verdict::Deny);
     assert_eq!(judge(&policy("match: { platforms: [linux/arm/v6] },"), &facts).verdict, Verdict::Allow);

@@ -53,10 +53,6 @@ fn s5_a_last_fact_is_judged_by_todays_policy() {
     let with = |finding| judge(&policy("24h"), &facts(away(ReasonCode::AwsUnavailable, Some(scan(vec![finding])))));
     assert_eq!(codes(&with(finding("CVE-666", Severity::Low))), ["vuln.denied"], "never past a deny list");
     assert_eq!(codes(&with(finding("CVE-1", Severity::High))), ["vuln.maxExceeded"]);
-    let file = model::Origin::File("report.json".to_owned());
-    let last = Scan { origin: file, ..scan(vec![]) };
-    let judgement = judge(&policy("24h"), &facts(away(ReasonCode::AwsUnavailable, Some(last))));
-    assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, UnknownClass::ScanMissing));
     let last = Scan { dated: now() - days(8), ..scan(vec![]) };
     let judgement = judge(&policy("30d"), &facts(away(ReasonCode::AwsUnavailable, Some(last))));
     assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, UnknownClass::ScanStale), "its data age too");

@@ -43,6 +43,16 @@ fn s18_the_age_of_the_data_is_limited_by_default_and_by_max_scan_age() {
 }
 
 #[test]
+fn s18_the_age_is_that_of_the_data_and_not_of_the_scan() {
+    let scanned =
+        |dated, ended| judge(&rule("{}"), &Scan { dated, ended: Some(ended), ..scan(vec![]) }.facts()).verdict;
+    assert_eq!(scanned(now() - days(8), now() - hours(1)), Verdict::Deny, "a new scan with old data");
+    assert_eq!(scanned(now() - hours(1), now() - days(9)), Verdict::Allow, "an old scan that was kept up to date");
+    assert_eq!(scanned(now() + hours(1), now() - hours(1)), Verdict::Deny, "data from the future");
+    assert_eq!(scanned(now() - hours(1), now() + hours(1)), Verdict::Deny, "a scan from the future");
+}
+
+#[test]
 fn s18_stale_is_for_on_unknown_to_decide() {
     let old = Scan { dated: now() - days(9), ..scan(vec![]) }.facts();
     let rules = "rules: [{ id: r, vulnerabilities: {} }]";
