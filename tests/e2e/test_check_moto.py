@@ -206,6 +206,15 @@ def test_a18_an_index_is_as_good_as_its_worst_platform(gate, index, seed_scan, a
         assert codes(record) == [code] and record["reasons"][0]["message"].startswith("linux/arm64: ")
 
 
+def test_s11_a_platform_that_is_vulnerable_ends_the_wait_for_the_others(gate, index, seed_scan):
+    seed_scan("shop/api", index["linux/amd64"], complete(CRITICAL))
+    seed_scan("shop/api", index["linux/arm64"], without_result("IN_PROGRESS"))
+    started = time.monotonic()
+    run = gate("check", IMAGE, "-o", "json", "--timeout", "40s", "--poll-interval", "300ms")
+    assert (run.rc, run.json()["verdict"]) == (1, "deny") and time.monotonic() - started < 20
+    assert codes(run.json())[0] == "vuln.maxExceeded"
+
+
 def test_a18_only_the_platforms_that_the_policy_names_are_judged(gate, index, seed_scan, tmp_path):
     seed_scan("shop/api", index["linux/amd64"], complete(MEDIUM))
     seed_scan("shop/api", index["linux/arm64"], complete(CRITICAL))

@@ -136,7 +136,7 @@ impl Failure {
                 let action = format!("ecr:{}", self.operation);
                 Reason::new(ReasonCode::AwsAccessDenied, format!("{action} on {} was refused: {}", self.arn, self.message))
                     .remedy(format!(
-                        "Allow {action} on {} for the role of the job; `ecr-gate iam-policy --repository {}` prints the whole policy.",
+                        "Allow {action} on {} for the role of the job; `ecr-gate iam-policy --repository {} --for check` prints the whole policy.",
                         self.arn, self.arn
                     ))
             }

@@ -113,7 +113,9 @@ impl Exit {
         let codes = examination.checks.iter().filter_map(|check| match (check.state, check.reason) {
             (CheckState::Ok | CheckState::Warning, _) | (CheckState::Unknown, None) => None,
             (CheckState::Unknown, Some(code)) => Some(Self::of_reason(code)),
-            (CheckState::Problem, Some(code)) if Self::of_reason(code) == Self::Configuration => Some(Self::Configuration),
+            (CheckState::Problem, Some(code)) if Self::of_reason(code) == Self::Configuration => {
+                Some(Self::Configuration)
+            }
             (CheckState::Problem, _) => Some(Self::Blocked),
         });
         codes.chain(refused.map(Self::of_reason)).max_by_key(rank).unwrap_or(Self::Allowed)

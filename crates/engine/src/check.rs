@@ -116,9 +116,13 @@ pub async fn check(
             // Only where there is something to allow does it matter whether the tag still means it.
             let confirmed =
                 if collected.has_scan() { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
+            let allows = || evaluate(policies, &ask, &collected, exceptions, (question.now)()).verdict <= Verdict::Warn;
             match confirmed {
-                Ok(()) => collected,
-                Err(reason) => unknown(digest, image.pushed_at, reason),
+                // A tag that could not be looked at again, for want of time for one, does not hide why there was nothing to allow.
+                Err(reason) if reason.code == ReasonCode::ImageTagMoved || allows() => {
+                    unknown(digest, image.pushed_at, reason)
+                }
+                _ => collected,
             }
         }
     };

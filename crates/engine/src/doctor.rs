@@ -43,11 +43,7 @@ const REPOSITORY: About = About {
 ///
 /// # Errors
 /// Nothing can be asked: there are no valid credentials, the repository is not there, or ECR cannot be reached.
-pub async fn examine(
-    target: &Target,
-    image: Option<&ImageReference>,
-    now: Timestamp,
-) -> Result<Examination, Refused> {
+pub async fn examine(target: &Target, image: Option<&ImageReference>, now: Timestamp) -> Result<Examination, Refused> {
     let ecr = Ecr::connect(target.clone()).await;
     let patient = Patient { ecr: &ecr };
     let caller = patient.ask("GetCallerIdentity", || ecr.caller()).await?;

@@ -1,6 +1,6 @@
 //! The conductor: resolve the image, collect its signals, evaluate the policy.
 //!
-//! Every wait of a check is one call of [`pace::Pacer::pause`]; what to do next is decided by the pure state machine in
+//! Every wait of a check is one call of `Pacer::pause`; what to do next is decided by the pure state machine in
 //! [`scan`]. Nothing here prints: what happens is told to a [`Progress`].
 
 mod check;

@@ -16,7 +16,7 @@ pub(crate) const SCHEMA: &str = "ecr-gate.dev/decision/v1";
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// [`SCHEMA`]
+    /// `ecr-gate.dev/decision/v1`
     pub schema: &'static str,
     /// The decision's id; `None` if nothing was decided, or for a dry run.
     pub id: Option<String>,

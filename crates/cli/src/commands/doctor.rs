@@ -26,8 +26,9 @@ const SENTENCE: usize = 1000;
 /// harmless: it names a digest that no image can have. Each finding says why it matters and what to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 nothing but ok and warnings, 1 something to mend, 3 a permission that `check` or this look needs is
-            missing, or credentials, repository or image are, 4 throttled, 5 ECR unreachable, 64 wrong usage.
+Exit codes: 0 nothing but ok and warnings, 1 something to mend, 2 an answer that cannot be read, 3 a permission that
+            `check` or this look needs is missing, or credentials, repository or image are, 4 throttled,
+            5 ECR unreachable, 64 wrong usage.
 
 Examples:
   ecr-gate doctor 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2
@@ -75,7 +76,8 @@ impl DoctorArgs {
                 return self.answer(&image, &examination, Vec::new(), ui);
             }
             Consent::NobodyToAsk => {
-                let what = "--fix asks before it changes anything, and there is no terminal to ask on; nothing was changed";
+                let what =
+                    "--fix asks before it changes anything, and there is no terminal to ask on; nothing was changed";
                 return Err(Failure::usage(what).hint("add --yes to make the changes above without being asked"));
             }
         }
@@ -105,13 +107,7 @@ impl DoctorArgs {
         Ok(if yes { Consent::Given } else { Consent::Withheld })
     }
 
-    fn answer(
-        &self,
-        image: &Image,
-        examination: &Examination,
-        changes: Vec<Change>,
-        ui: Ui,
-    ) -> Result<Exit, Failure> {
+    fn answer(&self, image: &Image, examination: &Examination, changes: Vec<Change>, ui: Ui) -> Result<Exit, Failure> {
         let report = Report::new(image, examination, changes);
         ui.data(&match self.output {
             OutputFormat::Text => report.text(ui.color),

@@ -99,9 +99,10 @@ fn counts(text: &mut String, view: &View<'_>) {
         return;
     }
     text.push_str("\n| Severity | Findings |\n| --- | ---: |\n");
-    for (severity, count) in found {
+    for (severity, count) in found.iter().take(ROWS) {
         let _ = writeln!(text, "| {} | {count} |", escape(&severity.to_string()));
     }
+    more(text, found.len());
 }
 
 fn findings(text: &mut String, view: &View<'_>, title: &str, judged: &[&Judged]) {

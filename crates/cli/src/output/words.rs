@@ -191,13 +191,17 @@ pub(super) fn found(counts: &SeverityCounts) -> Vec<(&Severity, u64)> {
     counts.iter().map(|(severity, count)| (severity, *count)).filter(|(_, count)| *count > 0).collect()
 }
 
-/// `2 CRITICAL, 1 HIGH` or `none`.
+/// `2 CRITICAL, 1 HIGH` or `none`. A scanner may use any number of words of its own.
 pub(super) fn counts(counts: &SeverityCounts) -> String {
+    const SHOWN: usize = 12;
     let found = found(counts);
-    if found.is_empty() {
-        return "none".to_owned();
+    let shown = found.iter().take(SHOWN).map(|(severity, count)| format!("{count} {}", logged(&severity.to_string(), 80)));
+    let shown: Vec<String> = shown.collect();
+    match found.len() {
+        0 => "none".to_owned(),
+        n if n > SHOWN => format!("{} and {} severities more", shown.join(", "), n - SHOWN),
+        _ => shown.join(", "),
     }
-    found.iter().map(|(severity, count)| format!("{count} {severity}")).collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-12-31 12:00 UTC`

@@ -279,12 +279,6 @@ impl Ran {
     }
 
     #[track_caller]
-    pub(crate) fn says_nothing_of(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "{text:?}: {self:#?}");
-        self
-    }
-
-    #[track_caller]
     pub(crate) fn within(self, limit: Duration) -> Self {
         assert!(self.took <= limit, "{limit:?}: {self:#?}");
         self

@@ -13,3 +13,4 @@ mod doctor;
 mod gate;
 mod house;
 mod never_green;
+mod output;

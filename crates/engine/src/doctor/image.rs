@@ -148,7 +148,9 @@ async fn scan(
             } else {
                 "`ecr-gate check` starts a scan if it may; so does a push with scan on push."
             };
-            return Ok(SCAN.warning(format!("{} has no scan yet", digest.short()), remedy).because(ReasonCode::ScanMissing));
+            return Ok(SCAN
+                .warning(format!("{} has no scan yet", digest.short()), remedy)
+                .because(ReasonCode::ScanMissing));
         }
         Err(failure) => return Ok(SCAN.missed(&failure)),
     };
@@ -160,7 +162,8 @@ async fn scan(
     Ok(match page.state() {
         PageState::Result => match (completed_at, pushed_at) {
             (Some(completed), Some(pushed)) if completed < pushed => {
-                let reason = Reason::new(ReasonCode::ScanOlderThanPush, "the last scan ended before the image was pushed");
+                let reason =
+                    Reason::new(ReasonCode::ScanOlderThanPush, "the last scan ended before the image was pushed");
                 SCAN.warning(reason.message, reason.remedy).because(reason.code)
             }
             _ => {
@@ -205,7 +208,8 @@ fn base(scanner: Option<&Scanner>, why_not: &str) -> DoctorCheck {
 
 /// The configs of images, by OCI image-spec and Docker.
 fn is_image_config(media_type: &str) -> bool {
-    media_type == "application/vnd.oci.image.config.v1+json" || media_type == "application/vnd.docker.container.image.v1+json"
+    media_type == "application/vnd.oci.image.config.v1+json"
+        || media_type == "application/vnd.docker.container.image.v1+json"
 }
 
 /// How long ago, in its largest unit.

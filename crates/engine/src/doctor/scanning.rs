@@ -4,8 +4,8 @@
 
 use aws::{Failure, Frequency, RegistryScanning, RepositoryScanning, RepositorySettings, Scanner, Target};
 
-use super::{Patient, account};
 use super::report::{About, DoctorCheck, Fix};
+use super::{Patient, account};
 use crate::check::Refused;
 
 const SCAN_TYPE: About = About {
@@ -56,8 +56,7 @@ impl Patient<'_> {
             return Ok(foreign);
         }
         // The call cannot name an account: that the repository is not in the caller's own registry may mean little.
-        let repository =
-            self.tried("BatchGetRepositoryScanningConfiguration", || self.ecr.repository_scanning()).await;
+        let repository = self.tried("BatchGetRepositoryScanningConfiguration", || self.ecr.repository_scanning()).await;
         Ok(Scanning::Asked { registry, repository })
     }
 }
@@ -185,7 +184,9 @@ impl Settings {
         };
         match &scanning.frequency {
             // Without a filter that matched it is the repository's own setting that is told here.
-            Frequency::OnPush if by.is_empty() && self.own() == Some(true) && self.scanner() != Some(&Scanner::Enhanced) => {
+            Frequency::OnPush
+                if by.is_empty() && self.own() == Some(true) && self.scanner() != Some(&Scanner::Enhanced) =>
+            {
                 REGISTRY.ok("no rule of the registry is needed: the repository's own setting is on")
             }
             Frequency::OnPush => REGISTRY.ok(format!("SCAN_ON_PUSH{by}")),

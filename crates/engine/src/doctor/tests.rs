@@ -81,7 +81,8 @@ fn a9_what_could_not_be_read_is_never_ok() {
         assert!(check.remedy.is_some_and(|remedy| remedy.contains("--for doctor")));
     }
 
-    let own_off = Settings { repository: Ok(RepositorySettings { scan_on_push: false, tags: Immutability::Mutable }), ..nothing };
+    let own_off =
+        Settings { repository: Ok(RepositorySettings { scan_on_push: false, tags: Immutability::Mutable }), ..nothing };
     assert_eq!(states(&own_off), (CheckState::Unknown, CheckState::Unknown, Some(Fix::ScanOnPush)));
 
     let foreign = Scanning::Foreign { registry: "123456789012".to_owned(), caller: "210987654321".to_owned() };

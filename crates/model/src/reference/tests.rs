@@ -1,3 +1,5 @@
+//! The grammar of references, spelling by spelling.
+
 use super::*;
 
 const HEX: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,3 +1,5 @@
+//! ECR answers: what is read, what is refused, what is "not yet".
+
 use model::{Fix, ReasonCode, Severity};
 
 use super::*;

@@ -85,7 +85,8 @@ impl<'a> Report<'a> {
 
     pub(super) fn json(&self) -> Result<String, Failure> {
         let text = serde_json::to_string_pretty(self);
-        text.map(inert_json).map_err(|error| Failure::internal(format!("the report cannot be written as JSON: {error}")))
+        text.map(inert_json)
+            .map_err(|error| Failure::internal(format!("the report cannot be written as JSON: {error}")))
     }
 
     /// One line for what is as it should be; why and what to do for the rest.
@@ -104,8 +105,14 @@ impl<'a> Report<'a> {
             };
             let space = " ".repeat(6 - mark.len());
             let mark = if color { format!("\x1b[1;{code}m{mark}\x1b[0m") } else { mark.to_owned() };
-            let of = check.subject.as_ref().map(|subject| format!(" ({subject})")).unwrap_or_else(String::new);
-            let _ = writeln!(text, "{mark}{space}{}{}: {}", check.title, logged(&of, SENTENCE), logged(&check.found, SENTENCE));
+            let of = check.subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
+            let _ = writeln!(
+                text,
+                "{mark}{space}{}{}: {}",
+                check.title,
+                logged(&of, SENTENCE),
+                logged(&check.found, SENTENCE)
+            );
             if let Some(remedy) = &check.remedy {
                 let _ = writeln!(text, "      why: {}", check.why);
                 let _ = writeln!(text, "      -> {}", logged(remedy, SENTENCE));

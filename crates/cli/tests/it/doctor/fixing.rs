@@ -76,9 +76,14 @@ fn a9_fix_without_a_terminal_and_without_yes_changes_nothing() {
 
 #[test]
 fn a9_fix_with_nothing_to_do_needs_no_yes() {
-    doctor(Scene::good().script(), &[&image("v1", ""), "--fix"]).exits(0).changed_nothing().says("nothing that --fix could change");
+    doctor(Scene::good().script(), &[&image("v1", ""), "--fix"])
+        .exits(0)
+        .changed_nothing()
+        .says("nothing that --fix could change");
     // Only what is wrong is changed.
-    let tags = Scene::good().says("DescribeRepositories", repository(true, "MUTABLE")).says("PutImageTagMutability", Answer::json(json!({})));
+    let tags = Scene::good()
+        .says("DescribeRepositories", repository(true, "MUTABLE"))
+        .says("PutImageTagMutability", Answer::json(json!({})));
     let ran = doctor(tags.script(), &[&image("v1", ""), "--fix", "--yes"]).exits(0);
     assert_eq!(puts(&ran).iter().map(|(operation, _)| *operation).collect::<Vec<_>>(), ["PutImageTagMutability"]);
 }

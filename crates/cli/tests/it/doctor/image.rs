@@ -45,18 +45,35 @@ fn a9_each_state_of_the_scan_is_told() {
         scanned(&scan).examined().exits(code).is("doctor.imageScan", state);
     }
     let none = Answer::error("ScanNotFoundException", "no scan");
-    Scene::good().says_of("DescribeImageScanFindings", &digest(1), none).examined().exits(0).is("doctor.imageScan", "warning");
+    Scene::good()
+        .says_of("DescribeImageScanFindings", &digest(1), none)
+        .examined()
+        .exits(0)
+        .is("doctor.imageScan", "warning");
     let cut = Answer::truncated(Scan::basic(&digest(1), now()).value(), 40);
-    Scene::good().says_of("DescribeImageScanFindings", &digest(1), cut).examined().exits(5).is("doctor.imageScan", "unknown");
+    Scene::good()
+        .says_of("DescribeImageScanFindings", &digest(1), cut)
+        .examined()
+        .exits(5)
+        .is("doctor.imageScan", "unknown");
     let half = Answer::text("{\"imageScanStatus\":");
-    Scene::good().says_of("DescribeImageScanFindings", &digest(1), half).examined().exits(2).is("doctor.imageScan", "unknown");
+    Scene::good()
+        .says_of("DescribeImageScanFindings", &digest(1), half)
+        .examined()
+        .exits(2)
+        .is("doctor.imageScan", "unknown");
 }
 
 /// `v1` is an index of two platforms and an attestation.
 fn index(second: &Scan) -> Ran {
-    let (manifest, of_index) = fixtures::index(&[("linux", "amd64", &digest(11)), ("linux", "arm64/v8", &digest(12))], &[&digest(13)]);
+    let (manifest, of_index) =
+        fixtures::index(&[("linux", "amd64", &digest(11)), ("linux", "arm64/v8", &digest(12))], &[&digest(13)]);
     Scene::good()
-        .says_of("DescribeImages", "v1", Answer::json(fixtures::describe_images_as(&of_index, &["v1"], now() - 60, OCI_INDEX)))
+        .says_of(
+            "DescribeImages",
+            "v1",
+            Answer::json(fixtures::describe_images_as(&of_index, &["v1"], now() - 60, OCI_INDEX)),
+        )
         .says_of("BatchGetImage", &of_index, Answer::json(fixtures::batch_get_image(&of_index, &manifest, OCI_INDEX)))
         .says_of("DescribeImageScanFindings", &digest(11), Answer::json(Scan::basic(&digest(11), now() - 100).value()))
         .says_of("DescribeImageScanFindings", &digest(12), Answer::json(second.value()))
@@ -65,7 +82,8 @@ fn index(second: &Scan) -> Ran {
 
 #[test]
 fn a18_the_platforms_of_an_index_are_looked_at_and_never_the_index() {
-    let ran = index(&Scan::basic(&digest(12), now() - 100)).exits(0).tells("doctor.image", "found", "never scanned itself");
+    let ran =
+        index(&Scan::basic(&digest(12), now() - 100)).exits(0).tells("doctor.image", "found", "never scanned itself");
     let scans = ran.all("doctor.imageScan");
     let subjects: Vec<_> = scans.iter().map(|scan| (scan["subject"].as_str(), scan["state"].as_str())).collect();
     assert_eq!(subjects, [(Some("linux/amd64"), Some("ok")), (Some("linux/arm64/v8"), Some("ok"))]);
@@ -92,6 +110,10 @@ fn a1_an_image_that_is_not_there_or_another_one_is_exit_3() {
 fn a9_what_is_no_image_is_told() {
     let mut chart = fixtures::describe_images(&digest(1), &["v1"], now() - 60);
     chart["imageDetails"][0]["artifactMediaType"] = json!("application/vnd.cncf.helm.config.v1+json");
-    let ran = Scene::good().says_of("DescribeImages", "v1", Answer::json(chart)).examined().exits(1).is("doctor.image", "problem");
+    let ran = Scene::good()
+        .says_of("DescribeImages", "v1", Answer::json(chart))
+        .examined()
+        .exits(1)
+        .is("doctor.image", "problem");
     assert_eq!(ran.all("doctor.image")[0]["reason"], "image.notAnImage");
 }

@@ -34,7 +34,8 @@ fn a9_a_permission_that_check_needs_is_exit_3() {
         ("BatchGetImage", "doctor.permission.batchGetImage"),
     ] {
         for ran in denied(&Scene::good(), operation) {
-            let ran = ran.exits(3).is(id, "problem").tells(id, "remedy", &format!("Allow ecr:{operation} on arn:aws:ecr:"));
+            let ran =
+                ran.exits(3).is(id, "problem").tells(id, "remedy", &format!("Allow ecr:{operation} on arn:aws:ecr:"));
             let ran = ran.tells(id, "remedy", CALLER).tells(id, "remedy", "iam-policy --for check");
             assert_eq!(ran.all(id)[0]["reason"], "aws.accessDenied");
             // The others were looked at nevertheless.

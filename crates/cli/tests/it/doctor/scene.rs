@@ -35,7 +35,8 @@ pub(crate) fn registry(scan_type: &str, rules: usize) -> Answer {
 }
 
 pub(crate) fn frequency(word: &str, filters: &[&str]) -> Answer {
-    let filters: Vec<Value> = filters.iter().map(|filter| json!({ "filter": filter, "filterType": "WILDCARD" })).collect();
+    let filters: Vec<Value> =
+        filters.iter().map(|filter| json!({ "filter": filter, "filterType": "WILDCARD" })).collect();
     Answer::json(json!({ "scanningConfigurations": [{
         "repositoryArn": arn(),
         "repositoryName": REPOSITORY,
@@ -62,8 +63,15 @@ impl Scene {
             .says("DescribeImages", image("DescribeImages"))
             .says_of("DescribeImages", "v1", Answer::json(fixtures::describe_images(&digest(1), &["v1"], pushed)))
             .says("DescribeImageScanFindings", image("DescribeImageScanFindings"))
-            .says_of("DescribeImageScanFindings", &digest(1), Answer::json(Scan::basic(&digest(1), now() - 7000).value()))
-            .says("BatchGetImage", Answer::json(fixtures::batch_get_image_failure(NOBODY, "ImageNotFound", "not found")))
+            .says_of(
+                "DescribeImageScanFindings",
+                &digest(1),
+                Answer::json(Scan::basic(&digest(1), now() - 7000).value()),
+            )
+            .says(
+                "BatchGetImage",
+                Answer::json(fixtures::batch_get_image_failure(NOBODY, "ImageNotFound", "not found")),
+            )
             .says("StartImageScan", image("StartImageScan"))
     }
 
@@ -125,7 +133,11 @@ pub(crate) fn doctor_with(script: Script, arguments: &[&str], variables: &[(&str
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-gate"));
     command.arg("doctor").args(arguments).env_clear().envs(ecr.env()).env("HOME", home.path());
     for (name, value) in variables {
-        if value.is_empty() { command.env_remove(name) } else { command.env(name, value) };
+        if value.is_empty() {
+            command.env_remove(name)
+        } else {
+            command.env(name, value)
+        };
     }
     let output = command.stdin(Stdio::null()).current_dir(home.path()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -188,7 +200,10 @@ impl Ran {
     /// This text stands in the check.
     #[track_caller]
     pub(crate) fn tells(self, id: &str, field: &str, text: &str) -> Self {
-        assert!(self.all(id).iter().any(|check| check[field].as_str().is_some_and(|t| t.contains(text))), "{id}: {self:#?}");
+        assert!(
+            self.all(id).iter().any(|check| check[field].as_str().is_some_and(|t| t.contains(text))),
+            "{id}: {self:#?}"
+        );
         self
     }
 

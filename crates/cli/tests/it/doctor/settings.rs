@@ -38,7 +38,11 @@ fn a9_all_good_is_green_and_changes_nothing() {
     );
     for check in checks {
         let fields: Vec<&String> = check.as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["fixable", "found", "id", "reason", "remedy", "state", "subject", "title", "why"], "{check}");
+        assert_eq!(
+            fields,
+            ["fixable", "found", "id", "reason", "remedy", "state", "subject", "title", "why"],
+            "{check}"
+        );
         assert!(["title", "found", "why"].iter().all(|field| !check[field].as_str().unwrap().is_empty()), "{check}");
     }
 }
@@ -64,10 +68,13 @@ fn a9_text_says_the_state_in_words_why_and_what_to_do() {
 fn a9_a_repository_alone_is_looked_at_too() {
     let parts = ["--account", "123456789012", "--region", "eu-west-1", "--repository", REPOSITORY];
     let run = |scene: Scene| doctor(scene.script(), &[&parts[..], &["--output", "json"]].concat());
-    let ran = run(Scene::good()).exits(0).is("doctor.baseImage", "unknown").tells("doctor.baseImage", "found", "distroless");
+    let ran =
+        run(Scene::good()).exits(0).is("doctor.baseImage", "unknown").tells("doctor.baseImage", "found", "distroless");
     assert_eq!(ran.json()["image"], json!(null));
     assert!(!ran.stdout.contains("doctor.imageScan"));
-    run(Scene::good().says("GetRegistryScanningConfiguration", registry("ENHANCED", 1))).exits(0).is("doctor.baseImage", "ok");
+    run(Scene::good().says("GetRegistryScanningConfiguration", registry("ENHANCED", 1)))
+        .exits(0)
+        .is("doctor.baseImage", "ok");
 
     let variables = [("ECR_REGISTRY", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"), ("ECR_REPO", REPOSITORY)];
     doctor_with(Scene::good().script(), &["--output", "json"], &variables).exits(0).is("doctor.repository", "ok");
@@ -114,7 +121,8 @@ fn a9_tags_that_can_be_moved_are_a_warning() {
             "imageTagMutabilityExclusionFilters": [{ "filterType": "WILDCARD", "filter": "latest*" }],
             "imageScanningConfiguration": { "scanOnPush": true },
         }] }));
-        let ran = scene(answer).is("doctor.tagImmutability", "warning").tells("doctor.tagImmutability", "found", "latest*");
+        let ran =
+            scene(answer).is("doctor.tagImmutability", "warning").tells("doctor.tagImmutability", "found", "latest*");
         assert_eq!(ran.all("doctor.tagImmutability")[0]["fixable"], json!(null), "exceptions are somebody's choice");
     }
     scene(repository(true, "SOMETIMES")).is("doctor.tagImmutability", "unknown");
@@ -133,9 +141,11 @@ fn a12_with_enhanced_scanning_only_the_registry_decides() {
     for word in ["SCAN_ON_PUSH", "CONTINUOUS_SCAN"] {
         let ran = scene(false, word, &["team/*"]).exits(0).is("doctor.scanOnPush", "ok");
         assert_eq!(ran.all("doctor.scanOnPush")[0]["fixable"], json!(null));
-        ran.tells("doctor.scanOnPush", "found", "ignored")
-            .tells("doctor.registryScanOnPush", "found", word)
-            .tells("doctor.permission.startImageScan", "found", "not used");
+        ran.tells("doctor.scanOnPush", "found", "ignored").tells("doctor.registryScanOnPush", "found", word).tells(
+            "doctor.permission.startImageScan",
+            "found",
+            "not used",
+        );
     }
     scene(true, "MANUAL", &[])
         .exits(1)
@@ -150,7 +160,10 @@ fn a9_another_account_s_registry_is_not_mistaken_for_ours() {
     let other = "arn:aws:sts::210987654321:assumed-role/ci/job";
     let caller = Answer::xml(testkit::fixtures::get_caller_identity(other));
     let ran = Scene::good().says("GetCallerIdentity", caller).examined().exits(0);
-    assert!(ran.asked("GetRegistryScanningConfiguration").is_empty(), "it would describe the caller's registry: {ran:#?}");
+    assert!(
+        ran.asked("GetRegistryScanningConfiguration").is_empty(),
+        "it would describe the caller's registry: {ran:#?}"
+    );
     ran.is("doctor.scanType", "unknown").is("doctor.registryScanOnPush", "unknown").is("doctor.scanOnPush", "ok");
 }
 

@@ -20,7 +20,9 @@ fn a4_without_credentials_or_repository_there_is_nothing_to_ask() {
     doctor(Scene::good().says("StartImageScan", expired).script(), &[&v1]).exits(3).says("expired");
 
     let gone = Answer::error("RepositoryNotFoundException", "The repository with name 'team/app' does not exist");
-    doctor(Scene::good().says("DescribeRepositories", gone.clone()).script(), &[&v1]).exits(3).says("repository/team/app is not there");
+    doctor(Scene::good().says("DescribeRepositories", gone.clone()).script(), &[&v1])
+        .exits(3)
+        .says("repository/team/app is not there");
     let hidden = Scene::good().says("DescribeRepositories", Answer::error("AccessDeniedException", "no"));
     doctor(hidden.says("DescribeImages", gone).script(), &[&v1]).exits(3).says("is not there");
 }
@@ -44,13 +46,17 @@ fn a4_one_call_that_fails_is_one_check_that_says_why() {
     let once = Scene::good().says("BatchGetImage", Answer::cut()).script();
     let once = once.on("BatchGetImage", Answer::error("ImageNotFoundException", "not there"));
     doctor(once, &[&image("v1", "")]).exits(0);
-    Scene::good().says("GetRegistryScanningConfiguration", Answer::json(serde_json::json!({}))).examined().exits(2).is("doctor.scanType", "unknown");
+    Scene::good()
+        .says("GetRegistryScanningConfiguration", Answer::json(serde_json::json!({})))
+        .examined()
+        .exits(2)
+        .is("doctor.scanType", "unknown");
 }
 
 #[test]
 fn a9_a_call_that_hangs_has_an_end() {
     let started = Instant::now();
-    let hung = Scene::good().says("StartImageScan", Answer::hang(Duration::from_secs(60)));
+    let hung = Scene::good().says("StartImageScan", Answer::hang(Duration::from_mins(1)));
     hung.examined().exits(5).tells("doctor.permission.startImageScan", "found", "no answer within 10 seconds");
     assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
 }
@@ -58,7 +64,9 @@ fn a9_a_call_that_hangs_has_an_end() {
 #[test]
 fn a5_foreign_words_steer_neither_a_terminal_nor_a_log() {
     let words = "\u{1b}[2J\u{202e}\n::error::x ##[add-mask]y";
-    let script = Scene::good().says_of("DescribeImageScanFindings", &digest(1), Answer::error("SurpriseException", words)).script();
+    let script = Scene::good()
+        .says_of("DescribeImageScanFindings", &digest(1), Answer::error("SurpriseException", words))
+        .script();
     for form in ["text", "json"] {
         let ran = doctor(script.clone(), &[&image("v1", ""), "--output", form]).exits(5);
         let lines = ran.stdout.lines().chain(ran.stderr.lines());
