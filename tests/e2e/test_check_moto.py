@@ -546,3 +546,31 @@ def test_a5_a_saved_report_that_is_cut_off_is_never_green(gate, moto, clean, tmp
         (tmp_path / "cut.json").write_text(whole[:length])
         run = gate("check", "--report", "ecr=cut.json", f"{REGISTRY}/shop/api@{clean}", "-o", "json")
         assert (run.rc, run.json()["verdict"]) == (2, "deny"), whole[:length]
+
+
+@pytest.mark.parametrize("situation", ["never scanned", "access denied", "in progress"])
+def test_where_the_usual_script_is_silently_green_the_gate_is_not(gate, moto, pushed, seed_scan, enforce_iam, situation):
+    """What benches/usual-script.sh and the README say about the script that everybody pastes."""
+    keys = TEST_CREDENTIALS
+    if situation == "in progress":
+        seed_scan("shop/api", pushed, without_result("IN_PROGRESS"))
+    if situation == "access denied":
+        keys = enforce_iam(["ecr:DescribeImages"])
+    script = Path(__file__).resolve().parents[2] / "benches" / "usual-script.sh"
+    venv = Path(sys.executable).parent
+    usual = subprocess.run(
+        [str(script)],
+        env={
+            "PATH": f"{venv}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": moto.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "ECR_REPO": "shop/api",
+            "IMAGE_DIGEST": pushed,
+            **keys.env(),
+        },
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    run = gate("check", f"{REGISTRY}/shop/api@{pushed}", "--no-start-scan", *HASTE, env=keys.env())
+    assert (usual.returncode, run.rc) == (0, 4 if situation == "in progress" else 3)

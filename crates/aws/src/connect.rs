@@ -58,10 +58,12 @@ impl Ecr {
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5)).build());
-        if target.fips {
+        // An endpoint of the caller's own is neither; the SDK refuses the two together.
+        let overridden = endpoint_override().is_some();
+        if target.fips && !overridden {
             loader = loader.use_fips(true);
         }
-        if target.dual_stack {
+        if target.dual_stack && !overridden {
             loader = loader.use_dual_stack(true);
         }
         let login = OidcLogin::from_environment();

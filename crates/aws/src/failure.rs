@@ -250,3 +250,16 @@ fn xml_element(body: &[u8], name: &str) -> Option<String> {
     let (value, _) = rest.split_once(&format!("</{name}>"))?;
     Some(value.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a4_every_code_is_documented() {
+        let page = include_str!("../../../docs/reference/aws-errors.md");
+        for (code, _) in CODES {
+            assert!(page.contains(&format!("`{code}`")), "{code} is not in docs/reference/aws-errors.md");
+        }
+    }
+}

@@ -68,6 +68,11 @@ impl Ecr {
         if detail.repository_name.as_ref().is_some_and(|name| *name != self.target.repository) {
             return Err(malformed("the answer is about another repository"));
         }
+        if let (Some(theirs), Some(ours)) = (&detail.registry_id, &self.target.account)
+            && theirs != ours
+        {
+            return Err(malformed("the answer is about another account"));
+        }
         let digest = detail.image_digest.ok_or_else(|| malformed("the answer has no imageDigest"))?;
         let digest: Digest = digest.parse().map_err(|error| malformed(&format!("imageDigest: {error}")))?;
         let pushed_at = match detail.image_pushed_at {

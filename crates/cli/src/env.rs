@@ -25,6 +25,7 @@ variables! {
     AWS_DEFAULT_REGION "AWS_DEFAULT_REGION" "The same, read after AWS_REGION.";
     FAIL_ON_SEVERITY "FAIL_ON_SEVERITY" "Severities of which no finding is allowed, such as `CRITICAL HIGH`; as `--fail-on`.";
     TIMEOUT "ECR_GATE_TIMEOUT" "As `--timeout`.";
+    CALL_TIMEOUT "ECR_GATE_CALL_TIMEOUT" "As `--call-timeout`.";
     POLL_INTERVAL "ECR_GATE_POLL_INTERVAL" "As `--poll-interval`.";
     ENVIRONMENT "ECR_GATE_ENVIRONMENT" "As `--environment`.";
     POLICY "ECR_GATE_POLICY" "As `--policy`; several files separated by `:`.";

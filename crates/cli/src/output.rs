@@ -69,7 +69,9 @@ impl std::str::FromStr for Destination {
         let format = <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
             let names: Vec<String> = <Format as clap::ValueEnum>::value_variants()
                 .iter()
-                .filter_map(|format| clap::ValueEnum::to_possible_value(format).map(|value| value.get_name().to_owned()))
+                .filter_map(|format| {
+                    clap::ValueEnum::to_possible_value(format).map(|value| value.get_name().to_owned())
+                })
                 .collect();
             format!("{name:?} is not a format; there are {}", names.join(", "))
         })?;

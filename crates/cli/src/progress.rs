@@ -54,8 +54,17 @@ impl Progress for Teller {
             }
             return;
         }
-        let line: String = text.chars().filter(|c| !c.is_control()).take(110).collect();
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
+        let text = match event {
+            // What may be cut off comes last.
+            Event::Waiting { elapsed, next, why } => {
+                let [elapsed, of, next] = [*elapsed, self.timeout, *next].map(seconds);
+                format!("{elapsed} of {of}, next look in {next}: {}", why.message)
+            }
+            _ => text,
+        };
+        let line: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+        // Cut at the edge of the terminal: a line that wraps could not be redrawn.
+        let _ = write!(std::io::stderr().lock(), "\r\x1b[K\x1b[?7l{line}\x1b[?7h");
         self.open_line.set(true);
     }
 }

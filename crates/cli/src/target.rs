@@ -49,10 +49,17 @@ impl ImageArgs {
     pub(crate) fn resolve(&self) -> Result<Image, Failure> {
         let parts = [&self.account, &self.region, &self.repository, &self.tag, &self.digest];
         if let Some(text) = &self.image {
-            if parts.iter().any(|part| part.is_some()) {
-                return Err(Failure::usage("give either IMAGE or its parts, not both"));
+            let mut image = Image::parse(text)?;
+            let place = self.account.is_some() || self.region.is_some();
+            let name = self.repository.is_some() || self.tag.is_some() || self.digest.is_some();
+            if name || (place && image.reference.host.is_some()) {
+                return Err(Failure::usage("give either IMAGE or its parts, not both")
+                    .hint("--account and --region go with an IMAGE that names no registry host"));
             }
-            return Image::parse(text);
+            if image.reference.host.is_none() {
+                image.locate(self)?;
+            }
+            return Ok(image);
         }
         let from_flags = parts.iter().any(|part| part.is_some());
         let variable = |variable: env::Variable| if from_flags { None } else { variable.get() };
@@ -80,9 +87,7 @@ impl ImageArgs {
         }
         let mut image = Image::parse(&text)?;
         if image.reference.host.is_none() {
-            image.account = self.account.clone().or_else(|| env::AWS_ACCOUNT_ID.get());
-            image.region.clone_from(&self.region);
-            image.complete_host()?;
+            image.locate(self)?;
         }
         Ok(image)
     }
@@ -102,8 +107,9 @@ impl Image {
     }
 
     /// With account and region the host is known.
-    fn complete_host(&mut self) -> Result<(), Failure> {
-        let region = self.region.clone().or_else(|| env::first(&[env::AWS_REGION, env::AWS_DEFAULT_REGION]));
+    fn locate(&mut self, args: &ImageArgs) -> Result<(), Failure> {
+        self.account = args.account.clone().or_else(|| env::AWS_ACCOUNT_ID.get());
+        let region = args.region.clone().or_else(|| env::first(&[env::AWS_REGION, env::AWS_DEFAULT_REGION]));
         self.region.clone_from(&region);
         if let Some(account) = &self.account
             && (account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()))
@@ -155,6 +161,15 @@ impl Image {
                 })
             }
         }
+    }
+
+    /// The reference with the classic host name of its registry, which policies match on however it was spelled.
+    pub(crate) fn canonical(&self) -> ImageReference {
+        let mut reference = self.reference.clone();
+        if let Ok(host) = &self.registry {
+            reference.host = Some(EcrHost { fips: false, dual_stack: false, ..host.clone() }.to_string());
+        }
+        reference
     }
 
     /// `host/repository`

@@ -253,7 +253,7 @@ fn hung(operation: &'static str, ecr: &Ecr) -> Failure {
         kind: FailureKind::Network,
         operation,
         code: None,
-        message: "no answer within 30 seconds".to_owned(),
+        message: "no answer within the time for one call (`--call-timeout`)".to_owned(),
         arn: ecr.target().arn(),
     }
 }

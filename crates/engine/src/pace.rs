@@ -1,19 +1,18 @@
-//! How long to wait, and the one place that waits. Bounds: [`Pace::timeout`] over everything, and one call at most
-//! [`CALL_TIMEOUT`]. The arithmetic is pure; jitter comes from a seed.
+//! How long to wait, and the one place that waits. Bounds: [`Pace::timeout`] over everything, [`Pace::call_timeout`]
+//! over one call. The arithmetic is pure; jitter comes from a seed.
 
 use std::time::Duration;
 
 use model::{Reason, ReasonCode};
 use tokio::time::Instant;
 
-/// The longest a single call to AWS may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How patient a check is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// Over everything.
     pub timeout: Duration,
+    /// Over one call to AWS.
+    pub call_timeout: Duration,
     /// Between two looks at a scan that is not done.
     pub poll_interval: Duration,
     /// The shortest distance of two looks; ECR throttles more.
@@ -44,7 +43,7 @@ impl Pacer {
 
     /// How long one call may take now.
     fn call_timeout(&self) -> Duration {
-        CALL_TIMEOUT.min(self.deadline.saturating_duration_since(Instant::now()))
+        self.pace.call_timeout.min(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Runs one call within the bounds; `None` if it did not end in time.
@@ -123,6 +122,7 @@ mod tests {
     async fn a2_waits_keep_the_floor_and_the_deadline() {
         let pace = Pace {
             timeout: Duration::from_mins(10),
+            call_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(15),
             floor: Duration::from_secs(10),
             seed: 7,

@@ -2,7 +2,7 @@
 //! versioned by its `schema` field; fields are added, never renamed.
 
 use model::{
-    Disposition, EnvironmentClass, ExceptionUse, Judged, Outcome, Platform, PolicyId, Reason, SeverityCounts,
+    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason, SeverityCounts,
     SignalUsed, Timestamp, UnknownClass, Verdict,
 };
 use serde::Serialize;
@@ -258,7 +258,7 @@ impl Record {
     }
 
     /// The record of a question that could not be judged. Denied, unless waiting longer would have helped.
-    pub fn refused(refused: &Refused, reference: String, name: String, environment: String, now: Timestamp, answer: Answer) -> Self {
+    pub fn refused(refused: &Refused, image: &ImageReference, name: String, environment: String, now: Timestamp, answer: Answer) -> Self {
         let waiting = matches!(refused.reason.code.class(), Some(UnknownClass::Throttled | UnknownClass::Deadline));
         Self {
             schema: SCHEMA,
@@ -268,7 +268,13 @@ impl Record {
             recorded_at: now,
             valid_until: None,
             dry_run: false,
-            image: ImageRecord { reference, name, digest: None, tag: None, platforms: Vec::new() },
+            image: ImageRecord {
+                reference: image.to_string(),
+                name,
+                digest: None,
+                tag: image.tag.as_ref().map(ToString::to_string),
+                platforms: Vec::new(),
+            },
             environment: EnvironmentRecord { name: environment, class: None },
             reasons: vec![reason(&refused.reason)],
             findings: FindingsRecord { counts: None, blocking_total: 0, blocking: Vec::new(), waived: Vec::new() },

@@ -233,8 +233,9 @@ fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Time
             Step::Stop(Signal::Absent(reason))
         }
         Start::Limit => {
-            let message = "the image was scanned in the last 24 hours, but there is no result";
-            Step::Wait(subject.poll_interval, Reason::new(ReasonCode::ScanMissing, message))
+            let reason = Reason::new(ReasonCode::ScanMissing, "the image was scanned in the last 24 hours, but there is no result")
+                .remedy("Wait: ECR accepts one scan per image in 24 hours; or push the image again with another digest.");
+            Step::Wait(subject.poll_interval, reason)
         }
         Start::Denied(reason) => {
             if pushed_within(APPEARS_WITHIN) {

@@ -198,7 +198,8 @@ impl Judgement {
 
     /// Findings per severity over all scans; `None` unless every signal is a complete scan (S14).
     pub fn counts(&self) -> Option<SeverityCounts> {
-        let unknown = self.rules.iter().any(|rule| matches!(rule.outcome, Outcome::Unknown(..)));
+        // A rule that is broken on one platform says nothing about another one that has no scan.
+        let unknown = self.reasons().iter().any(|reason| reason.code.class().is_some());
         if self.inputs.signals.is_empty() || unknown {
             return None;
         }

@@ -44,6 +44,9 @@ pub(crate) struct CheckArgs {
     /// Give up after this long [default: 10m] [env: ECR_GATE_TIMEOUT]
     #[arg(long, value_name = "DURATION")]
     timeout: Option<String>,
+    /// Give up one call to AWS after this long, and ask again [default: 30s] [env: ECR_GATE_CALL_TIMEOUT]
+    #[arg(long, value_name = "DURATION")]
+    call_timeout: Option<String>,
     /// Look at a scan that is not done this often, at least 10s against ECR itself [default: 15s] [env: ECR_GATE_POLL_INTERVAL]
     #[arg(long, value_name = "DURATION")]
     poll_interval: Option<String>,
@@ -154,7 +157,7 @@ impl CheckArgs {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
             Err(refused) => {
                 let name = plan.image.name();
-                (Record::refused(refused, reference, name, plan.environment.clone(), now(), asker()), None)
+                (Record::refused(refused, &plan.image.reference, name, plan.environment.clone(), now(), asker()), None)
             }
         };
         record.dry_run = self.dry_run;
@@ -240,6 +243,7 @@ impl CheckArgs {
             Duration::try_from(parsed).map_err(|error| Failure::usage(format!("{name}: {error}")))
         };
         let timeout = duration("--timeout", self.timeout.as_ref(), env::TIMEOUT, 600)?;
+        let call_timeout = duration("--call-timeout", self.call_timeout.as_ref(), env::CALL_TIMEOUT, 30)?;
         let poll_interval = duration("--poll-interval", self.poll_interval.as_ref(), env::POLL_INTERVAL, 15)?;
         let stand_in = engine::endpoint_override().is_some();
         if poll_interval < FLOOR && !stand_in && self.report.is_none() {
@@ -248,7 +252,7 @@ impl CheckArgs {
         }
         // Where the jitter starts is all that depends on it.
         let seed = uuid::Uuid::now_v7().as_u64_pair().1;
-        Ok(Pace { timeout, poll_interval, floor: if stand_in { Duration::ZERO } else { FLOOR }, seed })
+        Ok(Pace { timeout, call_timeout, poll_interval, floor: if stand_in { Duration::ZERO } else { FLOOR }, seed })
     }
 
     fn outputs(&self) -> Result<Vec<Destination>, Failure> {
@@ -277,8 +281,8 @@ impl CheckArgs {
     fn fail_on(&self, policies: &mut PolicySet, built_in: bool, ui: Ui) -> Result<(), Failure> {
         let (name, text) = match (given(self.fail_on.as_ref()), env::FAIL_ON_SEVERITY.get()) {
             (Some(text), _) => ("--fail-on", text),
+            (None, _) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
             (None, Some(text)) => (env::FAIL_ON_SEVERITY.name, text),
-            (None, None) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
             (None, None) => return Ok(()),
         };
         let list: FailOn = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
@@ -319,8 +323,9 @@ fn judge_file(plan: &Plan, file: &std::path::Path, started: Instant) -> Result<R
     let bytes = files::read("the report", file, REPORT_LIMIT)?;
     let name = file.display().to_string();
     let image = &plan.image;
+    let reference = image.canonical();
     let saved = SavedReport {
-        image: &image.reference,
+        image: &reference,
         account: image.account.as_deref(),
         environment: &plan.environment,
         file: &name,

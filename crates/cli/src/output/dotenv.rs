@@ -13,7 +13,8 @@ const VALUE: usize = 800;
 /// The file's text. Without a complete scan there are no `VULN_*` keys: a zero that nobody counted would be read as
 /// "clean" (S14).
 pub(crate) fn dotenv(record: &Record) -> String {
-    let mut lines = vec![("ECR_GATE_VERDICT", record.verdict.as_str().to_owned()), ("ECR_GATE_REASON", reasons(record))];
+    let mut lines =
+        vec![("ECR_GATE_VERDICT", record.verdict.as_str().to_owned()), ("ECR_GATE_REASON", reasons(record))];
     if let Some(digest) = &record.image.digest {
         lines.push(("ECR_GATE_DIGEST", digest.clone()));
     }

@@ -46,15 +46,21 @@ fn annotations(view: &View<'_>) -> Vec<String> {
         Verdict::Allow => None,
     };
     let listed = !record.findings.blocking.is_empty();
-    let reasons = record.reasons.iter().map(|reason| &reason.reason).filter(|reason| !listed || !is_about_findings(reason.code));
+    let reasons =
+        record.reasons.iter().map(|reason| &reason.reason).filter(|reason| !listed || !is_about_findings(reason.code));
     let reasons = reasons.filter_map(|reason| {
         let title = format!("ecr-gate: {}", reason.code);
-        Some(annotation(command(view.weight(reason.code))?, &title, &format!("{} {}", ended(&reason.message), reason.remedy)))
+        Some(annotation(
+            command(view.weight(reason.code))?,
+            &title,
+            &format!("{} {}", ended(&reason.message), reason.remedy),
+        ))
     });
     let findings = view.blocking().into_iter().filter_map(|judged| {
         let model::Disposition::Blocks(code) = judged.disposition else { return None };
         let title = format!("ecr-gate: {}", judged.finding.id);
-        let message = format!("{} ({code}, {})", sentence(&judged.finding, judged.platform.as_ref()), record.image.name);
+        let message =
+            format!("{} ({code}, {})", sentence(&judged.finding, judged.platform.as_ref()), record.image.name);
         Some(annotation(command(view.weight(code))?, &title, &message))
     });
     reasons.chain(findings).take(ANNOTATIONS).collect()

@@ -155,7 +155,8 @@ fn vulnerabilities(view: &View<'_>) -> Vec<Vulnerability> {
     let mut seen = BTreeSet::new();
     let mut list = Vec::new();
     for listed in view.findings() {
-        let packages = if listed.finding.packages.is_empty() { std::slice::from_ref(&unnamed) } else { &listed.finding.packages };
+        let packages =
+            if listed.finding.packages.is_empty() { std::slice::from_ref(&unnamed) } else { &listed.finding.packages };
         for package in packages {
             let id = id(view, &listed, package);
             if seen.insert(id.clone()) {
@@ -188,7 +189,10 @@ fn vulnerability(view: &View<'_>, listed: &Listed<'_>, package: &Package, id: St
         severity: severity(finding),
         solution,
         location: Location {
-            dependency: Dependency { package: PackageName { name: package_name }, version: line(&package.version, 200) },
+            dependency: Dependency {
+                package: PackageName { name: package_name },
+                version: line(&package.version, 200),
+            },
             operating_system: "unknown",
             image: view.image(platform),
         },
@@ -222,7 +226,8 @@ fn severity(finding: &Finding) -> &'static str {
 
 /// GitLab's word for who gave the id.
 fn kind(id: &str) -> &'static str {
-    let prefixes = [("CVE-", "cve"), ("GHSA-", "ghsa"), ("USN-", "usn"), ("RHSA-", "rhsa"), ("ELSA-", "elsa"), ("ALAS", "alas")];
+    let prefixes =
+        [("CVE-", "cve"), ("GHSA-", "ghsa"), ("USN-", "usn"), ("RHSA-", "rhsa"), ("ELSA-", "elsa"), ("ALAS", "alas")];
     let upper = id.to_ascii_uppercase();
     prefixes.iter().find(|(prefix, _)| upper.starts_with(prefix)).map_or("ecr", |(_, kind)| kind)
 }

@@ -30,7 +30,10 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, Failure> {
     }
     for judged in view.waived() {
         let why = justification(view.record, &judged.disposition);
-        add(&name(judged), told(TestCaseStatus::skipped(), &why, "waived", &sentence(&judged.finding, judged.platform.as_ref())));
+        add(
+            &name(judged),
+            told(TestCaseStatus::skipped(), &why, "waived", &sentence(&judged.finding, judged.platform.as_ref())),
+        );
     }
     let mut report = Report::new("ecr-gate");
     report.add_test_suite(suite);
@@ -87,9 +90,9 @@ fn told(mut status: TestCaseStatus, message: &str, kind: &str, description: &str
 /// Each reason and its next step, a line each.
 fn words(reasons: &[&Reason]) -> String {
     let line = |text: &str| line(text, SENTENCE);
-    let words = reasons.iter().map(|reason| {
-        format!("{}: {}\n  -> {}", reason.code, line(&reason.message), line(&reason.remedy))
-    });
+    let words = reasons
+        .iter()
+        .map(|reason| format!("{}: {}\n  -> {}", reason.code, line(&reason.message), line(&reason.remedy)));
     words.collect::<Vec<_>>().join("\n")
 }
 
@@ -101,6 +104,6 @@ fn does(view: &View<'_>, judged: &Judged) -> String {
 }
 
 fn name(judged: &Judged) -> String {
-    let platform = judged.platform.as_ref().map(|platform| format!("{platform} ")).unwrap_or_else(String::new);
+    let platform = judged.platform.as_ref().map_or_else(String::new, |platform| format!("{platform} "));
     format!("finding {platform}{} in {}", judged.finding.id, judged.finding.package_names())
 }

@@ -41,9 +41,10 @@ pub(super) fn summary(view: &View<'_>) -> String {
         format!("{id}: {} (owner {owner}, until {})", escape(&exception.reason), minute(exception.expires))
     });
     list(&mut text, "Exceptions used", exceptions.collect());
-    let notes = record.rules.iter().flat_map(|rule| {
-        rule.notes.iter().map(|note| format!("rule {}: {}", code(&rule.rule), escape(note)))
-    });
+    let notes = record
+        .rules
+        .iter()
+        .flat_map(|rule| rule.notes.iter().map(|note| format!("rule {}: {}", code(&rule.rule), escape(note))));
     list(&mut text, "Notes", notes.collect());
     list(&mut text, "Warnings", record.warnings.iter().map(|warning| escape(warning)).collect());
     text
@@ -66,7 +67,10 @@ fn facts(text: &mut String, view: &View<'_>) {
     };
     fact("Image", &span(&record.image.reference, REFERENCE));
     fact("---", "---");
-    fact("Digest", &record.image.digest.as_deref().map_or_else(|| "not known".to_owned(), |digest| span(digest, REFERENCE)));
+    fact(
+        "Digest",
+        &record.image.digest.as_deref().map_or_else(|| "not known".to_owned(), |digest| span(digest, REFERENCE)),
+    );
     for child in &record.image.platforms {
         fact("Platform", &format!("{} {}", code(&child.platform.to_string()), span(&child.digest, REFERENCE)));
     }
@@ -110,7 +114,9 @@ fn findings(text: &mut String, view: &View<'_>, title: &str, judged: &[&Judged])
         return;
     }
     let _ = write!(text, "\n### {title} ({})\n\n", judged.len());
-    text.push_str("| Vulnerability | Severity | Package | Installed | Fixed in | Why |\n| --- | --- | --- | --- | --- | --- |\n");
+    text.push_str(
+        "| Vulnerability | Severity | Package | Installed | Fixed in | Why |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for Judged { finding, platform, disposition } in judged.iter().take(ROWS) {
         let id = code(finding.id.as_str());
         let id = match link(finding) {
@@ -188,7 +194,10 @@ mod tests {
 
     #[test]
     fn foreign_text_is_never_markup() {
-        assert_eq!(escape("a|b `c` <script>\n[x](y) @all a@b"), "a\\|b \\`c\\` &lt;script&gt; \\[x\\](y) @&#8203;all a@b");
+        assert_eq!(
+            escape("a|b `c` <script>\n[x](y) @all a@b"),
+            "a\\|b \\`c\\` &lt;script&gt; \\[x\\](y) @&#8203;all a@b"
+        );
         assert_eq!(code("a`|b\n::error::"), "`a'\\|b ::error::`");
         assert_eq!((code(""), code(" ")), ("-".to_owned(), "-".to_owned()));
     }

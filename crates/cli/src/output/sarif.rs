@@ -5,12 +5,13 @@
 mod log;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use model::{Digest, Finding, Platform, Reason, ReasonCode, Severity, Verdict};
 
 use self::log::{
-    ArtifactLocation, AutomationDetails, Descriptor, Driver, Invocation, Level, Location, Log, LogicalLocation, Message,
-    Notification, PhysicalLocation, Region, Rule, RuleProperties, Run, SarifResult, Suppression, Tool,
+    ArtifactLocation, AutomationDetails, Descriptor, Driver, Invocation, Level, Location, Log, LogicalLocation,
+    Message, Notification, PhysicalLocation, Region, Rule, RuleProperties, Run, SarifResult, Suppression, Tool,
 };
 use super::view::is_about_findings;
 use super::words::{cvss, ended, justification, line, link, sentence};
@@ -81,7 +82,9 @@ impl Rules {
         let score = cvss(finding);
         let place = self.place(format!("finding {id}"), || Rule {
             short_description: Message { text: text(&format!("{id}: a vulnerability in a package of the image")) },
-            help: Message { text: text(&format!("Upgrade the packages that {id} is in to a fixed version, rebuild and push.")) },
+            help: Message {
+                text: text(&format!("Upgrade the packages that {id} is in to a fixed version, rebuild and push.")),
+            },
             id,
             help_uri: link(finding).map(str::to_owned),
             properties: RuleProperties {
@@ -163,7 +166,8 @@ fn notifications(view: &View<'_>) -> Vec<Notification> {
         message: Message { text: text(message) },
     };
     let unknown = view.record.reasons.iter().filter(|reason| reason.class.is_some());
-    let list: Vec<Notification> = unknown.map(|reason| told(reason.reason.code.as_str(), &reason.reason.message)).collect();
+    let list: Vec<Notification> =
+        unknown.map(|reason| told(reason.reason.code.as_str(), &reason.reason.message)).collect();
     if list.is_empty() { vec![told("scan", "there is no complete scan of the image")] } else { list }
 }
 
@@ -197,7 +201,9 @@ fn uri(image: &str) -> String {
         match byte {
             b':' if at < first => uri.push_str("%3A"),
             b if b.is_ascii_alphanumeric() || b"-._~/@:".contains(&b) => uri.push(char::from(b)),
-            b => uri.push_str(&format!("%{b:02X}")),
+            b => {
+                let _ = write!(uri, "%{b:02X}");
+            }
         }
     }
     uri
@@ -212,7 +218,12 @@ fn fingerprints(parts: &[&str]) -> BTreeMap<&'static str, String> {
 
 /// A message: a brace is doubled and a bracket escaped, for they would be a placeholder and a link.
 fn text(foreign: &str) -> String {
-    line(foreign, SENTENCE).replace('\\', "\\\\").replace('{', "{{").replace('}', "}}").replace('[', "\\[").replace(']', "\\]")
+    line(foreign, SENTENCE)
+        .replace('\\', "\\\\")
+        .replace('{', "{{")
+        .replace('}', "}}")
+        .replace('[', "\\[")
+        .replace(']', "\\]")
 }
 
 #[cfg(test)]

@@ -74,9 +74,12 @@ fn facts(text: &mut String, view: &View<'_>) {
     }
     for used in &record.signals {
         let scan = &used.signal;
-        let platform = scan.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
+        let platform = scan.platform.as_ref().map_or_else(String::new, |platform| format!("{platform}: "));
         let finished = minute(scan.completed_at);
-        fact("scan", &format!("{}finished {finished}, vulnerability data {}", logged(&platform, CELL), age(used.age_seconds)));
+        fact(
+            "scan",
+            &format!("{}finished {finished}, vulnerability data {}", logged(&platform, CELL), age(used.age_seconds)),
+        );
     }
     match &record.findings.counts {
         Some(found) if view.is_complete() => fact("findings", &counts(found)),
@@ -119,7 +122,7 @@ fn findings(text: &mut String, title: &str, list: &[&Judged], color: bool) {
 
 fn row(judged: &Judged) -> [String; 6] {
     let finding = &judged.finding;
-    let platform = judged.platform.as_ref().map(|platform| format!("{platform}: ")).unwrap_or_else(String::new);
+    let platform = judged.platform.as_ref().map_or_else(String::new, |platform| format!("{platform}: "));
     [
         finding.id.to_string(),
         finding.severity.to_string(),

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use engine::Record;
-use model::{CompleteScan, Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, Signal, Verdict};
+use model::{
+    CompleteScan, Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, Signal, Verdict,
+};
 
 /// A decision as outputs see it.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +104,9 @@ impl<'a> View<'a> {
     /// Every finding of every scan, blocking ones first, then by severity.
     pub(crate) fn findings(&self) -> Vec<Listed<'a>> {
         let mut states: BTreeMap<(Option<&Platform>, &str, String), State<'a>> = BTreeMap::new();
-        let key = |finding: &'a Finding, platform: Option<&'a Platform>| (platform, finding.id.as_str(), finding.package_names());
+        let key = |finding: &'a Finding, platform: Option<&'a Platform>| {
+            (platform, finding.id.as_str(), finding.package_names())
+        };
         let findings = &self.record.findings;
         for judged in findings.waived.iter().chain(&findings.blocking) {
             let state = match &judged.disposition {

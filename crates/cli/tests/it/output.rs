@@ -26,7 +26,8 @@ fn hostile() -> Scan {
     let id = "::error::CVE|`x`\n\u{1b}[31m<script>alert(1)</script> ##[add-mask]y \u{202e}z";
     let package = "a|b`c`\r\n::error::pwn ![x](http://e) @all";
     let finding = Vulnerability::new(id, "CRITICAL").package(package, "1 {0}\n## heading").basic();
-    let mut lured = Vulnerability::new("CVE-2024-0002", "WEIRD\u{1b}[2J|<b>").package("::stop-commands::x", "2").basic();
+    let mut lured =
+        Vulnerability::new("CVE-2024-0002", "WEIRD\u{1b}[2J|<b>").package("::stop-commands::x", "2").basic();
     lured["uri"] = "javascript:alert(1)".into();
     basic().finding_with(finding).finding_with(lured)
 }
@@ -83,14 +84,16 @@ fn b11_a_waived_finding_is_shown_with_its_exception() {
         - { id: none, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }\n\
         - { id: soft, action: warn, vulnerabilities: { sources: { accept: [file] }, max: { high: 0 } } }\n\
         - { id: seen, action: audit, vulnerabilities: { sources: { accept: [file] }, max: { low: 0 } } }\n";
-    let scan = basic().finding("CVE-2024-0001", "CRITICAL").finding("CVE-2024-0002", "HIGH").finding("CVE-2024-0003", "LOW");
+    let scan =
+        basic().finding("CVE-2024-0001", "CRITICAL").finding("CVE-2024-0002", "HIGH").finding("CVE-2024-0003", "LOW");
     let forms = scene("waived").exceptions(exceptions).policy(spec).report(&scan.as_cli_output()).exits(0);
     assert_eq!(forms.ran.record()["verdict"], "warn");
     snapshot!("waived.table", &forms.table);
     snapshot!("waived.md", &forms.markdown);
     snapshot!("waived.xml", forms.text("junit"));
     assert_eq!(forms.levels(), ["warning", "warning", "note"], "a soft-fail is no error");
-    let suppressed: Vec<_> = forms.results().iter().filter(|result| result["suppressions"] != serde_json::json!([])).collect();
+    let suppressed: Vec<_> =
+        forms.results().iter().filter(|result| result["suppressions"] != serde_json::json!([])).collect();
     assert_eq!(suppressed.len(), 1);
     assert_eq!(suppressed[0]["ruleId"], "CVE-2024-0001");
     let why = suppressed[0]["suppressions"][0]["justification"].as_str().unwrap();
@@ -182,7 +185,8 @@ fn a18_findings_of_an_index_name_their_platform() {
     let [blocking, other] = forms.results() else { panic!("two results") };
     assert!(blocking["message"]["text"].as_str().unwrap().contains("(linux/arm64/v8)"));
     assert_ne!(blocking["partialFingerprints"], other["partialFingerprints"]);
-    let images: Vec<_> = forms.vulnerabilities().iter().map(|entry| entry["location"]["image"].as_str().unwrap()).collect();
+    let images: Vec<_> =
+        forms.vulnerabilities().iter().map(|entry| entry["location"]["image"].as_str().unwrap()).collect();
     assert!(images[0].ends_with(&digest(12)) && images[1].ends_with(&digest(11)), "{images:?}");
 }
 

@@ -142,6 +142,8 @@ fn a5_an_answer_that_changes_between_two_looks_is_not_silently_green() {
             let name = |then: &str| format!("{} | {}, then {then}", scene.name, first.name);
             let looks = [before.clone(), texts.clone(), before.clone()];
             tally.judge(|world| gate.judge(world), &looks, || name("whole and back again"));
+            let looks = [texts.clone(), before.clone(), texts.clone()];
+            tally.judge(|world| gate.judge(world), &looks, || name("whole, after whole"));
             for (second, after) in changes.iter().zip(&pages).step_by(7) {
                 let looks = [before.clone(), after.clone()];
                 tally.judge(|world| gate.judge(world), &looks, || name(&second.name));

@@ -192,3 +192,17 @@ proptest::proptest! {
         let _ = page(&bytes, &Limits::STANDARD);
     }
 }
+
+#[test]
+fn a5_one_page_of_several_is_no_report() {
+    // The API writes nextToken; `aws … --max-items` writes NextToken.
+    for key in ["nextToken", "NextToken"] {
+        let text = answer(
+            "COMPLETE",
+            &format!(r#"{{"imageScanCompletedAt":5,"findings":[{{"name":"CVE-1","severity":"LOW"}}]}},"{key}":"more"#),
+        );
+        let text = text.replacen(r#""more}"#, r#""more"}"#, 1);
+        let reason = report(text.as_bytes(), &Limits::STANDARD).expect_err(&text);
+        assert_eq!(reason.code, ReasonCode::ScanPartial, "{text}");
+    }
+}

@@ -99,7 +99,7 @@ pub fn page(body: &[u8], limits: &Limits) -> Result<Page, Reason> {
         status: ScanStatus::parse(&word.0),
         description: status.description.unwrap_or_else(String::new).chars().take(500).collect(),
         findings,
-        next_token: answer.next_token.filter(|token| !token.is_empty()),
+        next_token: answer.next_token.or(answer.cli_next_token).filter(|token| !token.is_empty()),
     })
 }
 
@@ -183,6 +183,9 @@ struct Answer<'a> {
     #[serde(borrow)]
     image_scan_findings: Option<Object<WireFindings<'a>>>,
     next_token: Option<String>,
+    /// What `aws … --max-items` writes in place of `nextToken`.
+    #[serde(rename = "NextToken")]
+    cli_next_token: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ use super::source::Kind;
 use super::timeouts;
 use super::words;
 use super::yaml::{Kind as Value, Node};
+use crate::exit::Exit;
 use effective::Effective;
 pub(super) use effective::TooBig;
 
@@ -159,13 +160,28 @@ fn variable(name: &str, body: &Node, root: &Node) -> Option<String> {
     value.text().or_else(|| value.get("value").and_then(|value| value.text())).map(str::to_owned)
 }
 
+/// `allow_failure: { exit_codes: … }` forgives single codes: harmless for a code that `--warn-exit-code` was given, not
+/// for one that the gate refuses with.
+fn forgives_the_gate(value: &Rc<Node>) -> bool {
+    let Value::Map(entries) = &value.kind else { return false };
+    let ours = |code: &Rc<Node>| {
+        let number = code.text().and_then(|text| text.trim().parse::<u8>().ok());
+        number.is_none_or(|number| Exit::ALL.iter().any(|(exit, _)| *exit as u8 == number))
+    };
+    let codes = |codes: &Rc<Node>| match &codes.kind {
+        Value::List(list) => list.iter().any(ours),
+        _ => ours(codes),
+    };
+    entries.iter().any(|(key, value)| key.text() != Some("exit_codes") || codes(value))
+}
+
 /// Rules for the job that runs the gate.
 fn gate(seen: &Seen, root: &Node, report: &mut Report<'_>) {
     let name = &seen.job.name;
     let all_rules = rules(&seen.body);
     for holder in std::iter::once(&seen.body).chain(&all_rules) {
         if let Some((key, value)) = holder.entry("allow_failure")
-            && (value.is_true() || matches!(value.kind, Value::Map(_)))
+            && (value.is_true() || forgives_the_gate(value))
         {
             report.error(&rule::ALLOW_FAILURE, key.at, format!("the gate `{name}` is allowed to fail"));
         }

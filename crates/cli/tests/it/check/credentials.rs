@@ -50,7 +50,11 @@ fn s44_a_token_in_a_variable_is_exchanged_in_process() {
     assert_eq!(gate.ecr.count("AssumeRoleWithWebIdentity"), 1, "one session for all calls");
     by_the_session(&requests);
     gate.ecr.set(sts(session()));
-    with_token(&gate).env("AWS_ROLE_SESSION_NAME", "job-7").env("AWS_OIDC_TOKEN", &format!(" {OIDC_TOKEN}\n")).run().exits(0);
+    with_token(&gate)
+        .env("AWS_ROLE_SESSION_NAME", "job-7")
+        .env("AWS_OIDC_TOKEN", &format!(" {OIDC_TOKEN}\n"))
+        .run()
+        .exits(0);
     assert_eq!(gate.ecr.requests()[0].body["RoleSessionName"], "job-7");
     assert_eq!(gate.ecr.requests()[0].body["WebIdentityToken"], OIDC_TOKEN);
 }
@@ -67,7 +71,8 @@ fn s44_a_token_without_a_role_names_the_variable() {
     let gate = Gate::new(sts(session()));
     for role in [None, Some(""), Some("  ")] {
         let check = keyless(&gate).env("AWS_OIDC_TOKEN", OIDC_TOKEN);
-        let check = role.map_or_else(|| keyless(&gate).env("AWS_OIDC_TOKEN", OIDC_TOKEN), |role| check.env("AWS_ROLE_ARN", role));
+        let check = role
+            .map_or_else(|| keyless(&gate).env("AWS_OIDC_TOKEN", OIDC_TOKEN), |role| check.env("AWS_ROLE_ARN", role));
         check.run().exits(3).because("aws.credentialsInvalid").says("AWS_ROLE_ARN").within(Duration::from_secs(4));
     }
     assert_eq!(gate.ecr.requests().len(), 0, "nothing can be asked");
@@ -91,7 +96,9 @@ fn s44_sts_refuses() {
 
 #[test]
 fn s44_sts_cannot_be_reached() {
-    for answer in [Answer::cut(), Answer::hang(Duration::from_secs(50)), Answer::error_xml(503, "ServiceUnavailable", "sorry")] {
+    for answer in
+        [Answer::cut(), Answer::hang(Duration::from_secs(50)), Answer::error_xml(503, "ServiceUnavailable", "sorry")]
+    {
         let gate = Gate::new(sts(answer.clone()));
         let ran = with_token(&gate).timeout("2s").run().within(Duration::from_secs(5));
         assert!([3, 4, 5].contains(&ran.code), "{answer:?}: {ran:#?}");
@@ -124,7 +131,7 @@ fn a14_a_web_identity_token_in_a_file() {
     gate.ecr.set(sts(Answer::error_xml(403, "AccessDenied", "Not authorized")));
     check().run().exits(3).says("Not authorized");
     gate.ecr.set(sts(session()));
-    check().env("AWS_WEB_IDENTITY_TOKEN_FILE", "missing").run().exits(3).says("missing");
+    check().env("AWS_WEB_IDENTITY_TOKEN_FILE", "missing").run().exits(3).says("No such file");
 }
 
 #[test]
@@ -144,7 +151,10 @@ fn a14_a_profile() {
 fn a4_credentials_that_expire_while_waiting() {
     let script = Script::new()
         .on("DescribeImages", described())
-        .on("DescribeImageScanFindings", Answer::json(fixtures::Scan::only_status(&fixtures::digest(1), "PENDING").value()))
+        .on(
+            "DescribeImageScanFindings",
+            Answer::json(fixtures::Scan::only_status(&fixtures::digest(1), "PENDING").value()),
+        )
         .on("DescribeImageScanFindings", Answer::error("ExpiredTokenException", "The security token is expired"));
     let gate = Gate::new(script);
     gate.check().run().exits(3).because("aws.credentialsExpired").says("outlive");

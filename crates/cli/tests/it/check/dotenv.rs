@@ -71,7 +71,14 @@ fn s14_an_earlier_report_is_never_left_behind() {
     let command = |more: &[&str], image: &str| {
         write_old();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ecr-gate"));
-        command.env_clear().envs(gate.ecr.env()).current_dir(gate.path("")).arg("check").args(args).args(more).arg(image);
+        command
+            .env_clear()
+            .envs(gate.ecr.env())
+            .current_dir(gate.path(""))
+            .arg("check")
+            .args(args)
+            .args(more)
+            .arg(image);
         let code = command.output().unwrap().status.code().unwrap();
         (code, std::fs::read_to_string(&report).unwrap_or_default())
     };
@@ -100,7 +107,7 @@ fn a7_under_the_limit_whatever_is_in_it() {
     assert!(dotenv.len() < 5 * 1024);
     assert_eq!(dotenv.matches("VULN_TOTAL=").count(), 1);
     assert_eq!(ran.variable("VULN_TOTAL"), Some("200"));
-    assert!(dotenv.lines().all(|line| line.split_once('=').is_some_and(|(name, _)| {
-        name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
-    })));
+    assert!(dotenv.lines().all(|line| {
+        line.split_once('=').is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+    }));
 }

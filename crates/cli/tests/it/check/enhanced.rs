@@ -1,7 +1,7 @@
 //! A12: enhanced scanning (Amazon Inspector). `ACTIVE` never becomes `COMPLETE`; an empty list needs two looks.
 
-use testkit::fixtures::{Scan, Vulnerability, digest, now};
 use testkit::Answer;
+use testkit::fixtures::{Scan, Vulnerability, digest, now};
 
 use crate::gate::{Gate, SHORT, basic, enhanced, policy, scan, scanned};
 
@@ -36,12 +36,16 @@ fn a12_active_and_empty_needs_two_looks_that_agree() {
 
 #[test]
 fn a12_one_empty_look_is_not_clean() {
-    let gate = Gate::new(scanned([Answer::json(enhanced().value()), Answer::json(Scan::only_status(&digest(1), "PENDING").value())]));
+    let gate = Gate::new(scanned([
+        Answer::json(enhanced().value()),
+        Answer::json(Scan::only_status(&digest(1), "PENDING").value()),
+    ]));
     gate.check().timeout(SHORT).run().exits(4);
     // No time for a second look.
     let gate = Gate::new(scanned([Answer::json(enhanced().value()), Answer::hang(std::time::Duration::from_secs(30))]));
     gate.check().timeout(SHORT).run().exits(4);
-    let gate = Gate::new(scanned([Answer::json(enhanced().value()), Answer::error("ThrottlingException", "Rate exceeded")]));
+    let gate =
+        Gate::new(scanned([Answer::json(enhanced().value()), Answer::error("ThrottlingException", "Rate exceeded")]));
     gate.check().timeout(SHORT).run().exits(4);
 }
 
@@ -50,14 +54,27 @@ fn a12_done_without_findings_is_pending() {
     for base in [basic(), enhanced()] {
         let without = base.clone().without_findings_object();
         Gate::new(scan(&without)).check().timeout(SHORT).run().exits(4).because("scan.noFindingsYet");
-        let gate = Gate::new(scanned([Answer::json(without.value()), Answer::json(base.clone().finding("CVE-2024-0001", "HIGH").value())]));
+        let gate = Gate::new(scanned([
+            Answer::json(without.value()),
+            Answer::json(base.clone().finding("CVE-2024-0001", "HIGH").value()),
+        ]));
         gate.check().run().exits(1);
         let mut without_list = base.value();
         for list in ["findings", "enhancedFindings"] {
             without_list["imageScanFindings"].as_object_mut().unwrap().remove(list);
         }
-        Gate::new(scanned([Answer::json(without_list)])).check().timeout(SHORT).run().exits(4).because("scan.noFindingsYet");
-        Gate::new(scan(&base.without_completed_at())).check().timeout(SHORT).run().exits(4).because("scan.noFindingsYet");
+        Gate::new(scanned([Answer::json(without_list)]))
+            .check()
+            .timeout(SHORT)
+            .run()
+            .exits(4)
+            .because("scan.noFindingsYet");
+        Gate::new(scan(&base.without_completed_at()))
+            .check()
+            .timeout(SHORT)
+            .run()
+            .exits(4)
+            .because("scan.noFindingsYet");
     }
 }
 

@@ -32,13 +32,23 @@ fn every_error() -> Vec<(&'static str, &'static str)> {
 fn expected(operation: &str, code: &str) -> i32 {
     let any = |words: &[&str]| words.iter().any(|word| code.contains(word));
     match code {
-        "LimitExceededException" => 4,
-        "ScanNotFoundException" => 4,
+        "LimitExceededException" | "ScanNotFoundException" => 4,
         "UnsupportedImageTypeException" | "ImageArchivedException" => 2,
         // How ECR says that enhanced scanning is on; its first result may come late.
         "ValidationException" | "InvalidParameterException" | "ValidationError" if operation == "StartImageScan" => 4,
         _ if any(&["Throttl", "TooManyRequests", "RequestLimitExceeded"]) => 4,
-        _ if any(&["AccessDenied", "NotAuthorized", "OptInRequired", "Kms", "NotFound", "Validation", "InvalidParameter"]) => 3,
+        _ if any(&[
+            "AccessDenied",
+            "NotAuthorized",
+            "OptInRequired",
+            "Kms",
+            "NotFound",
+            "Validation",
+            "InvalidParameter",
+        ]) =>
+        {
+            3
+        }
         _ if any(&["Expired", "Signature", "Token", "UnrecognizedClient"]) => 3,
         _ => 5,
     }
@@ -66,7 +76,12 @@ fn a4_every_error_of_every_operation() {
         }
         ran.code
     });
-    println!("{} errors of {} operations; exit codes {:?}", cases.len(), ERRORS.len(), codes.iter().collect::<BTreeSet<_>>());
+    println!(
+        "{} errors of {} operations; exit codes {:?}",
+        cases.len(),
+        ERRORS.len(),
+        codes.iter().collect::<BTreeSet<_>>()
+    );
     assert!(cases.len() > 140);
 }
 
@@ -96,7 +111,8 @@ fn a4_access_denied_names_the_action_and_the_arn_and_is_asked_once() {
 
 #[test]
 fn a4_a_403_in_xml_shows_the_words_of_the_refusal() {
-    let gate = Gate::new(refusing("DescribeImageScanFindings", Answer::denied_xml("no policy allows <it> & never did")));
+    let gate =
+        Gate::new(refusing("DescribeImageScanFindings", Answer::denied_xml("no policy allows <it> & never did")));
     denied(gate.check().run(), "DescribeImageScanFindings").says("no policy allows");
 }
 
@@ -155,5 +171,4 @@ fn a4_a_failure_inside_an_answer_of_batch_get_image() {
         let gate = Gate::new(refusing("BatchGetImage", answer));
         gate.check().timeout(SHORT).run().exits(exit).says("the words of AWS");
     }
-    let _ = described();
 }

@@ -30,7 +30,9 @@ fn a8_flag_over_variable_over_built_in() {
 #[test]
 fn a8_lists_are_read_as_people_write_them() {
     let gate = one("MEDIUM");
-    for list in ["CRITICAL HIGH MEDIUM", "critical,high,medium", "Medium", " MEDIUM , LOW ", "LOW;MEDIUM", "MEDIUM MEDIUM"] {
+    for list in
+        ["CRITICAL HIGH MEDIUM", "critical,high,medium", "Medium", " MEDIUM , LOW ", "LOW;MEDIUM", "MEDIUM MEDIUM"]
+    {
         gate.check().env(VARIABLE, list).run().exits(1);
         gate.check().args(&["--fail-on", list]).run().exits(1);
     }

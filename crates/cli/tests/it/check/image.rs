@@ -14,7 +14,10 @@ fn is_the_image(gate: &Gate, check: Check<'_>, region: &str) {
     gate.ecr.set(scan(&basic()));
     let ran = check.run().exits(0);
     for request in gate.ecr.requests() {
-        assert_eq!((&request.body["registryId"], &request.body["repositoryName"]), (&ACCOUNT.into(), &REPOSITORY.into()));
+        assert_eq!(
+            (&request.body["registryId"], &request.body["repositoryName"]),
+            (&ACCOUNT.into(), &REPOSITORY.into())
+        );
         let signed = request.authorization.unwrap();
         assert!(signed.contains(&format!("/{region}/ecr/aws4_request")), "{region}: {signed}");
     }
@@ -48,7 +51,12 @@ fn a1_parts_by_flags() {
     gate.check().without_image().args(&parts).run().exits(64).says("neither tag nor digest");
     gate.check().without_image().args(&parts).args(&["--tag", "not a tag"]).run().exits(64).says("tag");
     gate.check().without_image().args(&parts).args(&["--digest", "sha256:12"]).run().exits(64).says("digest");
-    gate.check().without_image().args(&["--repository", REPOSITORY, "--account", "12", "--tag", "v1"]).run().exits(64).says("12 digits");
+    gate.check()
+        .without_image()
+        .args(&["--repository", REPOSITORY, "--account", "12", "--tag", "v1"])
+        .run()
+        .exits(64)
+        .says("12 digits");
 }
 
 #[test]
@@ -57,13 +65,22 @@ fn a1_parts_by_variables() {
     let check = || gate.check().without_image();
     let tag = || check().env("IMAGE_TAG", "v1");
     is_the_image(&gate, tag().env("ECR_REGISTRY", &registry()).env("ECR_REPO", REPOSITORY), "eu-west-1");
-    is_the_image(&gate, tag().env("ECR_REGISTRY", &format!("{}/", registry())).env("ECR_REPO", REPOSITORY), "eu-west-1");
+    is_the_image(
+        &gate,
+        tag().env("ECR_REGISTRY", &format!("{}/", registry())).env("ECR_REPO", REPOSITORY),
+        "eu-west-1",
+    );
     is_the_image(&gate, tag().env("ECR_REPO", &format!("{}/{REPOSITORY}", registry())), "eu-west-1");
     let whole = format!("{}/{REPOSITORY}", registry());
     is_the_image(&gate, tag().env("ECR_REGISTRY", &registry()).env("ECR_REPO", &whole), "eu-west-1");
     is_the_image(&gate, tag().env("ECR_REPO", REPOSITORY).env("AWS_ACCOUNT_ID", ACCOUNT), "eu-west-1");
-    is_the_image(&gate, tag().env("ECR_REPO", REPOSITORY).env("AWS_ACCOUNT_ID", ACCOUNT).env("AWS_REGION", "eu-west-3"), "eu-west-3");
-    let by_digest = check().env("ECR_REGISTRY", &registry()).env("ECR_REPO", REPOSITORY).env("IMAGE_DIGEST", &digest(1));
+    is_the_image(
+        &gate,
+        tag().env("ECR_REPO", REPOSITORY).env("AWS_ACCOUNT_ID", ACCOUNT).env("AWS_REGION", "eu-west-3"),
+        "eu-west-3",
+    );
+    let by_digest =
+        check().env("ECR_REGISTRY", &registry()).env("ECR_REPO", REPOSITORY).env("IMAGE_DIGEST", &digest(1));
     is_the_image(&gate, by_digest, "eu-west-1");
     // Tag and digest: the tag has to stand for the digest.
     let other = check().env("ECR_REGISTRY", &registry()).env("ECR_REPO", REPOSITORY).env("IMAGE_TAG", "v1");
@@ -87,7 +104,9 @@ fn a1_without_an_account_the_caller_s_own_is_asked() {
 fn a1_public_ecr_and_other_registries_are_refused_with_a_reason() {
     let gate = clean();
     gate.check().image("public.ecr.aws/nginx/nginx:1").run().exits(64).says("never scans images").says("hint: ");
-    for reference in ["ghcr.io/acme/app:1", "docker.io/library/nginx:1", "localhost:5000/app:1", "registry.example/app:1"] {
+    for reference in
+        ["ghcr.io/acme/app:1", "docker.io/library/nginx:1", "localhost:5000/app:1", "registry.example/app:1"]
+    {
         gate.check().image(reference).run().exits(64).says("is not an Amazon ECR registry").says("--report ecr=FILE");
     }
     for (reference, says) in [
@@ -109,13 +128,20 @@ fn a1_public_ecr_and_other_registries_are_refused_with_a_reason() {
 fn b3_the_pipeline_is_in_the_record() {
     let gate = clean();
     let answer = |check: Check<'_>| check.run().exits(0).record()["answer"].clone();
-    let gitlab = gate.check().env("CI_PIPELINE_ID", "4711").env("CI_COMMIT_SHA", "c0ffee").env("GITLAB_USER_LOGIN", "ada");
+    let gitlab =
+        gate.check().env("CI_PIPELINE_ID", "4711").env("CI_COMMIT_SHA", "c0ffee").env("GITLAB_USER_LOGIN", "ada");
     let said = answer(gitlab.env("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-    assert_eq!((&said["pipeline"], &said["commit"], &said["askedBy"]), (&"4711".into(), &"c0ffee".into(), &"ada".into()));
+    assert_eq!(
+        (&said["pipeline"], &said["commit"], &said["askedBy"]),
+        (&"4711".into(), &"c0ffee".into(), &"ada".into())
+    );
     assert_eq!(said["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
     let github = gate.check().env("GITHUB_RUN_ID", "42").env("GITHUB_SHA", "decade").env("GITHUB_ACTOR", "grace");
     let said = answer(github.env("TRACEPARENT", "nonsense"));
-    assert_eq!((&said["pipeline"], &said["commit"], &said["askedBy"]), (&"42".into(), &"decade".into(), &"grace".into()));
+    assert_eq!(
+        (&said["pipeline"], &said["commit"], &said["askedBy"]),
+        (&"42".into(), &"decade".into(), &"grace".into())
+    );
     assert!(said["traceId"].is_null());
     assert_eq!((&said["point"], &said["advisory"]), (&"cli".into(), &true.into()), "S13");
     assert!(answer(gate.check())["pipeline"].is_null());

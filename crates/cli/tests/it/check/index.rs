@@ -27,9 +27,11 @@ fn index_as(media_type: &str, scans: &[Answer; 2]) -> (Script, String) {
         .on("BatchGetImage", Answer::json(fixtures::batch_get_image(&of_index, &text, media_type)));
     for ((_, _, n), scan) in PLATFORMS.iter().zip(scans) {
         let child = digest(*n);
-        script = script
-            .on_image("DescribeImages", &child, describe(&child, OCI_MANIFEST))
-            .on_image("DescribeImageScanFindings", &child, scan.clone());
+        script = script.on_image("DescribeImages", &child, describe(&child, OCI_MANIFEST)).on_image(
+            "DescribeImageScanFindings",
+            &child,
+            scan.clone(),
+        );
     }
     (script, of_index)
 }

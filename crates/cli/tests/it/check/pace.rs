@@ -94,7 +94,9 @@ fn a2_a_burst_of_throttling_is_waited_out() {
 #[test]
 fn a2_throttled_for_ever_ends_in_time() {
     for operation in ["DescribeImages", "DescribeImageScanFindings"] {
-        for answer in [throttled(), Answer::error_status(429, "TOOMANYREQUESTS", "slow down"), Answer::raw(429, "text/plain", "")] {
+        for answer in
+            [throttled(), Answer::error_status(429, "TOOMANYREQUESTS", "slow down"), Answer::raw(429, "text/plain", "")]
+        {
             let script = Script::new().on("DescribeImages", described()).always(operation, move |_| answer.clone());
             let gate = Gate::new(script);
             let ran = gate.check().timeout("1s").run().exits(4).because("aws.throttled");

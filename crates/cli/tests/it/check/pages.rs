@@ -71,14 +71,15 @@ fn a17_a_page_that_cannot_be_had_is_not_the_end() {
         (Answer::cut(), 5),
     ] {
         let pages = pages.clone();
-        let script = Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
-            match request.next_token() {
-                None => Answer::json(pages[0].clone()),
-                Some("findings-from-10") => Answer::json(pages[1].clone()),
-                Some("findings-from-20") => Answer::json(pages[2].clone()),
-                Some(_) => answer.clone(),
-            }
-        });
+        let script =
+            Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
+                match request.next_token() {
+                    None => Answer::json(pages[0].clone()),
+                    Some("findings-from-10") => Answer::json(pages[1].clone()),
+                    Some("findings-from-20") => Answer::json(pages[2].clone()),
+                    Some(_) => answer.clone(),
+                }
+            });
         let ran = Gate::new(script).check().timeout("2s").run().exits(code);
         assert_eq!(ran.variable("VULN_LOW"), None, "half a list is not counted");
     }
@@ -109,7 +110,8 @@ fn s17_the_list_over_the_counts_blocks() {
 #[test]
 fn s17_a_disagreement_within_the_limit_is_no_result() {
     let gate = Gate::new(scan(&basic().finding("CVE-2024-0001", "MEDIUM").counts(json!({ "MEDIUM": 3 }))));
-    let limited = gate.write("gate.yaml", policy("rules:\n- id: r\n  vulnerabilities: { max: { critical: 0, medium: 5 } }"));
+    let limited =
+        gate.write("gate.yaml", policy("rules:\n- id: r\n  vulnerabilities: { max: { critical: 0, medium: 5 } }"));
     gate.check().args(&["--policy", &limited]).run().exits(2).because("scan.countsDisagree").says("counts 3 MEDIUM");
     // A severity that nothing limits is only noted.
     gate.check().run().exits(0).says("counts 3 MEDIUM findings and lists 1");
@@ -130,10 +132,10 @@ fn s17_counts_that_are_no_counts_are_no_result() {
     }
     let huge = basic().counts(json!({ "CRITICAL": u64::MAX, "HIGH": u64::MAX }));
     Gate::new(scan(&huge)).check().run().exits(1);
-    let twice = basic().value().to_string().replace(
-        "\"findingSeverityCounts\":{}",
-        "\"findingSeverityCounts\":{\"CRITICAL\":1,\"CRITICAL\":0}",
-    );
+    let twice = basic()
+        .value()
+        .to_string()
+        .replace("\"findingSeverityCounts\":{}", "\"findingSeverityCounts\":{\"CRITICAL\":1,\"CRITICAL\":0}");
     let ran = Gate::new(scanned([Answer::text(twice)])).check().run();
     assert!([1, 2].contains(&ran.code), "{ran:#?}");
 }

@@ -17,7 +17,7 @@ fn day(days: i64) -> String {
 
 /// A file of exceptions, each with these fields.
 fn exceptions(entries: &[String]) -> String {
-    let entries: String = entries.iter().map(|entry| format!("- {{ {entry} }}\n")).collect();
+    let entries = entries.iter().map(|entry| format!("- {{ {entry} }}")).collect::<Vec<_>>().join("\n");
     format!("apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions:\n{entries}")
 }
 
@@ -69,14 +69,22 @@ fn s29_expired_unused_and_over_broad_entries_are_named() {
     let gate = blocked();
     let ran = with(&gate, &[entry("EX-OLD", "CVE-2024-0001", &exact(), &day(-2))]).exits(1);
     ran.says("EX-OLD").says("expired on").says("owner ada");
-    let ran = with(&gate, &[
-        entry("EX-1", "CVE-2024-0001", &exact(), &day(10)),
-        entry("EX-IDLE", "CVE-1999-0001", &exact(), &day(10)),
-    ]);
+    let ran = with(
+        &gate,
+        &[entry("EX-1", "CVE-2024-0001", &exact(), &day(10)), entry("EX-IDLE", "CVE-1999-0001", &exact(), &day(10))],
+    );
     ran.exits(0).says("EX-IDLE").says("is unused");
     let wide = format!("repository: '{}/**'", registry());
     let ran = with(&gate, &[entry("EX-WIDE", "CVE-2024-0001", &wide, &day(400))]).exits(0);
-    for words in ["EX-WIDE", "over-broad", "several repositories", "every image", "every package", "every environment", "more than 30 days"] {
+    for words in [
+        "EX-WIDE",
+        "over-broad",
+        "several repositories",
+        "every image",
+        "every package",
+        "every environment",
+        "more than 30 days",
+    ] {
         assert!(ran.stdout.contains(words), "{words}: {ran:#?}");
     }
 }
@@ -164,7 +172,8 @@ fn s3_no_policy_that_matches_is_a_deny() {
     let gate = Gate::new(scan(&basic()));
     let file = gate.write("gate.yaml", policy(&format!("match: {{ images: ['*/other/**'] }}\n{RULES}")));
     gate.check().args(&["--policy", &file]).run().exits(1).because("policy.noneMatched");
-    let file = gate.write("gate.yaml", policy(&format!("match: {{ images: ['*.dkr.ecr.*.amazonaws.com/**'] }}\n{RULES}")));
+    let file =
+        gate.write("gate.yaml", policy(&format!("match: {{ images: ['*.dkr.ecr.*.amazonaws.com/**'] }}\n{RULES}")));
     gate.check().args(&["--policy", &file]).run().exits(0);
 }
 

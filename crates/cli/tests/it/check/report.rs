@@ -61,7 +61,9 @@ fn s18_wire_and_command_line_give_the_same_verdict() {
 
 #[test]
 fn s16_one_empty_look_of_enhanced_scanning_is_not_clean_in_a_file_either() {
-    judged(&Gate::new(scan(&enhanced())), enhanced().as_cli_output().to_string(), &by_digest()).exits(4).because("scan.unconfirmed");
+    judged(&Gate::new(scan(&enhanced())), enhanced().as_cli_output().to_string(), &by_digest())
+        .exits(4)
+        .because("scan.unconfirmed");
 }
 
 #[test]
@@ -87,7 +89,9 @@ fn a5_half_a_report() {
     let gate = Gate::new(scan(&basic()));
     let page = basic().findings(20, "LOW").page(0..10);
     judged(&gate, page.to_string(), &by_digest()).exits(2).because("scan.partial").says("more pages");
-    for text in ["", "{}", "[]", "null", "CVE-2024-0001 HIGH", "<html></html>", "An error occurred (ScanNotFoundException)"] {
+    for text in
+        ["", "{}", "[]", "null", "CVE-2024-0001 HIGH", "<html></html>", "An error occurred (ScanNotFoundException)"]
+    {
         judged(&gate, text, &by_digest()).exits(2);
     }
     judged(&gate, [0xff, 0xfe, 0, 0], &by_digest()).exits(2).because("scan.malformed");
@@ -103,14 +107,15 @@ fn a5_half_a_report() {
 #[test]
 fn a1_3_a_report_that_cannot_be_read() {
     let gate = Gate::new(scan(&basic()));
-    for (report, code) in [("ecr=missing.json", 3), ("missing.json", 3), ("ecr=.", 3), ("ecr=", 64), ("", 64), ("sarif=x.json", 64)] {
+    for (report, code) in
+        [("ecr=missing.json", 3), ("missing.json", 3), ("ecr=.", 3), ("ecr=", 64), ("", 64), ("sarif=x.json", 64)]
+    {
         gate.check().args(&["--report", report]).run().exits(code);
     }
 }
 
-/// S22: a file counts only where the policy lists `file`.
 #[test]
-fn s22_a_policy_that_does_not_list_files_does_not_take_one() {
+fn s22_a_policy_takes_a_file_only_where_it_lists_files() {
     let gate = Gate::new(scan(&basic()));
     let report = gate.write("report.json", basic().as_cli_output().to_string());
     let with = |sources: &str| {
@@ -118,11 +123,13 @@ fn s22_a_policy_that_does_not_list_files_does_not_take_one() {
         let file = gate.write("gate.yaml", policy(&rule));
         gate.check().args(&["--policy", &file, "--report", &report]).image(by_digest()).run()
     };
-    with("").exits(4).because("scan.missing").says("does not accept the source");
-    with("sources: { accept: [ecr] },").exits(4);
+    with("sources: { accept: [ecr] },").exits(4).because("scan.missing").says("does not accept the source");
     with("sources: { accept: [file] },").exits(0);
     // And one that lists only files takes no answer of ECR.
-    let only = gate.write("gate.yaml", policy("rules:\n- id: r\n  vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } }"));
+    let only = gate.write(
+        "gate.yaml",
+        policy("rules:\n- id: r\n  vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } }"),
+    );
     gate.ecr.set(scanned([Answer::json(basic().value())]));
     assert_ne!(gate.check().args(&["--policy", &only]).run().code, 0);
 }
@@ -132,7 +139,8 @@ fn s22_a_policy_that_does_not_list_files_does_not_take_one() {
 fn a1_a_report_needs_no_credentials_and_no_region() {
     let gate = Gate::new(scan(&basic()));
     let file = gate.write("report.json", basic().as_cli_output().to_string());
-    let nothing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"];
+    let nothing =
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"];
     let check = || gate.check().without(&nothing).own_pace().args(&["--report", &file]);
     check().image(by_digest()).run().exits(0);
     check().image(format!("registry.example/team/app@{}", digest(1))).run().exits(0);

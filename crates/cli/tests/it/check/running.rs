@@ -16,7 +16,10 @@ fn s15_a_dry_run_starts_no_scan_and_decides_nothing() {
     let start = Answer::json(fixtures::start_image_scan(&digest(1), "IN_PROGRESS"));
     let gate = Gate::new(scanned([no_scan(), Answer::json(basic().value())]).on("StartImageScan", start));
     for arguments in [&["--dry-run"][..], &["--dry-run", "--start-scan"]] {
-        gate.ecr.set(scanned([no_scan()]).on("StartImageScan", Answer::json(fixtures::start_image_scan(&digest(1), "IN_PROGRESS"))));
+        gate.ecr.set(
+            scanned([no_scan()])
+                .on("StartImageScan", Answer::json(fixtures::start_image_scan(&digest(1), "IN_PROGRESS"))),
+        );
         gate.check().args(arguments).run().exits(3).because("scan.notStartable");
         assert_eq!(gate.ecr.count("StartImageScan"), 0);
     }
@@ -73,17 +76,19 @@ fn a2_quiet_where_stderr_is_no_terminal_unless_verbose() {
 #[test]
 fn a1_no_escape_codes_where_there_is_no_terminal() {
     let gate = Gate::new(scan(&basic().finding("CVE-\u{1b}[31m2024", "CRITICAL")));
-    for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("CLICOLOR_FORCE", "1")] {
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor")] {
         gate.check().env(name, value).run().exits(1);
+        gate.check().env(name, value).args(&["--nonsense"]).run().exits(64);
+        gate.check().env(name, value).args(&["--environment", "mars"]).run().exits(64);
     }
-    gate.check().env("CLICOLOR_FORCE", "1").args(&["--nonsense"]).run().exits(64);
 }
 
 /// The proxy that the environment names is not asked for a loopback endpoint, and one that is dead is named.
 #[test]
 fn a5_a_dead_proxy_is_a_network_failure() {
     let gate = Gate::new(scan(&basic()));
-    let check = || gate.check().timeout("3s").env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
+    let check =
+        || gate.check().timeout("3s").env("HTTP_PROXY", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
     check().run().exits(0);
     let ran = check().without(&["NO_PROXY"]).run();
     assert!([0, 5].contains(&ran.code), "{ran:#?}");

@@ -18,8 +18,9 @@ fn only(status: &str) -> Answer {
 #[test]
 fn a6_a_missing_scan_is_started_once_and_waited_for() {
     for (scan, code) in [(basic(), 0), (basic().finding("CVE-2024-0001", "CRITICAL"), 1)] {
-        let script = scanned([no_scan(), no_scan(), only("IN_PROGRESS"), only("IN_PROGRESS"), Answer::json(scan.value())])
-            .on("StartImageScan", accepted());
+        let script =
+            scanned([no_scan(), no_scan(), only("IN_PROGRESS"), only("IN_PROGRESS"), Answer::json(scan.value())])
+                .on("StartImageScan", accepted());
         let gate = Gate::new(script);
         gate.check().run().exits(code);
         let start: Vec<_> =
@@ -83,14 +84,21 @@ fn a6_none_may_be_started_but_one_appears_after_the_push() {
 
 #[test]
 fn a6_enhanced_scanning_starts_by_itself() {
-    let script = scanned([no_scan(), no_scan(), only("PENDING"), Answer::json(enhanced().value()), Answer::json(enhanced().value())])
-        .on("StartImageScan", Answer::error("ValidationException", "This feature is disabled"));
+    let script = scanned([
+        no_scan(),
+        no_scan(),
+        only("PENDING"),
+        Answer::json(enhanced().value()),
+        Answer::json(enhanced().value()),
+    ])
+    .on("StartImageScan", Answer::error("ValidationException", "This feature is disabled"));
     let gate = Gate::new(script);
     gate.check().run().exits(0);
     assert_eq!(gate.ecr.count("StartImageScan"), 1);
     assert_eq!(gate.ecr.count("DescribeImageScanFindings"), 5, "ACTIVE and empty needs a second look");
     // Nothing ever comes.
-    let script = scanned([no_scan()]).on("StartImageScan", Answer::error("ValidationException", "This feature is disabled"));
+    let script =
+        scanned([no_scan()]).on("StartImageScan", Answer::error("ValidationException", "This feature is disabled"));
     let ran = Gate::new(script).check().timeout(SHORT).run().exits(4).because("scan.missing");
     ran.says("Inspector").within(Duration::from_secs(3));
 }

@@ -111,7 +111,18 @@ fn a5_silence_ends_with_the_time() {
 #[test]
 fn a5_200_with_something_else_is_no_answer() {
     for operation in ["DescribeImages", FINDINGS] {
-        for body in ["<html><body>Sign in to the Wi-Fi</body></html>", "", " ", "null", "[]", "0", "\"COMPLETE\"", "{}", "{\"message\":\"ok\"}", "\u{feff}{}"] {
+        for body in [
+            "<html><body>Sign in to the Wi-Fi</body></html>",
+            "",
+            " ",
+            "null",
+            "[]",
+            "0",
+            "\"COMPLETE\"",
+            "{}",
+            "{\"message\":\"ok\"}",
+            "\u{feff}{}",
+        ] {
             for content_type in ["application/x-amz-json-1.1", "text/html", "application/json; charset=utf-8"] {
                 let gate = Gate::new(always(operation, Answer::raw(200, content_type, body)));
                 let ran = gate.check().timeout(SHORT).run();

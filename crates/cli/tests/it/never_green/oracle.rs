@@ -56,9 +56,10 @@ fn scan(answer: &Value, times: Times) -> Option<()> {
     (lists > 0).then_some(())?;
     match findings.get("findingSeverityCounts") {
         None | Some(Value::Null) => {}
-        Some(counts) => counts.as_object()?.iter().try_for_each(|(severity, count)| {
-            (count.as_u64()? == 0 || harmless(severity)).then_some(())
-        })?,
+        Some(counts) => counts
+            .as_object()?
+            .iter()
+            .try_for_each(|(severity, count)| (count.as_u64()? == 0 || harmless(severity)).then_some(()))?,
     }
     let completed = findings.get("imageScanCompletedAt")?.as_f64()?;
     let data = match findings.get("vulnerabilitySourceUpdatedAt") {
@@ -72,7 +73,8 @@ fn scan(answer: &Value, times: Times) -> Option<()> {
 
 fn harmless_finding(finding: &Value) -> Option<()> {
     let names = ["/name", "/packageVulnerabilityDetails/vulnerabilityId", "/title"];
-    let named = |place: &&str| finding.pointer(place).and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty());
+    let named =
+        |place: &&str| finding.pointer(place).and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty());
     (names.iter().any(|place| named(&place)) && harmless(finding.as_object()?.get("severity")?.as_str()?)).then_some(())
 }
 

@@ -22,7 +22,10 @@ fn nothing_steers(forms: &Forms) {
     let written = ["sarif", "junit", "markdown", "gitlab"].map(|form| forms.text(form));
     for text in written.into_iter().chain([forms.table.as_str(), &forms.record, &forms.ran.stderr, &forms.summary]) {
         assert!(!text.contains("##["), "{}: {text}", forms.name);
-        assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)), "{text:?}");
+        assert!(
+            !text.chars().any(|c| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)),
+            "{text:?}"
+        );
     }
     for text in written.into_iter().chain([forms.table.as_str(), &forms.record]) {
         assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{}: {text}", forms.name);
@@ -80,7 +83,10 @@ fn sarif(forms: &Forms) {
     if !complete(forms) {
         assert!(!forms.results().is_empty(), "{}: an empty list would look clean", forms.name);
         let told = invocation["toolExecutionNotifications"].as_array().unwrap();
-        assert!(!told.is_empty() && told.iter().all(|one| one["level"] == "error" && !text(&one["message"], "text").is_empty()));
+        assert!(
+            !told.is_empty()
+                && told.iter().all(|one| one["level"] == "error" && !text(&one["message"], "text").is_empty())
+        );
     }
 }
 
@@ -101,7 +107,11 @@ fn gitlab(forms: &Forms) {
     assert!(text(scan, "start_time") <= text(scan, "end_time"));
     assert_eq!(scan["status"], if complete(forms) { "success" } else { "failure" }, "{}", forms.name);
     let messages = scan["messages"].as_array().unwrap();
-    assert!(messages.iter().all(|one| ["info", "warn", "fatal"].contains(&text(one, "level")) && !text(one, "value").is_empty()));
+    assert!(
+        messages
+            .iter()
+            .all(|one| ["info", "warn", "fatal"].contains(&text(one, "level")) && !text(one, "value").is_empty())
+    );
     assert_eq!(messages.iter().any(|one| one["level"] == "fatal"), !complete(forms), "{}", forms.name);
     let mut ids = BTreeSet::new();
     for entry in forms.vulnerabilities() {
@@ -153,12 +163,19 @@ fn junit(xml: &str, forms: &Forms) {
     assert!(open.is_empty(), "{open:?} left open: {xml}");
     let count = |name| tags.iter().filter(|tag| **tag == name).count();
     let suite = xml.split("<testsuite ").nth(1).unwrap().split('>').next().unwrap();
-    for (attribute, tag) in [("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")] {
+    for (attribute, tag) in
+        [("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")]
+    {
         assert!(suite.contains(&format!("{attribute}=\"{}\"", count(tag))), "{attribute}: {xml}");
     }
     assert!(count("testcase") > 0 && suite.contains("name=\"ecr-gate\""), "{xml}");
     assert_eq!(count("error") > 0, !complete(forms), "{}: {xml}", forms.name);
-    assert_eq!(count("error") + count("failure") > 0, forms.ran.record()["verdict"] != "allow", "{}: {xml}", forms.name);
+    assert_eq!(
+        count("error") + count("failure") > 0,
+        forms.ran.record()["verdict"] != "allow",
+        "{}: {xml}",
+        forms.name
+    );
 }
 
 /// Tables whose rows have as many cells as their heads, and no HTML.
@@ -185,7 +202,10 @@ fn dotenv(forms: &Forms) {
     for line in dotenv.lines() {
         let (name, value) = line.split_once('=').expect(line);
         assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{line}");
-        assert!(!value.contains([' ', '"', '\'', '$', '`', ';', '&', '|', '<', '>', '(', '\\']), "a shell would act: {line}");
+        assert!(
+            !value.contains([' ', '"', '\'', '$', '`', ';', '&', '|', '<', '>', '(', '\\']),
+            "a shell would act: {line}"
+        );
     }
 }
 

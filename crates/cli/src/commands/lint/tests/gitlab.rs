@@ -54,6 +54,8 @@ fn a_sound_pipeline_has_no_findings() {
 fn the_gate_may_not_fail() {
     gitlab("allow_failure: false", "allow_failure: true", &["allowFailure!"]);
     gitlab("allow_failure: false", "allow_failure:\n    exit_codes: [1]", &["allowFailure!"]);
+    gitlab("allow_failure: false", "allow_failure:\n    exit_codes: [7, 2]", &["allowFailure!"]);
+    gitlab("allow_failure: false", "allow_failure:\n    exit_codes: 7", &[]); // what --warn-exit-code was given
     gitlab("  allow_failure: false\n", "  rules:\n    - if: $X\n      allow_failure: true\n", &["allowFailure!"]);
     gitlab("  allow_failure: false\n", "  when: manual\n", &["manualGate!"]);
     gitlab("  allow_failure: false\n", "  rules:\n    - when: manual\n", &["manualGate!"]);
