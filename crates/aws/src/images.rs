@@ -116,7 +116,11 @@ impl Ecr {
             let said = failure.failure_reason().unwrap_or("no reason given").to_owned();
             let kind = match failure.failure_code() {
                 Some(ImageFailureCode::ImageNotFound) => FailureKind::ImageNotFound,
-                Some(ImageFailureCode::ImageInaccessible | ImageFailureCode::KmsError | ImageFailureCode::UpstreamAccessDenied) => FailureKind::AccessDenied,
+                Some(
+                    ImageFailureCode::ImageInaccessible
+                    | ImageFailureCode::KmsError
+                    | ImageFailureCode::UpstreamAccessDenied,
+                ) => FailureKind::AccessDenied,
                 Some(ImageFailureCode::UpstreamTooManyRequests) => FailureKind::Throttled,
                 Some(ImageFailureCode::UpstreamUnavailable) => FailureKind::ServerFault,
                 _ => FailureKind::Unknown,

@@ -30,8 +30,14 @@ impl Exit {
     pub(crate) const ALL: [(Self, &'static str); 8] = [
         (Self::Allowed, "Allowed by policy; a soft-fail (warn) too, and it says so. Any other command: done."),
         (Self::Blocked, "Blocked by policy. `lint`, `doctor`, `iam-policy --lint`: something to mend was found."),
-        (Self::NoResult, "The scanner ended without a usable result: failed, unsupported image, an answer that cannot be read or believed."),
-        (Self::Configuration, "Access or configuration error: access denied, credentials, repository or image not found, no scan and none may be started, a bad policy file."),
+        (
+            Self::NoResult,
+            "The scanner ended without a usable result: failed, unsupported image, an answer that cannot be read or believed.",
+        ),
+        (
+            Self::Configuration,
+            "Access or configuration error: access denied, credentials, repository or image not found, no scan and none may be started, a bad policy file.",
+        ),
         (Self::Undecided, "Not decided in time: the scan is pending, missing or too old, or AWS throttled the calls."),
         (Self::Unavailable, "ECR cannot be reached or fails, or an internal error."),
         (Self::Usage, "The command line is wrong."),

@@ -10,7 +10,11 @@ use crate::failure::Failure;
 pub(crate) fn read(what: &str, path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
         let failure = Failure::configuration(format!("{what} {} cannot be read: {error}", path.display()));
-        if error.kind() == std::io::ErrorKind::NotFound { failure.hint("check the path; it is relative to the current folder") } else { failure }
+        if error.kind() == std::io::ErrorKind::NotFound {
+            failure.hint("check the path; it is relative to the current folder")
+        } else {
+            failure
+        }
     };
     let file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len());
@@ -39,7 +43,8 @@ pub(crate) fn remove_stale(what: &str, path: &Path) -> Result<(), Failure> {
 
 /// Writes a file whole or not at all: a reader never sees half a report.
 pub(crate) fn write(what: &str, path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::internal(format!("{what} {} cannot be written: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::internal(format!("{what} {} cannot be written: {error}", path.display()));
     // A device or a pipe cannot be renamed onto.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);

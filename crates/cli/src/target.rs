@@ -95,9 +95,8 @@ impl ImageArgs {
 
 impl Image {
     fn parse(text: &str) -> Result<Self, Failure> {
-        let reference: ImageReference = text
-            .parse()
-            .map_err(|error| Failure::usage(format!("{text:?} is not an image reference: {error}")))?;
+        let reference: ImageReference =
+            text.parse().map_err(|error| Failure::usage(format!("{text:?} is not an image reference: {error}")))?;
         let registry = match &reference.host {
             Some(host) => host.parse::<EcrHost>(),
             None => Err(EcrHostError::NotEcr("the reference without a host".to_owned())),
@@ -138,13 +137,9 @@ impl Image {
                 fips: host.fips,
                 dual_stack: host.dual_stack,
             }),
-            (Err(_), None, Some(region)) => Ok(Target {
-                account: None,
-                region: region.clone(),
-                repository,
-                fips: false,
-                dual_stack: false,
-            }),
+            (Err(_), None, Some(region)) => {
+                Ok(Target { account: None, region: region.clone(), repository, fips: false, dual_stack: false })
+            }
             (Err(_), None, None) => Err(Failure::usage(format!(
                 "the registry of {:?} is not known: the reference has no host and no region is set",
                 self.reference.to_string()
@@ -153,10 +148,11 @@ impl Image {
             (Err(error), Some(_), _) => {
                 let failure = Failure::usage(error.to_string());
                 Err(match error {
-                    EcrHostError::Public(_) => {
-                        failure.hint("push the image to a private ECR registry, or judge a scanner's report with --report")
+                    EcrHostError::Public(_) => failure
+                        .hint("push the image to a private ECR registry, or judge a scanner's report with --report"),
+                    EcrHostError::NotEcr(_) => {
+                        failure.hint("to judge a saved ECR scan result of this image, give --report ecr=FILE")
                     }
-                    EcrHostError::NotEcr(_) => failure.hint("to judge a saved ECR scan result of this image, give --report ecr=FILE"),
                     _ => failure,
                 })
             }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws::{Ecr, ImageId, Target, endpoint_override};
 use model::{
-    Ask, CompleteScan, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, NonEmpty, Outcome, Platform, Reason,
-    ReasonCode, RuleResult, Signal, Timestamp, Verdict,
+    Ask, CompleteScan, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, NonEmpty, Outcome, Platform,
+    Reason, ReasonCode, RuleResult, Signal, Timestamp, Verdict,
 };
 use policy::{Exceptions, PolicySet, evaluate};
 
@@ -103,7 +103,8 @@ pub async fn check(
         (Err(reason), None) => return Err(Refused { reason }),
     };
     progress.event(&Event::Resolved { digest: &digest });
-    let account = question.target.account.clone().or_else(|| image.as_ref().ok().and_then(|image| image.account.clone()));
+    let account =
+        question.target.account.clone().or_else(|| image.as_ref().ok().and_then(|image| image.account.clone()));
     let ask = Ask {
         image: ImageReference { host: canonical_host(question, account.as_deref()), ..reference.clone() },
         digest: digest.clone(),
@@ -186,8 +187,9 @@ async fn collect(
             first_seen: FirstSeen::new(),
         };
     };
-    let wanted =
-        |platform: &Platform| needs.platforms.as_ref().is_none_or(|named| named.iter().any(|name| name.covers(platform)));
+    let wanted = |platform: &Platform| {
+        needs.platforms.as_ref().is_none_or(|named| named.iter().any(|name| name.covers(platform)))
+    };
     // A18: every platform that is judged is an image of its own, with its own push time and its own scan.
     let mut subjects = Vec::new();
     let mut parts = Vec::new();
@@ -210,7 +212,8 @@ async fn collect(
                 Err(reason) => (None, Some(signal(reason.clone()))),
             };
             // Platforms that no policy names are facts nobody asked for.
-            let not_asked = || Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "no policy names this platform"));
+            let not_asked =
+                || Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "no policy names this platform"));
             (platform.clone(), facts(digest.clone(), pushed_at, scan.unwrap_or_else(not_asked)))
         });
         let index =

@@ -76,7 +76,9 @@ impl Job {
     fn so_far(&self) -> Signal<CompleteScan> {
         let waiting = || {
             let reason = self.waits_for.clone();
-            signal(reason.unwrap_or_else(|| Reason::new(ReasonCode::ScanPending, "the scan was not looked at to its end")))
+            signal(
+                reason.unwrap_or_else(|| Reason::new(ReasonCode::ScanPending, "the scan was not looked at to its end")),
+            )
         };
         self.result.clone().unwrap_or_else(waiting)
     }
@@ -95,7 +97,10 @@ impl Collector<'_> {
         if let ImageId::Digest(digest) = id
             && image.digest != *digest
         {
-            return Err(Reason::new(ReasonCode::AwsMalformed, format!("asked for {digest}, ECR describes {}", image.digest)));
+            return Err(Reason::new(
+                ReasonCode::AwsMalformed,
+                format!("asked for {digest}, ECR describes {}", image.digest),
+            ));
         }
         Ok(image)
     }
@@ -140,7 +145,15 @@ impl Collector<'_> {
                     subject.poll_interval = subject.poll_interval.max(spacing);
                 }
                 let call = Call::Findings(None);
-                Job { subject, state: State::default(), call, due: Instant::now(), waits_for: None, result: None, pages: 0 }
+                Job {
+                    subject,
+                    state: State::default(),
+                    call,
+                    due: Instant::now(),
+                    waits_for: None,
+                    result: None,
+                    pages: 0,
+                }
             })
             .collect();
         while let Some(job) = jobs.iter_mut().filter(|job| job.result.is_none()).min_by_key(|job| job.due) {

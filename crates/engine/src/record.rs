@@ -2,8 +2,8 @@
 //! versioned by its `schema` field; fields are added, never renamed.
 
 use model::{
-    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason, SeverityCounts,
-    SignalUsed, Timestamp, UnknownClass, Verdict,
+    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason,
+    SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
 };
 use serde::Serialize;
 
@@ -179,9 +179,11 @@ impl Record {
     pub fn of(checked: &Checked, reference: String, answer: Answer) -> Self {
         let Checked { ask, facts, judgement, timing } = checked;
         let blocking: Vec<Judged> = judgement.blocking().into_iter().cloned().collect();
-        let waived = judgement.rules.iter().flat_map(|rule| &rule.findings).filter(|judged| {
-            !matches!(judged.disposition, Disposition::Blocks(_) | Disposition::WithinLimit)
-        });
+        let waived = judgement
+            .rules
+            .iter()
+            .flat_map(|rule| &rule.findings)
+            .filter(|judged| !matches!(judged.disposition, Disposition::Blocks(_) | Disposition::WithinLimit));
         let unlisted = unlisted(checked);
         let since = |from: Option<Timestamp>| {
             from.map(|from| i64::try_from(timing.decided_at.duration_since(from).as_millis()).unwrap_or(i64::MAX))
@@ -203,13 +205,13 @@ impl Record {
                     .platforms
                     .iter()
                     .flatten()
-                    .map(|(platform, child)| PlatformRecord { platform: platform.clone(), digest: child.digest.to_string() })
+                    .map(|(platform, child)| PlatformRecord {
+                        platform: platform.clone(),
+                        digest: child.digest.to_string(),
+                    })
                     .collect(),
             },
-            environment: EnvironmentRecord {
-                name: ask.environment.clone(),
-                class: Some(judgement.environment_class),
-            },
+            environment: EnvironmentRecord { name: ask.environment.clone(), class: Some(judgement.environment_class) },
             reasons: judgement.reasons().into_iter().map(reason).collect(),
             findings: FindingsRecord {
                 counts: judgement.counts(),
@@ -258,7 +260,14 @@ impl Record {
     }
 
     /// The record of a question that could not be judged. Denied, unless waiting longer would have helped.
-    pub fn refused(refused: &Refused, image: &ImageReference, name: String, environment: String, now: Timestamp, answer: Answer) -> Self {
+    pub fn refused(
+        refused: &Refused,
+        image: &ImageReference,
+        name: String,
+        environment: String,
+        now: Timestamp,
+        answer: Answer,
+    ) -> Self {
         let waiting = matches!(refused.reason.code.class(), Some(UnknownClass::Throttled | UnknownClass::Deadline));
         Self {
             schema: SCHEMA,
@@ -295,11 +304,13 @@ fn reason(reason: &Reason) -> ReasonRecord {
 
 /// Findings that the scanner counts beyond its list, in severities that block for it.
 fn unlisted(checked: &Checked) -> u64 {
-    let exceeded = checked.judgement.reasons().into_iter().any(|reason| reason.code == model::ReasonCode::VulnCountExceeded);
+    let exceeded =
+        checked.judgement.reasons().into_iter().any(|reason| reason.code == model::ReasonCode::VulnCountExceeded);
     if !exceeded {
         return 0;
     }
-    let scans = std::iter::once(&checked.facts.root).chain(checked.facts.platforms.iter().flatten().map(|(_, child)| child));
+    let scans =
+        std::iter::once(&checked.facts.root).chain(checked.facts.platforms.iter().flatten().map(|(_, child)| child));
     scans
         .filter_map(|manifest| match &manifest.scan {
             model::Signal::Present(observed) => Some(&observed.value),

@@ -35,7 +35,11 @@ pub struct SavedReport<'a> {
 ///
 /// # Errors
 /// Neither reference nor report names a digest: there is nothing to judge.
-pub fn judge_report(saved: &SavedReport<'_>, policies: &PolicySet, exceptions: &Exceptions) -> Result<Checked, Refused> {
+pub fn judge_report(
+    saved: &SavedReport<'_>,
+    policies: &PolicySet,
+    exceptions: &Exceptions,
+) -> Result<Checked, Refused> {
     let SavedReport { image, account, environment, file, bytes, now, started } = *saved;
     let (digest, scan) = match report(bytes, &Limits::STANDARD) {
         Ok(report) => match about(image, account, &report) {

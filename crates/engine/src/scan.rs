@@ -209,12 +209,12 @@ fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Time
     if failure.kind != FailureKind::ScanNotFound {
         return Step::Stop(signal(failure.reason()));
     }
-    let pushed_within =
-        |limit: SignedDuration| now.duration_since(subject.pushed_at) < limit;
+    let pushed_within = |limit: SignedDuration| now.duration_since(subject.pushed_at) < limit;
     match &state.start {
         Start::NotAsked if subject.start_scan => Step::Start,
         Start::NotAsked => {
-            let reason = Reason::new(ReasonCode::ScanNotStartable, "no scan of the image exists, and the gate may start none");
+            let reason =
+                Reason::new(ReasonCode::ScanNotStartable, "no scan of the image exists, and the gate may start none");
             if pushed_within(APPEARS_WITHIN) {
                 return Step::Wait(subject.poll_interval, reason);
             }
@@ -225,16 +225,24 @@ fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Time
             Step::Wait(subject.poll_interval, reason)
         }
         Start::Enhanced => {
-            let reason = Reason::new(ReasonCode::ScanMissing, "enhanced scanning is on, but it has no result for the image")
-                .remedy("Check that Amazon Inspector covers the repository (`ecr-gate doctor`); a first result takes minutes.");
+            let reason = Reason::new(
+                ReasonCode::ScanMissing,
+                "enhanced scanning is on, but it has no result for the image",
+            )
+            .remedy(
+                "Check that Amazon Inspector covers the repository (`ecr-gate doctor`); a first result takes minutes.",
+            );
             if pushed_within(INSPECTOR_APPEARS_WITHIN) {
                 return Step::Wait(subject.poll_interval, reason);
             }
             Step::Stop(Signal::Absent(reason))
         }
         Start::Limit => {
-            let reason = Reason::new(ReasonCode::ScanMissing, "the image was scanned in the last 24 hours, but there is no result")
-                .remedy("Wait: ECR accepts one scan per image in 24 hours; or push the image again with another digest.");
+            let reason = Reason::new(
+                ReasonCode::ScanMissing,
+                "the image was scanned in the last 24 hours, but there is no result",
+            )
+            .remedy("Wait: ECR accepts one scan per image in 24 hours; or push the image again with another digest.");
             Step::Wait(subject.poll_interval, reason)
         }
         Start::Denied(reason) => {

@@ -210,8 +210,9 @@ impl CheckArgs {
         };
         let (mut policies, exceptions) = policies::load(&paths)?;
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
-        let environment =
-            given(self.environment.as_ref()).or_else(|| env::ENVIRONMENT.get()).unwrap_or_else(|| "production".to_owned());
+        let environment = given(self.environment.as_ref())
+            .or_else(|| env::ENVIRONMENT.get())
+            .unwrap_or_else(|| "production".to_owned());
         let class = policies.environment(&environment).map_err(|error| {
             Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
         })?;
@@ -220,9 +221,9 @@ impl CheckArgs {
         }
         let warn_exit_code = match (self.warn_exit_code, env::WARN_EXIT_CODE.get()) {
             (Some(code), _) => code,
-            (None, Some(text)) => text
-                .parse()
-                .map_err(|_| Failure::usage(format!("ECR_GATE_WARN_EXIT_CODE is {text:?}, not a number from 0 to 255")))?,
+            (None, Some(text)) => text.parse().map_err(|_| {
+                Failure::usage(format!("ECR_GATE_WARN_EXIT_CODE is {text:?}, not a number from 0 to 255"))
+            })?,
             (None, None) => 0,
         };
         Ok(Plan { image, pace, environment, policies, exceptions, start_scan, warn_exit_code, outputs, report })
@@ -247,8 +248,9 @@ impl CheckArgs {
         let poll_interval = duration("--poll-interval", self.poll_interval.as_ref(), env::POLL_INTERVAL, 15)?;
         let stand_in = engine::endpoint_override().is_some();
         if poll_interval < FLOOR && !stand_in && self.report.is_none() {
-            return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles")
-                .hint("shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR"));
+            return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles").hint(
+                "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",
+            ));
         }
         // Where the jitter starts is all that depends on it.
         let seed = uuid::Uuid::now_v7().as_u64_pair().1;
@@ -261,7 +263,8 @@ impl CheckArgs {
             outputs.push(Destination { format: Format::Table, file: None });
         }
         if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
-            return Err(Failure::usage("two outputs go to stdout").hint("send all but one to a file: --output json=decision.json"));
+            return Err(Failure::usage("two outputs go to stdout")
+                .hint("send all but one to a file: --output json=decision.json"));
         }
         Ok(outputs)
     }
@@ -313,7 +316,8 @@ fn report_file(text: &str) -> Result<PathBuf, Failure> {
         }
         Some(("ecr", file)) => Ok(PathBuf::from(file)),
         Some((format, _)) if !format.contains(['/', '.']) => {
-            Err(Failure::usage(format!("--report: {format:?} is not a report format")).hint("there is ecr: --report ecr=FILE"))
+            Err(Failure::usage(format!("--report: {format:?} is not a report format"))
+                .hint("there is ecr: --report ecr=FILE"))
         }
         _ => Ok(PathBuf::from(text)),
     }

@@ -54,9 +54,15 @@ impl PolicyArgs {
                 let ids = set.ids();
                 match output {
                     crate::ui::OutputFormat::Json => {
-                        let policies: Vec<_> = ids.iter().map(serde_json::to_value).collect::<Result<_, _>>()
+                        let policies: Vec<_> = ids
+                            .iter()
+                            .map(serde_json::to_value)
+                            .collect::<Result<_, _>>()
                             .map_err(|error| Failure::internal(error.to_string()))?;
-                        ui.data(&serde_json::json!({ "schema": "ecr-gate.dev/policy-check/v1", "policies": policies }).to_string())?;
+                        ui.data(
+                            &serde_json::json!({ "schema": "ecr-gate.dev/policy-check/v1", "policies": policies })
+                                .to_string(),
+                        )?;
                     }
                     crate::ui::OutputFormat::Text => {
                         for id in ids {

@@ -40,7 +40,8 @@ impl ReferenceArgs {
                 continue;
             }
             if files::read_text("the page", &path, 1 << 20)? != text {
-                return Err(Failure::new(Exit::Blocked, format!("{} is not up to date", path.display())).hint("run `make docs`"));
+                return Err(Failure::new(Exit::Blocked, format!("{} is not up to date", path.display()))
+                    .hint("run `make docs`"));
             }
         }
         ui.say("the reference pages are up to date");
@@ -60,7 +61,8 @@ fn commands(command: clap::Command) -> String {
 
 fn help(text: &mut String, command: &mut clap::Command, level: usize) {
     let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-    let page: Vec<String> = command.render_long_help().to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    let page: Vec<String> =
+        command.render_long_help().to_string().lines().map(|line| line.trim_end().to_owned()).collect();
     let _ = write!(text, "{} {name}\n\n```text\n{}\n```\n\n", "#".repeat(level.min(4)), page.join("\n").trim_end());
     for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
         help(text, sub, level + 1);
@@ -80,7 +82,9 @@ fn environment() -> String {
 }
 
 fn exit_codes() -> String {
-    let mut text = format!("# Exit codes\n\n{GENERATED}The same for every command, and stable.\n\n| Code | Meaning |\n|---|---|\n");
+    let mut text = format!(
+        "# Exit codes\n\n{GENERATED}The same for every command, and stable.\n\n| Code | Meaning |\n|---|---|\n"
+    );
     for (exit, means) in Exit::ALL {
         let _ = writeln!(text, "| {} | {means} |", exit as u8);
     }
@@ -150,12 +154,22 @@ fn kind(value: &Value) -> String {
         let kinds: Vec<String> = any.iter().map(kind).filter(|kind| kind != "null").collect();
         return kinds.join(" or ");
     }
-    let named = |kind: &str| if kind == "array" { format!("list of {}", value.get("items").map_or_else(|| "anything".to_owned(), self::kind)) } else { kind.to_owned() };
+    let named = |kind: &str| {
+        if kind == "array" {
+            format!("list of {}", value.get("items").map_or_else(|| "anything".to_owned(), self::kind))
+        } else {
+            kind.to_owned()
+        }
+    };
     match value.get("type") {
         Some(Value::String(kind)) => named(kind),
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").map(named).collect::<Vec<_>>().join(" or ")
-        }
+        Some(Value::Array(kinds)) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|kind| *kind != "null")
+            .map(named)
+            .collect::<Vec<_>>()
+            .join(" or "),
         _ if value.get("enum").is_some() || value.get("const").is_some() => "word".to_owned(),
         _ => "map".to_owned(),
     }

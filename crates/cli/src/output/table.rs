@@ -86,6 +86,9 @@ fn facts(text: &mut String, view: &View<'_>) {
         Some(found) => fact("findings", &format!("{}, and not every scan is complete", counts(found))),
         None => fact("findings", "not known; the reasons say why"),
     }
+    if let Some(decided) = words::latencies(&record.timing_ms) {
+        fact("decided", &decided);
+    }
     if let Some(id) = &record.id {
         fact("decision", id);
     }

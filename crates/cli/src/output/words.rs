@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use engine::Record;
+use engine::{Record, TimingRecord};
 use model::{Disposition, Finding, Fix, Package, Platform, PolicyId, Severity, SeverityCounts, Timestamp};
 
 /// Foreign text on one line of at most `most` characters. Control characters and marks that turn the direction of
@@ -222,6 +222,27 @@ pub(super) fn age(seconds: i64) -> String {
         120..=7_199 => format!("{} minutes old", seconds / 60),
         7_200..=172_799 => format!("{} hours old", seconds / 3_600),
         _ => format!("{} days old", seconds / 86_400),
+    }
+}
+
+/// M2: `in 0.4 s, 2 min after the scan ended, 3 min after the push`.
+pub(super) fn latencies(timing: &TimingRecord) -> Option<String> {
+    let mut text = format!("in {}", span(i64::try_from(timing.request?).ok()?));
+    for (from, what) in [(timing.scan_end_to_decision, "the scan ended"), (timing.push_to_decision, "the push")] {
+        if let Some(milliseconds) = from.filter(|milliseconds| *milliseconds >= 0) {
+            text = format!("{text}, {} after {what}", span(milliseconds));
+        }
+    }
+    Some(text)
+}
+
+fn span(milliseconds: i64) -> String {
+    match milliseconds {
+        ..=999 => format!("{milliseconds} ms"),
+        1_000..=99_999 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        100_000..=7_199_999 => format!("{} min", milliseconds / 60_000),
+        7_200_000..=172_799_999 => format!("{} h", milliseconds / 3_600_000),
+        _ => format!("{} d", milliseconds / 86_400_000),
     }
 }
 

@@ -112,8 +112,7 @@ fn trusted<'a>(
         Origin::File(_) => Source::File,
     };
     // Without `sources` whatever was asked or handed over counts; with it, a file only if `file` is listed.
-    let accepts =
-        rule.vulnerabilities.sources.as_ref().is_none_or(|sources| sources.accept.contains(&source));
+    let accepts = rule.vulnerabilities.sources.as_ref().is_none_or(|sources| sources.accept.contains(&source));
     if !accepts {
         let message = format!("rule {:?} does not accept the source of this scan", rule.id);
         return Err(Reason::new(ReasonCode::ScanMissing, message)

@@ -101,10 +101,16 @@ fn a5_a_list_is_no_object_even_if_its_elements_are_the_fields_in_order() {
     assert!(read(&whole).is_ok());
     for (from, to) in [
         (r#"{"status":"COMPLETE","description":"said"}"#.to_owned(), r#"["COMPLETE","said"]"#.to_owned()),
-        (r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}]}"#.to_owned(), "[1,1,{},[],null]".to_owned()),
+        (
+            r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW"}]}"#.to_owned(),
+            "[1,1,{},[],null]".to_owned(),
+        ),
         (r#"{"name":"CVE-1","severity":"LOW"}"#.to_owned(), r#"["CVE-1","LOW",null,null]"#.to_owned()),
         (format!(r#"{{"imageDigest":"{DIGEST}"}}"#), format!(r#"["{DIGEST}",null]"#)),
-        (whole.clone(), r#"["1","app",null,{"status":"COMPLETE"},{"imageScanCompletedAt":1,"findings":[]},null]"#.to_owned()),
+        (
+            whole.clone(),
+            r#"["1","app",null,{"status":"COMPLETE"},{"imageScanCompletedAt":1,"findings":[]},null]"#.to_owned(),
+        ),
     ] {
         let changed = whole.replacen(&from, &to, 1);
         assert_ne!(changed, whole);
@@ -129,7 +135,10 @@ fn a5_a_severity_that_is_counted_twice_is_refused() {
 
 #[test]
 fn a5_bytes_that_are_no_text_are_refused_wherever_they_stand() {
-    let whole = answer("COMPLETE", r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW","description":"said"}]}"#);
+    let whole = answer(
+        "COMPLETE",
+        r#"{"imageScanCompletedAt":1,"findings":[{"name":"CVE-1","severity":"LOW","description":"said"}]}"#,
+    );
     for (place, _) in whole.match_indices(|character: char| character.is_ascii_alphabetic()) {
         let mut bytes = whole.clone().into_bytes();
         bytes[place] = 0xff;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::fixtures::{self, COMMON_ERRORS, ERRORS, OCI_INDEX, digest};
 use testkit::{Answer, Script};
 
-use crate::gate::{Gate, Ran, SHORT, described, each, no_scan, pushed, scanned};
+use crate::gate::{Gate, Ran, SHORT, each, no_scan, pushed, scanned};
 
 /// The operation answers so, whenever it is asked; the others make sure that it is.
 fn refusing(operation: &str, answer: Answer) -> Script {

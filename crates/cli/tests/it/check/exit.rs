@@ -165,7 +165,9 @@ fn a1_a_soft_fail_exits_0_and_says_so() {
 fn a5_an_answer_that_cannot_be_delivered_is_not_green() {
     let gate = Gate::new(scan(&basic()));
     let ran = gate.check().args(&["--output", "json=/nonexistent/decision.json"]).start().end_unchecked();
-    ran.exits(5).says("/nonexistent");
+    let ran = ran.exits(5).says("/nonexistent");
+    let dotenv = ran.dotenv.unwrap();
+    assert!(!dotenv.contains("allow") && !dotenv.contains("VULN_"), "what was not delivered was not allowed: {dotenv}");
     gate.ecr.set(scan(&basic().finding("CVE-2024-0001", "HIGH")));
     gate.check().args(&["--output", "json=/nonexistent/decision.json"]).run().exits(1).says("/nonexistent");
 }

@@ -1,5 +1,6 @@
 //! A run as a process: dry runs, signals, and what is told while it waits.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use testkit::fixtures::{self, Scan, digest};
@@ -81,6 +82,36 @@ fn a1_no_escape_codes_where_there_is_no_terminal() {
         gate.check().env(name, value).args(&["--nonsense"]).run().exits(64);
         gate.check().env(name, value).args(&["--environment", "mars"]).run().exits(64);
     }
+}
+
+/// On a terminal there is colour, and `NO_COLOR` takes it away.
+#[test]
+fn a1_colour_on_a_terminal_unless_no_color() {
+    let gate = Gate::new(scan(&basic().finding("CVE-2024-0001", "CRITICAL")));
+    let on_a_terminal = |no_color: Option<&str>| {
+        let run = format!("{} check {}", env!("CARGO_BIN_EXE_ecr-gate"), fixtures::image("v1", ""));
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &run, "/dev/null"])
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .env("TERM", "xterm");
+        script.envs(gate.ecr.env()).envs(no_color.map(|value| ("NO_COLOR", value))).current_dir(gate.path(""));
+        script
+            .stdin(Stdio::null())
+            .output()
+            .map(|output| (output.status.code(), String::from_utf8(output.stdout).unwrap()))
+    };
+    let Ok((code, coloured)) = on_a_terminal(None) else {
+        println!("1 test skipped: there is no script(1) to make a terminal");
+        return;
+    };
+    assert!(code == Some(1) && coloured.contains("\u{1b}[1;31mDENY"), "{code:?} {coloured}");
+    let (code, plain) = on_a_terminal(Some("1")).unwrap();
+    // Redrawing the line of progress is no colour.
+    let is_colour = |code: &str| code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m');
+    assert!(code == Some(1) && plain.contains("DENY"), "{code:?} {plain:?}");
+    assert!(!plain.split("\u{1b}[").skip(1).any(is_colour), "{plain:?}");
 }
 
 /// The proxy that the environment names is not asked for a loopback endpoint, and one that is dead is named.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use testkit::fixtures::{self, Scan, digest, now};
 use testkit::{Answer, Script};
 
-use crate::gate::{Gate, SHORT, basic, described, enhanced, no_scan, pushed, scanned};
+use crate::gate::{Gate, SHORT, basic, enhanced, no_scan, pushed, scanned};
 
 fn accepted() -> Answer {
     Answer::json(fixtures::start_image_scan(&digest(1), "IN_PROGRESS"))
@@ -141,5 +141,4 @@ fn s16_a_scan_from_before_the_push_is_not_of_this_push() {
     assert_eq!(gate.ecr.count("StartImageScan"), 1);
     let gate = Gate::new(scanned([Answer::json(before.value())]).on("StartImageScan", accepted()));
     assert_ne!(gate.check().timeout(SHORT).run().code, 0);
-    let _ = described();
 }

@@ -73,9 +73,9 @@ fn scan(answer: &Value, times: Times) -> Option<()> {
 
 fn harmless_finding(finding: &Value) -> Option<()> {
     let names = ["/name", "/packageVulnerabilityDetails/vulnerabilityId", "/title"];
-    let named =
+    let is_named =
         |place: &&str| finding.pointer(place).and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty());
-    (names.iter().any(|place| named(&place)) && harmless(finding.as_object()?.get("severity")?.as_str()?)).then_some(())
+    (names.iter().any(is_named) && harmless(finding.as_object()?.get("severity")?.as_str()?)).then_some(())
 }
 
 fn harmless(severity: &str) -> bool {

@@ -165,6 +165,7 @@ pub(super) fn filters() -> Vec<(&'static str, &'static str)> {
         (r"2\d{3}-\d\d-\d\d \d\d:\d\d UTC", "[minute]"),
         (r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", "[time]"),
         (r"\d+ (minutes|hours|days) old", "[age]"),
+        (r"(?m)^(  decided      )in .*$", "${1}[latencies]"),
         (r"\S*/exceptions\.yaml", "exceptions.yaml"),
         (r"built-in \([0-9a-f]{12}\)", "built-in ([digest])"),
         (r#""version": "0\.\d+\.\d+""#, r#""version": "[version]""#),
