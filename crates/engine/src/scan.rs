@@ -148,7 +148,8 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
         state.reading = Some((reading, pages));
         return Step::NextPage(token);
     }
-    let agreeing = if state.empty.as_ref().is_some_and(|earlier| earlier.agrees_with(&reading)) { 2 } else { 1 };
+    // Whatever this look says, an empty one before it is either confirmed now or not at all (S16).
+    let agreeing = if state.empty.take().is_some_and(|earlier| earlier.agrees_with(&reading)) { 2 } else { 1 };
     match reading.complete(Some(subject.pushed_at), agreeing) {
         Err(Incomplete::EmptyOnce) => {
             let reason = Reason::new(ReasonCode::ScanUnconfirmed, Incomplete::EmptyOnce.to_string());

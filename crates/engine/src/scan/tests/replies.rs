@@ -184,6 +184,12 @@ fn s16_a_different_second_look_does_not_count() {
         polls(talk.scan(&empty), ReasonCode::ScanUnconfirmed);
         done(talk.scan(&empty));
     }
+    // So does one whose result is older than the push.
+    let mut talk = Talk::new();
+    polls(talk.scan(&empty), ReasonCode::ScanUnconfirmed);
+    starts(&talk.scan(&empty.clone().completed_at(NOW - 301)));
+    waits(talk.refuses(FailureKind::InvalidRequest));
+    polls(talk.scan(&empty), ReasonCode::ScanUnconfirmed);
     // A call that failed was no look.
     let mut talk = Talk::new();
     polls(talk.scan(&empty), ReasonCode::ScanUnconfirmed);
