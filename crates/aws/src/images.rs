@@ -76,10 +76,12 @@ impl Ecr {
         let digest = detail.image_digest.ok_or_else(|| malformed("the answer has no imageDigest"))?;
         let digest: Digest = digest.parse().map_err(|error| malformed(&format!("imageDigest: {error}")))?;
         let pushed_at = match detail.image_pushed_at {
-            Some(at) => Some(
-                Timestamp::new(at.secs(), at.subsec_nanos().cast_signed())
+            // To the microsecond, as the end of a scan is read: the two are compared. Nothing in ECR is older than 2015.
+            Some(at) if at.secs() > 0 => Some(
+                Timestamp::new(at.secs(), at.subsec_nanos().cast_signed() / 1_000 * 1_000)
                     .map_err(|_| malformed("imagePushedAt is no time"))?,
             ),
+            Some(_) => return Err(malformed("imagePushedAt is no time")),
             None => None,
         };
         Ok(Image {

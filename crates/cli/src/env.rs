@@ -1,5 +1,9 @@
 //! Every environment variable, declared once. `docs/reference/environment.md` is generated from this table.
 
+use std::env::VarError;
+
+use crate::failure::Failure;
+
 /// A variable and what it is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable {
@@ -53,6 +57,14 @@ impl Variable {
     /// Its value; a blank one counts as not set.
     pub(crate) fn get(self) -> Option<String> {
         std::env::var(self.name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+/// Refuses values that are not text: read as "not set" they would quietly change what is judged.
+pub(crate) fn check() -> Result<(), Failure> {
+    match ALL.iter().find(|variable| matches!(std::env::var(variable.name), Err(VarError::NotUnicode(_)))) {
+        Some(variable) => Err(Failure::usage(format!("the variable {} is not UTF-8 text", variable.name))),
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod commands;
+mod delivery;
 mod env;
 mod exit;
 mod failure;
@@ -18,6 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::logged;
 use crate::ui::Ui;
 
 /// Decides whether a container image may be deployed, from the scan that Amazon ECR made of exactly that image.
@@ -51,11 +53,17 @@ enum Command {
     },
 }
 
+/// The longest message that is shown, in characters.
+const MESSAGE: usize = 2_000;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if error.use_stderr() {
+                delivery::forget(std::env::args_os());
+            }
             // clap's 2 would be "scanner without a result" (S10).
             return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Allowed as u8 });
         }
@@ -64,9 +72,10 @@ fn main() -> ExitCode {
     match run(cli.command, ui) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            ui.insist(&format!("{} {}", ui.error_word(), failure.what));
+            // Words of others (files, AWS) cannot steer a terminal or speak to a CI runner.
+            ui.insist(&format!("{} {}", ui.error_word(), logged(&failure.what, MESSAGE)));
             for hint in &failure.hints {
-                ui.insist(&format!("hint: {hint}"));
+                ui.insist(&format!("hint: {}", logged(hint, MESSAGE)));
             }
             ExitCode::from(failure.exit as u8)
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use engine::{Event, Progress};
 
+use crate::output::logged;
 use crate::ui::Ui;
 
 /// Tells on stderr.
@@ -50,7 +51,7 @@ impl Progress for Teller {
         }
         if self.verbose || !self.ui.stderr_is_terminal {
             if self.verbose {
-                self.ui.say(&format!("ecr-gate: {text}"));
+                self.ui.say(&format!("ecr-gate: {}", logged(&text, 500)));
             }
             return;
         }

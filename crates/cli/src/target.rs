@@ -47,7 +47,6 @@ pub(crate) struct Image {
 impl ImageArgs {
     /// The image meant. Needs a repository; tag and digest may be missing.
     pub(crate) fn resolve(&self) -> Result<Image, Failure> {
-        let parts = [&self.account, &self.region, &self.repository, &self.tag, &self.digest];
         if let Some(text) = &self.image {
             let mut image = Image::parse(text)?;
             let place = self.account.is_some() || self.region.is_some();
@@ -61,20 +60,32 @@ impl ImageArgs {
             }
             return Ok(image);
         }
-        let from_flags = parts.iter().any(|part| part.is_some());
-        let variable = |variable: env::Variable| if from_flags { None } else { variable.get() };
+        // The variables of a pipeline go together: with a repository from a flag, none of them is read.
+        let variable = |variable: env::Variable| if self.repository.is_some() { None } else { variable.get() };
         let host = variable(env::ECR_REGISTRY);
+        let host = host.as_deref().map(|host| host.trim_end_matches('/'));
+        if host.is_some() && (self.account.is_some() || self.region.is_some()) {
+            return Err(Failure::usage("both ECR_REGISTRY and --account or --region say which registry")
+                .hint("give --repository too, or leave the registry to ECR_REGISTRY"));
+        }
         let Some(repository) = self.repository.clone().or_else(|| env::ECR_REPO.get()) else {
             return Err(Failure::usage("which image? Neither IMAGE nor --repository nor ECR_REPO is given")
                 .hint("ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2"));
         };
         let repository = repository.trim_matches('/');
-        let tag = self.tag.clone().or_else(|| variable(env::IMAGE_TAG));
-        let digest = self.digest.clone().or_else(|| variable(env::IMAGE_DIGEST));
+        let named = self.tag.is_some() || self.digest.is_some();
+        let exact = |variable: env::Variable| if named || self.repository.is_some() { None } else { variable.get() };
+        let tag = self.tag.clone().or_else(|| exact(env::IMAGE_TAG));
+        let digest = self.digest.clone().or_else(|| exact(env::IMAGE_DIGEST));
         // ECR_REPO is often the whole `repositoryUri`.
         let whole = repository.split('/').next().is_some_and(|first| first.contains('.') && repository.contains('/'));
-        let mut text = match &host {
-            Some(host) if !whole => format!("{}/{repository}", host.trim_end_matches('/')),
+        let mut text = match host {
+            Some(host) if !whole => format!("{host}/{repository}"),
+            Some(host) if repository.split('/').next() != Some(host) => {
+                return Err(Failure::usage(format!(
+                    "ECR_REGISTRY is {host:?}, but ECR_REPO names another registry: {repository:?}"
+                )));
+            }
             _ => repository.to_owned(),
         };
         if let Some(tag) = tag {

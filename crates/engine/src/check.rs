@@ -99,8 +99,9 @@ pub async fn check(
             (digest.clone(), Err(Reason::new(ReasonCode::ImageTagMoved, message)))
         }
         (Ok(image), _) => (image.digest.clone(), Ok(image)),
-        (Err(reason), Some(digest)) => (digest.clone(), Err(reason)),
-        (Err(reason), None) => return Err(Refused { reason }),
+        // Without an account nobody knows which policies are about the image.
+        (Err(reason), Some(digest)) if question.target.account.is_some() => (digest.clone(), Err(reason)),
+        (Err(reason), _) => return Err(Refused { reason }),
     };
     progress.event(&Event::Resolved { digest: &digest });
     let account =
@@ -115,9 +116,9 @@ pub async fn check(
         Ok(image) => {
             let collected = collect(&mut collector, question, (policies, exceptions), &ask, &image, account).await;
             // Only where there is something to allow does it matter whether the tag still means it.
-            let confirmed =
-                if collected.has_scan() { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
             let allows = || evaluate(policies, &ask, &collected, exceptions, (question.now)()).verdict <= Verdict::Warn;
+            let matters = collected.has_scan() || allows();
+            let confirmed = if matters { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
             match confirmed {
                 // A tag that could not be looked at again, for want of time for one, does not hide why there was nothing to allow.
                 Err(reason) if reason.code == ReasonCode::ImageTagMoved || allows() => {
@@ -159,8 +160,9 @@ async fn collect(
     account: Option<String>,
 ) -> Facts {
     let needs = policies.needs(ask);
-    // A stand-in for ECR may name manifests as it likes; ECR itself has to give the bytes the digest names.
-    let verify = endpoint_override().is_none();
+    // A stand-in without TLS may name manifests as it likes; ECR, also behind an endpoint of one's own network, has to
+    // give the bytes the digest names.
+    let verify = !endpoint_override().is_some_and(|url| url.starts_with("http://"));
     let platforms = match collector.platforms(image, verify).await {
         Ok(platforms) => platforms,
         Err(reason) => return unknown(image.digest.clone(), image.pushed_at, reason),

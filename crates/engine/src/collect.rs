@@ -209,9 +209,13 @@ impl Collector<'_> {
             Step::Done(observed) => job.result = Some(Signal::Present(observed)),
             Step::Stop(signal) => job.result = Some(signal),
             Step::Wait(wanted, why) => {
-                job.pages = 0;
-                // A start that was cut off by throttling or the network is looked at, not repeated blindly.
-                job.call = Call::Findings(None);
+                // A start that was cut off by throttling or the network is looked at, not repeated blindly; a page is
+                // asked for again.
+                let token = job.state.next_token().map(str::to_owned);
+                if token.is_none() {
+                    job.pages = 0;
+                }
+                job.call = Call::Findings(token);
                 match self.pacer.fit(wanted) {
                     Some(wait) => {
                         job.due = Instant::now() + wait;

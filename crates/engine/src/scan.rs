@@ -79,6 +79,20 @@ pub struct State {
     failures: u32,
     /// The same of `StartImageScan`: the looks between two tries say nothing about it.
     start_failures: u32,
+    /// How often the pages were read anew because a token was refused.
+    restarts: u32,
+    /// When the result ended that a scan was started to replace.
+    replaces: Option<Timestamp>,
+}
+
+/// How often pages are read anew because a token was refused.
+const MOST_RESTARTS: u32 = 3;
+
+impl State {
+    /// The token of the page that comes next; `None` for the first page.
+    pub fn next_token(&self) -> Option<&str> {
+        self.reading.as_ref().and_then(|(reading, _)| reading.next_token())
+    }
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -158,7 +172,7 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
         }
         Err(Incomplete::OlderThanPush) => {
             let reason = Reason::new(ReasonCode::ScanOlderThanPush, Incomplete::OlderThanPush.to_string());
-            renew(subject, state, reason.clone()).unwrap_or(Step::Stop(Signal::Failed(reason)))
+            renew(subject, state, reading.completed_at(), reason.clone()).unwrap_or(Step::Stop(Signal::Failed(reason)))
         }
         Err(Incomplete::NoPages) => Step::Stop(Signal::Failed(internal("a reading without pages was called whole"))),
         Ok(scan) => {
@@ -166,7 +180,7 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
             let is_old = now.duration_since(scan.database_at()) >= limit;
             if is_old && !scan.is_continuous() {
                 let reason = Reason::new(ReasonCode::ScanStale, "the scan is too old and a new one is under way");
-                if let Some(step) = renew(subject, state, reason) {
+                if let Some(step) = renew(subject, state, scan.completed_at(), reason) {
                     return step;
                 }
             }
@@ -182,18 +196,22 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
 
 /// A result that is too old: start a new scan if that is possible, or wait for the one that was started. `None` if the
 /// old one is all there will be.
-fn renew(subject: &Subject, state: &State, reason: Reason) -> Option<Step> {
+fn renew(subject: &Subject, state: &mut State, completed_at: Timestamp, reason: Reason) -> Option<Step> {
     match state.start {
-        Start::NotAsked if subject.start_scan => Some(Step::Start),
+        Start::NotAsked if subject.start_scan => {
+            state.replaces = Some(completed_at);
+            Some(Step::Start)
+        }
+        // The new result is there and no younger: nothing better will come.
+        Start::Accepted if state.replaces.is_some_and(|old| completed_at > old) => None,
         Start::Accepted => Some(Step::Wait(subject.poll_interval, reason)),
         _ => None,
     }
 }
 
 fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Timestamp) -> Step {
-    // Pages are read anew after a failure; tokens may have lapsed, and the scan may be another one.
-    state.reading = None;
     if failure.is_transient() {
+        // What was read stays: the same page is asked for again ([`State::next_token`]).
         let failures =
             if failure.operation == "StartImageScan" { &mut state.start_failures } else { &mut state.failures };
         *failures += 1;
@@ -204,6 +222,13 @@ fn on_failure(subject: &Subject, state: &mut State, failure: &Failure, now: Time
         return Step::Wait(backoff(throttled, *failures, subject.poll_interval), failure.reason());
     }
     state.failures = 0;
+    // A page token that has lapsed is refused as not valid; the first page says whether the request was.
+    let in_pages = state.reading.take().is_some();
+    if in_pages && failure.kind == FailureKind::InvalidRequest && state.restarts < MOST_RESTARTS {
+        state.restarts += 1;
+        let reason = Reason::new(ReasonCode::ScanPending, "a page token was refused; the pages are read anew");
+        return Step::Wait(subject.poll_interval, reason);
+    }
     if failure.operation == "StartImageScan" {
         return on_start_refused(subject, state, failure);
     }

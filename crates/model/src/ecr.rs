@@ -137,6 +137,7 @@ impl FromStr for EcrHost {
 
     fn from_str(host: &str) -> Result<Self, EcrHostError> {
         let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix(":443").map_or(host.clone(), str::to_owned);
         if host == "public.ecr.aws" || host.ends_with(".public.ecr.aws") || host.starts_with("ecr-public.") {
             return Err(EcrHostError::Public(host));
         }

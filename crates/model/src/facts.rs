@@ -50,11 +50,44 @@ impl FromStr for Platform {
 }
 
 impl Platform {
-    /// True if a policy's name of a platform covers this one: `linux/arm64` covers `linux/arm64/v8`.
+    /// True if a policy's name of a platform covers this one: `linux/arm64` covers `linux/arm64/v8`, and every name covers
+    /// a manifest that does not say what it is for, because a node may run it.
     pub fn covers(&self, other: &Self) -> bool {
-        self.os == other.os
-            && self.architecture == other.architecture
-            && (self.variant.is_empty() || self.variant == other.variant)
+        if other.is_unspecified() {
+            return true;
+        }
+        let (wanted, other) = (self.normalized(), other.normalized());
+        wanted.os == other.os
+            && wanted.architecture == other.architecture
+            && (wanted.variant.is_empty() || wanted.variant == other.variant)
+    }
+
+    /// True if the index does not say what operating system or architecture it is for.
+    pub fn is_unspecified(&self) -> bool {
+        self.os == Self::UNSPECIFIED || self.architecture == Self::UNSPECIFIED
+    }
+
+    /// Stands for a word that an index leaves out.
+    pub const UNSPECIFIED: &str = "unspecified";
+
+    /// The spelling that container runtimes compare: they take `x86_64` for `amd64`, whatever the case.
+    fn normalized(&self) -> Self {
+        let (os, architecture, variant) =
+            (self.os.to_lowercase(), self.architecture.to_lowercase(), self.variant.to_lowercase());
+        let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
+            ("x86_64" | "x86-64" | "amd64", "v1" | "") => ("amd64", ""),
+            ("x86_64" | "x86-64" | "amd64", other) => ("amd64", other),
+            ("i386" | "i486" | "i586" | "i686" | "386", _) => ("386", ""),
+            ("aarch64" | "arm64", "8" | "v8" | "") => ("arm64", ""),
+            ("aarch64" | "arm64", other) => ("arm64", other),
+            ("armhf", _) | ("arm", "7" | "") => ("arm", "v7"),
+            ("armel", _) | ("arm", "6") => ("arm", "v6"),
+            ("arm", "5") => ("arm", "v5"),
+            ("arm", "8") => ("arm", "v8"),
+            (architecture, variant) => (architecture, variant),
+        };
+        let os = if os == "macos" { "darwin".to_owned() } else { os };
+        Self { os, architecture: architecture.to_owned(), variant: variant.to_owned() }
     }
 }
 
@@ -133,7 +166,14 @@ mod tests {
     fn platforms_parse_and_cover() {
         let p = |t: &str| t.parse::<Platform>().unwrap();
         assert!(p("linux/arm64").covers(&p("linux/arm64/v8")));
-        assert!(!p("linux/arm64/v8").covers(&p("linux/arm64")));
+        assert!(p("linux/arm64/v8").covers(&p("linux/arm64")), "v8 is what arm64 is");
+        assert!(!p("linux/arm64/v9").covers(&p("linux/arm64")));
+        for spelling in
+            ["linux/x86_64", "Linux/AMD64", "linux/amd64/v1", "unspecified/amd64", "unspecified/unspecified"]
+        {
+            assert!(p("linux/amd64").covers(&p(spelling)), "{spelling}");
+        }
+        assert!(p("linux/arm").covers(&p("linux/arm/v7")) && !p("linux/arm/v6").covers(&p("linux/arm/v7")));
         assert!(!p("linux/amd64").covers(&p("linux/arm64")));
         for bad in ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux//amd64"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");

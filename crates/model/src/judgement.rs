@@ -170,6 +170,8 @@ pub struct Inputs {
 pub struct Judgement {
     /// The heaviest verdict of the rules.
     pub verdict: Verdict,
+    /// True if there is a complete scan of everything that had to be judged, and no rule was left without an answer.
+    pub complete: bool,
     /// The class of the environment asked for.
     pub environment_class: EnvironmentClass,
     /// Every rule applied.
@@ -198,15 +200,14 @@ impl Judgement {
 
     /// Findings per severity over all scans; `None` unless every signal is a complete scan (S14).
     pub fn counts(&self) -> Option<SeverityCounts> {
-        // A rule that is broken on one platform says nothing about another one that has no scan.
-        let unknown = self.reasons().iter().any(|reason| reason.code.class().is_some());
-        if self.inputs.signals.is_empty() || unknown {
+        if !self.complete {
             return None;
         }
         let mut total = SeverityCounts::new();
         for signal in &self.inputs.signals {
             for (severity, count) in &signal.counts {
-                *total.entry(severity.clone()).or_insert(0) += count;
+                let sum = total.entry(severity.clone()).or_insert(0_u64);
+                *sum = sum.saturating_add(*count);
             }
         }
         Some(total)

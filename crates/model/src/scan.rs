@@ -25,8 +25,11 @@ pub enum Completeness {
         /// `imagePushedAt`; `None` for a saved answer, which does not hold it.
         pushed_at: Option<Timestamp>,
     },
-    /// Enhanced (continuous) scanning: status `ACTIVE` or `COMPLETE`, a findings list, all pages read.
+    /// Enhanced scanning: a findings list, all pages read; status `ACTIVE` if it is continuous, `COMPLETE` if it is made on
+    /// push alone.
     EcrEnhanced {
+        /// The scanner keeps the findings up to date.
+        continuous: bool,
         /// Pages read.
         pages: u32,
         /// `imageScanCompletedAt`.
@@ -149,9 +152,9 @@ impl CompleteScan {
         }
     }
 
-    /// True for enhanced scanning, whose findings are kept up to date by the scanner.
+    /// True if the scanner keeps the findings up to date (S18): enhanced scanning with status `ACTIVE`.
     pub fn is_continuous(&self) -> bool {
-        matches!(self.proof, Completeness::EcrEnhanced { .. })
+        matches!(self.proof, Completeness::EcrEnhanced { continuous: true, .. })
     }
 
     /// What proves that the scan is complete.
@@ -176,6 +179,7 @@ mod tests {
         assert_eq!(new(basic(1, Some(at(101)))), Err(Incomplete::OlderThanPush));
         assert!(new(basic(1, Some(at(100)))).is_ok());
         let enhanced = |agreeing_readings| Completeness::EcrEnhanced {
+            continuous: true,
             pages: 1,
             completed_at: at(100),
             pushed_at: Some(at(1)),

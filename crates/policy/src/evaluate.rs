@@ -47,11 +47,22 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
         warnings.extend(applicable.iter().flat_map(|exception| exception.warnings(&clock)));
     }
     warnings.dedup();
+    let nothing_matched = policies.is_empty();
     let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, environment_class)));
+    let signals = signals_used(facts, &stood_in);
+    // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
+    // matched, nobody looked at all.
+    let answered = rules.iter().all(|rule| match &rule.outcome {
+        Outcome::Pass => true,
+        Outcome::Fail(reasons) => reasons.iter().all(|reason| reason.code.class().is_none()),
+        Outcome::Unknown(..) => false,
+    });
+    let complete = answered && !nothing_matched && !signals.is_empty();
     Judgement {
+        complete,
         verdict: rules.max_by(|rule| rule.verdict).verdict,
         environment_class,
-        inputs: Inputs { policies, signals: signals_used(facts, &stood_in), exceptions: used },
+        inputs: Inputs { policies, signals, exceptions: used },
         valid_until: clock.horizon(),
         warnings,
         rules,
@@ -82,11 +93,12 @@ fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
     };
     let mut targets = Vec::new();
     for wanted in named {
-        let mut found = children.iter().filter(|(platform, _)| wanted.covers(platform)).peekable();
-        if found.peek().is_none() {
+        let found: Vec<_> = children.iter().filter(|(platform, _)| wanted.covers(platform)).collect();
+        // A manifest that does not say what it is for is judged, but it is not the platform that was asked for.
+        if found.iter().all(|(platform, _)| platform.is_unspecified()) {
             targets.push(Target::Missing(wanted.clone()));
         }
-        targets.extend(found.map(|(platform, child)| Target::Manifest(Some(platform), child)));
+        targets.extend(found.into_iter().map(|(platform, child)| Target::Manifest(Some(platform), child)));
     }
     targets
 }

@@ -113,6 +113,13 @@ impl FailOn {
         limits
     }
 
+    /// The most serious severity that is not in the list although a less serious one is.
+    pub fn passed_over(&self) -> Option<Severity> {
+        let order = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+        let last = order.iter().rposition(|severity| self.0.contains(severity))?;
+        order[..last].iter().find(|severity| !self.0.contains(severity)).cloned()
+    }
+
     /// `critical, high`
     pub fn words(&self) -> String {
         self.0.iter().map(word).collect::<Vec<_>>().join(", ")

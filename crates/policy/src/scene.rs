@@ -93,7 +93,7 @@ impl Scan {
         let summary = self.summary.map_or(counted, SeverityCounts::from_iter);
         let (pages, completed_at, pushed_at) = (1, self.ended.unwrap_or(self.dated), None);
         let proof = if self.continuous {
-            Completeness::EcrEnhanced { pages, completed_at, pushed_at, agreeing_readings: 2 }
+            Completeness::EcrEnhanced { continuous: true, pages, completed_at, pushed_at, agreeing_readings: 2 }
         } else {
             Completeness::EcrBasic { pages, completed_at, pushed_at }
         };

@@ -155,7 +155,8 @@ impl PolicySet {
         self.members.iter().filter(move |_| declared).filter(move |member| {
             let environments = member.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
             environments.is_none_or(|list| list.contains(&ask.environment))
-                && member.images.as_ref().is_none_or(|images| images.is_match(&name))
+                // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
+                && (ask.image.host.is_none() || member.images.as_ref().is_none_or(|images| images.is_match(&name)))
         })
     }
 

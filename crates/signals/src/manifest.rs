@@ -1,8 +1,6 @@
 //! Image manifests and indexes: which platforms an index holds. Source: OCI image-spec `image-index.md`, Docker
 //! manifest list v2.2, and BuildKit's attestation storage (children with platform `unknown/unknown`).
 
-use std::collections::BTreeMap;
-
 use model::{Digest, NonEmpty, Platform, Reason, ReasonCode};
 use serde::Deserialize;
 
@@ -37,7 +35,6 @@ struct Descriptor {
     media_type: Option<String>,
     digest: Digest,
     platform: Option<DescriptorPlatform>,
-    annotations: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -56,8 +53,9 @@ pub fn manifest(bytes: &[u8], limits: &Limits) -> Result<Manifest, Reason> {
     if bytes.len() > limits.bytes {
         return Err(invalid(format!("the manifest has {} bytes; at most {} are read", bytes.len(), limits.bytes)));
     }
-    let document: Document =
-        serde_json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
+    let unreadable = |error: serde_json::Error| invalid(format!("the manifest cannot be read: {error}"));
+    ambiguous(&serde_json::from_slice(bytes).map_err(unreadable)?).map_err(invalid)?;
+    let document: Document = serde_json::from_slice(bytes).map_err(unreadable)?;
     let says_index = document.media_type.as_deref().is_some_and(is_index);
     let Some(children) = document.manifests else {
         return if document.config.is_some() && !says_index {
@@ -85,21 +83,36 @@ pub fn manifest(bytes: &[u8], limits: &Limits) -> Result<Manifest, Reason> {
     NonEmpty::new(platforms).map(Manifest::Index).ok_or_else(|| invalid("the index lists no platform".to_owned()))
 }
 
+/// Refuses a key that differs from one that is read only in its case: registries and runtimes written in Go would take
+/// it for that key, so the manifest says different things to them and to us.
+fn ambiguous(document: &serde_json::Value) -> Result<(), String> {
+    const READ: [&str; 8] = ["mediaType", "manifests", "config", "digest", "platform", "os", "architecture", "variant"];
+    let Some(object) = document.as_object() else { return Ok(()) };
+    for (key, value) in object {
+        if let Some(read) = READ.iter().find(|read| read.eq_ignore_ascii_case(key) && *read != key) {
+            return Err(format!("the manifest has the key {key:?}, which is read as {read:?} elsewhere"));
+        }
+        match (key.as_str(), value) {
+            ("manifests", serde_json::Value::Array(list)) => list.iter().try_for_each(ambiguous)?,
+            ("platform", platform) => ambiguous(platform)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Descriptor {
     /// BuildKit's attestations: platform `unknown/unknown`.
     fn is_attestation(&self) -> bool {
         let unknown = |word: &Option<String>| word.as_deref() == Some("unknown");
-        let marked =
-            self.annotations.as_ref().is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"));
         self.platform.as_ref().is_some_and(|p| unknown(&p.os) && unknown(&p.architecture))
-            || (marked && self.platform.is_none())
     }
 
     /// A child that names no platform is judged as `unspecified/unspecified`, so that it is not passed over.
     fn platform(&self) -> Platform {
         let word = |word: Option<&String>| word.filter(|w| !w.is_empty()).cloned();
         let platform = self.platform.as_ref();
-        let unspecified = || "unspecified".to_owned();
+        let unspecified = || Platform::UNSPECIFIED.to_owned();
         Platform {
             os: word(platform.and_then(|p| p.os.as_ref())).unwrap_or_else(unspecified),
             architecture: word(platform.and_then(|p| p.architecture.as_ref())).unwrap_or_else(unspecified),

@@ -1,6 +1,6 @@
 //! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use engine::{Answer, Checked, Pace, Question, Record, Refused, SavedReport, judge_report};
@@ -8,11 +8,12 @@ use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
 use policy::{Exceptions, FailOn, PolicySet};
 
 use crate::clock::now;
+use crate::delivery::Delivery;
 use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
-use crate::output::{Destination, Format, View, dotenv, github, undecided};
+use crate::output::{Destination, Format, View};
 use crate::policies;
 use crate::progress::Teller;
 use crate::target::{Image, ImageArgs};
@@ -102,17 +103,19 @@ struct Plan {
 
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
-        // A report of an earlier run must not outlive this one: whatever happens, no file says "allow" but by us.
-        for file in self.output.iter().filter_map(|output| output.file.as_ref()).chain(&self.dotenv) {
-            files::remove_stale("the earlier report", file)?;
-        }
+        let report = self.report.as_deref().and_then(|text| report_file(text).ok());
+        let inputs: Vec<&Path> = report.iter().chain(&self.policy).map(PathBuf::as_path).collect();
+        self.delivery().check(&inputs)?;
+        self.delivery().clear()?;
         let answered = self.decide(ui).await;
-        if let (Err(failure), Some(file)) = (&answered, &self.dotenv)
-            && let Err(second) = files::write("the dotenv report", file, &undecided(failure.exit))
-        {
-            ui.insist(&format!("{} {}", ui.error_word(), second.what));
+        if let Err(failure) = &answered {
+            self.delivery().take_back(failure.exit, ui);
         }
         answered
+    }
+
+    fn delivery(&self) -> Delivery<'_> {
+        Delivery { outputs: &self.output, dotenv: self.dotenv.as_deref() }
     }
 
     async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
@@ -166,34 +169,24 @@ impl CheckArgs {
         }
         record.exit_code = Exit::of_record(&record, plan.warn_exit_code);
         let view = View { record: &record, facts };
-        let mut failures: Vec<Failure> = Vec::new();
-        if let Some(file) = &self.dotenv {
-            failures.extend(files::write("the dotenv report", file, &dotenv(&record)).err());
-        }
-        for output in &plan.outputs {
-            let color = output.file.is_none() && ui.color;
-            let written = output.format.render(&view, color).and_then(|text| match &output.file {
-                Some(file) => files::write("the report", file, &text),
-                None => ui.data(&text),
-            });
-            failures.extend(written.err());
-        }
-        failures.extend(github::tell(&view, ui).err());
+        exit_on_signal();
+        let delivered = Delivery { outputs: &plan.outputs, dotenv: self.dotenv.as_deref() }.write(&view, ui);
         if record.verdict == Verdict::Warn {
             ui.insist("warning: soft-fail: the policy allows the image with a warning; see the reasons");
         }
         // An allow that could not be delivered is not an allow; a refusal stays what it is.
-        match failures.into_iter().next() {
-            Some(failure) if record.exit_code == 0 => Err(failure),
-            Some(failure) => {
-                ui.insist(&format!("error: {}", failure.what));
+        match delivered {
+            Err(failure) if record.exit_code == 0 => Err(failure),
+            Err(failure) => {
+                ui.insist(&format!("{} {}", ui.error_word(), failure.what));
                 Ok(record.exit_code)
             }
-            None => Ok(record.exit_code),
+            Ok(()) => Ok(record.exit_code),
         }
     }
 
     fn plan(&self, ui: Ui) -> Result<Plan, Failure> {
+        env::check()?;
         let image = self.image.resolve()?;
         let report = self.report.as_deref().map(report_file).transpose()?;
         if report.is_none() {
@@ -204,7 +197,16 @@ impl CheckArgs {
         let start_scan = self.may_start()?;
         let paths = if self.policy.is_empty() {
             let listed = env::POLICY.get();
-            listed.iter().flat_map(|list| list.split(':')).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
+            let paths: Vec<PathBuf> = listed
+                .iter()
+                .flat_map(|list| list.split(':'))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+                .collect();
+            if listed.is_some() && paths.is_empty() {
+                return Err(Failure::configuration("ECR_GATE_POLICY names no file"));
+            }
+            paths
         } else {
             self.policy.clone()
         };
@@ -292,6 +294,9 @@ impl CheckArgs {
         if self.verbose {
             ui.say(&format!("ecr-gate: {name}: no finding allowed of {}", list.words()));
         }
+        if let Some(worse) = list.passed_over() {
+            ui.insist(&format!("warning: {name} lists severities, it is no threshold: {worse} findings do not block"));
+        }
         if built_in {
             list.shape(policies);
             return Ok(());
@@ -349,6 +354,16 @@ fn asker() -> Answer {
     let commit = env::first(&[env::CI_COMMIT_SHA, env::GITHUB_SHA]);
     let asked_by = env::first(&[env::GITLAB_USER_LOGIN, env::GITHUB_ACTOR]);
     Answer { point: "cli", advisory: true, asked_by, pipeline, commit, trace_id }
+}
+
+/// While the answer is written nothing waits for signals: a blocked pipe or disk must not hold off Ctrl-C.
+fn exit_on_signal() {
+    std::thread::spawn(|| {
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            runtime.block_on(interrupted());
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+    });
 }
 
 /// Ctrl-C or SIGTERM.

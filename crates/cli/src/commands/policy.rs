@@ -7,6 +7,7 @@ use policy::PolicySet;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::logged;
 use crate::policies;
 use crate::ui::Ui;
 
@@ -66,7 +67,7 @@ impl PolicyArgs {
                     }
                     crate::ui::OutputFormat::Text => {
                         for id in ids {
-                            ui.data(&format!("ok: policy {} ({})", id.name, id.digest))?;
+                            ui.data(&format!("ok: policy {} ({})", logged(&id.name, 200), id.digest))?;
                         }
                     }
                 }

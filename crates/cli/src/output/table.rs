@@ -64,7 +64,7 @@ fn facts(text: &mut String, view: &View<'_>) {
         fact("digest", digest);
     }
     for child in &record.image.platforms {
-        let signal = record.signals.iter().find(|used| used.signal.platform.as_ref() == Some(&child.platform));
+        let signal = record.signals.iter().find(|used| used.signal.subject.as_str() == child.digest);
         let found = signal.map_or_else(|| "no scan".to_owned(), |used| counts(&used.signal.counts));
         fact("platform", &format!("{} {}: {found}", logged(&child.platform.to_string(), CELL), child.digest));
     }

@@ -8,7 +8,7 @@ use testkit::fixtures::{self, COMMON_ERRORS, ERRORS, STATUSES, Scan, digest, now
 use testkit::mutate::{self, Mutation, Step};
 use testkit::{Answer, Script};
 
-use self::oracle::{Times, image_permits, scan_permits};
+use self::oracle::{Times, image_permits, pages_permit, scan_permits};
 use crate::gate::{Gate, basic, described, each, enhanced, no_scan, pushed, scanned};
 
 /// How long a check that waits is let wait.
@@ -103,30 +103,35 @@ fn looks(scene: &str, texts: Vec<(String, String)>) -> Vec<Case> {
     texts.into_iter().map(case).collect()
 }
 
-/// A CRITICAL finding on the second of two pages; either page is spoiled.
+/// A CRITICAL finding on the second of two pages, which the summary does not tell; the second page is spoiled.
 fn pages() -> Vec<Case> {
-    let scan = basic().finding("CVE-2024-0001", "LOW").finding("CVE-2024-0002", "CRITICAL");
+    let scan = basic().finding("CVE-2024-0001", "LOW").finding("CVE-2024-0002", "CRITICAL").counts(json!({}));
     let pages = scan.pages(1);
+    let whole = ("unspoiled".to_owned(), pages[1].to_string());
     let mut cases = Vec::new();
-    for number in [0, 1] {
-        // What is spoiled on the first page, other than its token, was spoiled in the other scenes.
-        let texts =
-            spoiled(&pages[number]).into_iter().filter(|(name, _)| number == 1 || name.starts_with("nextToken"));
-        for (name, text) in texts {
-            let (first, second) = match number {
-                0 => (text, pages[1].to_string()),
-                _ => (pages[0].to_string(), text),
-            };
-            let script =
-                Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
-                    Answer::text(if request.next_token().is_none() { first.clone() } else { second.clone() })
-                });
-            let name = format!("page {}: {name}", number + 1);
-            // The other page still holds the finding or counts it.
-            cases.push(Case { name, operation: "DescribeImageScanFindings", script, permitted: false });
-        }
+    for (name, text) in spoiled(&pages[1]).into_iter().chain([whole]) {
+        let first = pages[0].to_string();
+        let permitted = pages_permit(&first, &text, times());
+        let script =
+            Script::new().on("DescribeImages", described()).always("DescribeImageScanFindings", move |request| {
+                Answer::text(if request.next_token().is_none() { first.clone() } else { text.clone() })
+            });
+        let name = format!("second page: {name}");
+        cases.push(Case { name, operation: "DescribeImageScanFindings", script, permitted });
     }
     cases
+}
+
+/// The first look at an enhanced scan is clean and empty, the second one is spoiled.
+fn second_looks() -> Vec<Case> {
+    let scan = enhanced().value();
+    let case = |(name, text): (String, String)| Case {
+        name: format!("second look: {name}"),
+        operation: "DescribeImageScanFindings",
+        permitted: scan_permits(&text, times()),
+        script: scanned([Answer::json(scan.clone()), Answer::text(text)]),
+    };
+    spoiled(&scan).into_iter().map(case).collect()
 }
 
 /// What the tag stands for, spoiled when it is resolved and when it is confirmed.
@@ -242,6 +247,7 @@ fn a5_nothing_spoiled_is_ever_green() {
     cases.extend(dangers("basic, empty", &basic()));
     cases.extend(dangers("enhanced, one MEDIUM", &enhanced().finding("CVE-2024-0001", "MEDIUM")));
     cases.extend(pages());
+    cases.extend(second_looks());
     cases.extend(images());
     cases.extend(starts());
     cases.extend(errors());
@@ -260,7 +266,7 @@ fn a5_nothing_spoiled_is_ever_green() {
     for clean in ["basic, one LOW: unspoiled", "enhanced, empty: unspoiled", "basic, empty: status COMPLETE"] {
         assert_eq!(code(clean), Some(0), "{clean}");
     }
-    for blocked in ["basic, one CRITICAL", "enhanced, one HIGH"] {
+    for blocked in ["basic, one CRITICAL", "enhanced, one HIGH", "second page"] {
         assert_eq!(code(&format!("{blocked}: unspoiled")), Some(1), "{blocked}");
     }
     assert!(cases.len() > 300 && permitted > 20 && green > 20);

@@ -78,7 +78,8 @@ fn limits(
             }
             None => result.notes.push(text),
             Some((limited, _)) => {
-                *unlisted.entry(limited.clone()).or_insert(0) += summary.saturating_sub(listed);
+                let extra = unlisted.entry(limited.clone()).or_insert(0_u64);
+                *extra = extra.saturating_add(summary.saturating_sub(listed));
                 disagreements.insert(limited, text);
             }
         }

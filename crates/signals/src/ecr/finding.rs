@@ -1,9 +1,17 @@
 //! One finding of basic scanning (`ImageScanFinding`) or of enhanced scanning (`EnhancedImageScanFinding`).
 
+use std::fmt;
+
 use model::{Finding, Fix, Package, Severity, VulnerabilityId};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::wire::{Object, Text};
+
+/// A finding as it stands in an answer.
+pub(super) trait WireFinding {
+    /// The finding in the vocabulary, or what is wrong with it.
+    fn into_finding(self) -> Result<Finding, String>;
+}
 
 #[derive(Deserialize)]
 pub(super) struct BasicFinding<'a> {
@@ -13,7 +21,7 @@ pub(super) struct BasicFinding<'a> {
     severity: Option<Text<'a>>,
     uri: Option<String>,
     #[serde(borrow)]
-    attributes: Option<Vec<Attribute<'a>>>,
+    attributes: Option<Attributes<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -24,30 +32,78 @@ struct Attribute<'a> {
     value: Option<Text<'a>>,
 }
 
-impl BasicFinding<'_> {
-    pub(super) fn into_finding(self) -> Result<Finding, String> {
-        let id = self.name.and_then(|name| VulnerabilityId::new(name.0)).ok_or("a finding has no name")?;
-        let severity = self.severity.ok_or_else(|| format!("finding {id} has no severity"))?;
-        let (mut name, mut version, mut fix, mut cvss) = (None, String::new(), Fix::NotSaid, None);
-        for Attribute { key, value } in self.attributes.unwrap_or_else(Vec::new) {
-            let Some(value) = value else { continue };
-            match key.0.as_ref() {
-                "package_name" => name = Some(value.0.into_owned()),
-                "package_version" => version = value.0.into_owned(),
-                "fixed_in_version" => fix = fixed_in(&value.0).unwrap_or(Fix::NotSaid),
-                // CVSS2_SCORE, CVSS3_SCORE, CVSS4_SCORE: the highest counts.
-                key if key.starts_with("CVSS") && key.ends_with("_SCORE") => {
-                    let score: f64 = value.0.trim().parse().map_err(|_| format!("finding {id}: {key} is no number"))?;
-                    cvss = cvss.max(Some(tenths(score).ok_or_else(|| format!("finding {id}: {key} is out of range"))?));
+/// Of the attributes of a finding, those that mean something here; of several with one key the last one.
+#[derive(Default)]
+struct Attributes<'a> {
+    package: Option<Text<'a>>,
+    version: Option<Text<'a>>,
+    fixed_in: Option<Text<'a>>,
+    cvss_tenths: Option<u16>,
+    /// The first score that is none: its key, and why.
+    no_score: Option<(Text<'a>, &'static str)>,
+}
+
+impl<'a> Attributes<'a> {
+    fn take(&mut self, Attribute { key, value }: Attribute<'a>) {
+        let Some(value) = value else { return };
+        match key.0.as_ref() {
+            "package_name" => self.package = Some(value),
+            "package_version" => self.version = Some(value),
+            "fixed_in_version" => self.fixed_in = Some(value),
+            // CVSS2_SCORE, CVSS3_SCORE, CVSS4_SCORE: the highest counts.
+            word if word.starts_with("CVSS") && word.ends_with("_SCORE") => {
+                let score = value.0.trim().parse().map_err(|_| "is no number");
+                match score.and_then(|score| tenths(score).ok_or("is out of range")) {
+                    Ok(score) => self.cvss_tenths = self.cvss_tenths.max(Some(score)),
+                    Err(wrong) => {
+                        self.no_score.get_or_insert((key, wrong));
+                    }
                 }
-                _ => {}
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Attributes<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of attributes")
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Attributes<'de>, A::Error> {
+                let mut attributes = Attributes::default();
+                while let Some(attribute) = list.next_element()? {
+                    attributes.take(attribute);
+                }
+                Ok(attributes)
             }
         }
+        deserializer.deserialize_seq(Visitor)
+    }
+}
+
+impl WireFinding for BasicFinding<'_> {
+    fn into_finding(self) -> Result<Finding, String> {
+        let id = self.name.and_then(|name| VulnerabilityId::new(name.0)).ok_or("a finding has no name")?;
+        let severity = self.severity.ok_or_else(|| format!("finding {id} has no severity"))?;
+        let Attributes { package, version, fixed_in: fix, cvss_tenths, no_score } =
+            self.attributes.unwrap_or_else(Attributes::default);
+        if let Some((key, wrong)) = no_score {
+            return Err(format!("finding {id}: {} {wrong}", key.0));
+        }
+        let packages = package.map(|name| Package {
+            name: name.0.into_owned(),
+            version: version.map_or_else(String::new, |version| version.0.into_owned()),
+            fix: fix.and_then(|version| fixed_in(&version.0)).unwrap_or(Fix::NotSaid),
+        });
         Ok(Finding {
             id,
             severity: Severity::parse(&severity.0),
-            packages: name.map(|name| Package { name, version, fix }).into_iter().collect(),
-            cvss_tenths: cvss,
+            packages: packages.into_iter().collect(),
+            cvss_tenths,
             epss_millionths: None,
             exploit_available: None,
             url: self.uri,
@@ -116,8 +172,8 @@ struct VulnerablePackage<'a> {
     fixed_in_version: Option<Text<'a>>,
 }
 
-impl EnhancedFinding<'_> {
-    pub(super) fn into_finding(self) -> Result<Finding, String> {
+impl WireFinding for EnhancedFinding<'_> {
+    fn into_finding(self) -> Result<Finding, String> {
         let (vulnerability_id, url, cvss, packages) = match self.package_vulnerability_details {
             Some(Object(details)) => {
                 (details.vulnerability_id, details.source_url, details.cvss, details.vulnerable_packages)

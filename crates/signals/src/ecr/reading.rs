@@ -141,6 +141,11 @@ impl Reading {
         !listed.is_empty() && counted.eq(listed.iter()) && self.summary == *counts
     }
 
+    /// `imageScanCompletedAt`
+    pub fn completed_at(&self) -> Timestamp {
+        self.completed_at
+    }
+
     /// Whether another whole reading says the same: the same counts, findings and time.
     pub fn agrees_with(&self, other: &Self) -> bool {
         self.status == other.status
@@ -154,17 +159,32 @@ impl Reading {
     /// # Errors
     /// What is missing (S16).
     pub fn complete(&self, pushed_at: Option<Timestamp>, agreeing_readings: u32) -> Result<CompleteScan, Incomplete> {
+        self.clone().into_complete(pushed_at, agreeing_readings)
+    }
+
+    /// The same for a reading that is not needed any more: its findings are not copied.
+    ///
+    /// # Errors
+    /// What is missing (S16).
+    pub fn into_complete(
+        self,
+        pushed_at: Option<Timestamp>,
+        agreeing_readings: u32,
+    ) -> Result<CompleteScan, Incomplete> {
         if self.next_token().is_some() {
             return Err(Incomplete::NoPages);
         }
         let (pages, completed_at) = (self.pages, self.completed_at);
         let proof = match self.kind {
             Kind::Basic => Completeness::EcrBasic { pages, completed_at, pushed_at },
-            Kind::Enhanced => Completeness::EcrEnhanced { pages, completed_at, pushed_at, agreeing_readings },
+            Kind::Enhanced => {
+                let continuous = self.status == ScanStatus::Active;
+                Completeness::EcrEnhanced { continuous, pages, completed_at, pushed_at, agreeing_readings }
+            }
         };
         // S18: the age of the vulnerability data; basic scanning uses today's data at the time of the scan.
         let database_at = self.source_updated_at.unwrap_or(self.completed_at);
-        CompleteScan::new(self.findings.clone(), self.summary.clone(), proof, database_at)
+        CompleteScan::new(self.findings, self.summary, proof, database_at)
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Report {
 /// # Errors
 /// The file is not such an answer, or does not say which image it is about.
 pub fn report(bytes: &[u8], limits: &Limits) -> Result<Report, Reason> {
-    let page = page(bytes, limits)?;
+    // Editors and PowerShell put a byte order mark in front.
+    let page = page(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), limits)?;
     let subject = page.subject.clone();
     let Some(digest) = subject.digest.clone() else {
         return Err(Reason::new(ReasonCode::ScanOtherImage, "the report has no imageId.imageDigest")
@@ -36,7 +37,7 @@ pub fn report(bytes: &[u8], limits: &Limits) -> Result<Report, Reason> {
         Err(PageState::NoResult(reason)) => Err(Signal::Failed(reason)),
         Err(PageState::Unsupported(reason)) => Err(Signal::Unsupported(reason)),
         Err(PageState::Result) => Err(Signal::Failed(Reason::new(ReasonCode::Internal, "a result was refused"))),
-        Ok(reading) => reading.complete(None, 1).map_err(|incomplete| {
+        Ok(reading) => reading.into_complete(None, 1).map_err(|incomplete| {
             let reason = |code| Reason::new(code, incomplete.to_string());
             match incomplete {
                 Incomplete::EmptyOnce => Signal::Pending(reason(ReasonCode::ScanUnconfirmed)),

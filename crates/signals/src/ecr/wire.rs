@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use model::{Digest, Finding, Reason, ReasonCode, Severity, SeverityCounts, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
-use super::finding::{BasicFinding, EnhancedFinding};
+use super::finding::{BasicFinding, EnhancedFinding, WireFinding};
 use super::status::ScanStatus;
 use super::time::Time;
 use crate::Limits;
@@ -209,28 +209,60 @@ struct WireFindings<'a> {
     vulnerability_source_updated_at: Option<Time>,
     finding_severity_counts: Option<Counts>,
     #[serde(borrow)]
-    findings: Option<Vec<Object<BasicFinding<'a>>>>,
+    findings: Option<List<BasicFinding<'a>>>,
     #[serde(borrow)]
-    enhanced_findings: Option<Vec<Object<EnhancedFinding<'a>>>>,
+    enhanced_findings: Option<List<EnhancedFinding<'a>>>,
+}
+
+/// A list of findings, each taken into the vocabulary as it is read. It stops where a scan may not be longer: a few
+/// bytes of JSON are many bytes of memory.
+struct List<F> {
+    findings: Result<Vec<Finding>, String>,
+    wire: PhantomData<F>,
+}
+
+impl<'de, F: WireFinding + Deserialize<'de>> Deserialize<'de> for List<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<F>(PhantomData<F>);
+        impl<'de, F: WireFinding + Deserialize<'de>> de::Visitor<'de> for Visitor<F> {
+            type Value = List<F>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of findings")
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<List<F>, A::Error> {
+                let most = Limits::STANDARD.findings;
+                let (mut findings, mut read) = (Ok(Vec::new()), 0);
+                while let Some(Object(next)) = list.next_element::<Object<F>>()? {
+                    read += 1;
+                    if read > most {
+                        return Err(de::Error::custom(format!("more than {most} findings")));
+                    }
+                    if let Ok(taken) = &mut findings {
+                        match next.into_finding() {
+                            Ok(finding) => taken.push(finding),
+                            Err(wrong) => findings = Err(wrong),
+                        }
+                    }
+                }
+                Ok(List { findings, wire: PhantomData })
+            }
+        }
+        deserializer.deserialize_seq(Visitor(PhantomData))
+    }
 }
 
 impl WireFindings<'_> {
     fn into_findings(self) -> Result<Findings, String> {
-        let basic = self
-            .findings
-            .map(|list| list.into_iter().map(|finding| finding.0.into_finding()).collect::<Result<Vec<_>, _>>());
-        let enhanced = self
-            .enhanced_findings
-            .map(|list| list.into_iter().map(|finding| finding.0.into_finding()).collect::<Result<Vec<_>, _>>());
+        let basic = self.findings.map(|list| list.findings);
+        let enhanced = self.enhanced_findings.map(|list| list.findings);
         // Both lists at once is not documented; if it comes, everything in both counts.
         let list = match (basic.transpose()?, enhanced.transpose()?) {
             (None, None) => None,
             (Some(list), None) => Some((Kind::Basic, list)),
             (None, Some(list)) => Some((Kind::Enhanced, list)),
             (Some(mut list), Some(more)) => {
-                let kind = if more.is_empty() { Kind::Basic } else { Kind::Enhanced };
                 list.extend(more);
-                Some((kind, list))
+                Some((Kind::Enhanced, list))
             }
         };
         Ok(Findings {

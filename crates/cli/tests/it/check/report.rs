@@ -89,6 +89,10 @@ fn a5_half_a_report() {
     let gate = Gate::new(scan(&basic()));
     let page = basic().findings(20, "LOW").page(0..10);
     judged(&gate, page.to_string(), &by_digest()).exits(2).because("scan.partial").says("more pages");
+    // What `aws … --max-items` leaves.
+    let mut cut = basic().findings(20, "LOW").as_cli_output();
+    cut["NextToken"] = "eyJuZXh0VG9rZW4iOiBudWxsfQ==".into();
+    judged(&gate, cut.to_string(), &by_digest()).exits(2).because("scan.partial");
     for text in
         ["", "{}", "[]", "null", "CVE-2024-0001 HIGH", "<html></html>", "An error occurred (ScanNotFoundException)"]
     {

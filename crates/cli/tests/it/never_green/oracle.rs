@@ -19,6 +19,13 @@ pub(super) fn scan_permits(text: &str, times: Times) -> bool {
     serde_json::from_str(text).ok().and_then(|answer| scan(&answer, times)).is_some()
 }
 
+/// The same of an answer in two pages.
+pub(super) fn pages_permit(first: &str, second: &str, times: Times) -> bool {
+    let Ok(mut first) = serde_json::from_str::<Value>(first) else { return false };
+    let token = first.as_object_mut().and_then(|first| first.remove("nextToken"));
+    token.is_some_and(|token| token.is_string()) && scan(&first, times).is_some() && scan_permits(second, times)
+}
+
 /// The text describes this image and nothing else; when it was pushed matters only where it is resolved.
 pub(super) fn image_permits(text: &str, times: Times, resolving: bool) -> bool {
     serde_json::from_str(text).ok().and_then(|answer| image(&answer, times, resolving)).is_some()

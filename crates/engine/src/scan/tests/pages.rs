@@ -100,11 +100,13 @@ fn a5_a_last_page_without_a_list_ends_the_reading_only_if_everything_counted_was
 }
 
 #[test]
-fn a17_pages_of_both_scanners_count_as_continuous_scanning() {
+fn a17_pages_of_both_scanners_count_as_enhanced_scanning() {
     let mut talk = Talk::new();
     next_page(talk.page(&basic(NOW - 60).next_token("more").value()));
     let second = enhanced(NOW - 60).status("COMPLETE").finding("CVE-2024-0001", "LOW");
-    assert!(done(talk.scan(&second)).is_continuous());
+    let scan = done(talk.scan(&second));
+    assert!(matches!(scan.proof(), model::Completeness::EcrEnhanced { continuous: false, .. }));
+    assert!(!scan.is_continuous(), "COMPLETE is made on push alone");
 }
 
 #[test]
@@ -139,14 +141,37 @@ fn a5_a_page_that_cannot_be_read_or_is_of_another_image_stops() {
 }
 
 #[test]
-fn a5_what_was_read_before_a_failure_is_no_part_of_a_later_reading() {
-    let (pages, clean) = (three(), basic(NOW - 60));
+fn a2_a_page_that_fails_for_a_while_is_asked_for_again() {
+    let pages = three();
     for kind in [FailureKind::Throttled, FailureKind::Network, FailureKind::ServerFault] {
         let mut talk = Talk::new();
-        next_page(talk.page(&pages[0]));
-        waits(talk.fails(kind));
-        assert_eq!(done(talk.scan(&clean)).findings().len(), 0);
+        for page in &pages[..2] {
+            next_page(talk.page(page));
+            let token = talk.state.next_token().map(str::to_owned);
+            assert!(token.is_some());
+            waits(talk.fails(kind));
+            assert_eq!(talk.state.next_token(), token.as_deref(), "{kind:?}: the same page, not the first one");
+        }
+        assert_eq!(done(talk.page(&pages[2])).findings().len(), 3);
     }
+}
+
+#[test]
+fn a17_a_refused_page_token_means_reading_anew_a_few_times() {
+    let pages = three();
+    let mut talk = Talk::new();
+    for _ in 0..3 {
+        next_page(talk.page(&pages[0]));
+        polls(talk.fails(FailureKind::InvalidRequest), ReasonCode::ScanPending);
+        assert_eq!(talk.state.next_token(), None);
+    }
+    next_page(talk.page(&pages[0]));
+    stops_for(talk.fails(FailureKind::InvalidRequest), ReasonCode::AwsInvalidRequest);
+}
+
+#[test]
+fn a5_what_was_read_before_a_failure_is_no_part_of_a_later_reading() {
+    let (pages, clean) = (three(), basic(NOW - 60));
     // The scan is gone between two pages: another one is started, and read from its first page.
     let mut talk = Talk::new();
     next_page(talk.page(&pages[0]));

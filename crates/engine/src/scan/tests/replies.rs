@@ -144,6 +144,7 @@ fn s16_an_empty_enhanced_list_needs_two_looks_that_agree() {
     polls(talk.scan(&empty), ReasonCode::ScanUnconfirmed);
     let scan = done(talk.scan(&empty));
     let proof = model::Completeness::EcrEnhanced {
+        continuous: true,
         pages: 1,
         completed_at: at(NOW - 60),
         pushed_at: Some(at(NOW - 300)),

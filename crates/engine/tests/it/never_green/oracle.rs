@@ -196,7 +196,7 @@ fn all_counted(listed: &[String], counts: &[Vec<(String, u64)>]) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "exact for every time in a test")]
 fn fresh(source: Source, look: &Whole, data: f64) -> Result<(), String> {
     let now = NOW as f64;
-    let limit = if look.enhanced { DAY } else { 8.0 * DAY };
+    let limit = if look.status == "ACTIVE" { DAY } else { 8.0 * DAY };
     if look.completed < PUSHED as f64 && source == Source::Ecr {
         return Err("the scan is older than the push".to_owned());
     }

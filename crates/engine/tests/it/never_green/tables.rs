@@ -128,7 +128,6 @@ fn a5_json_that_is_no_answer_is_never_green() {
         "{}".to_owned(),
         format!("[{clean}]"),
         format!("{{\"answer\":{clean}}}"),
-        format!("\u{feff}{clean}"),
         format!("{clean}\n{clean}"),
         format!("// {clean}"),
         "<html><body>502 Bad Gateway</body></html>".to_owned(),
@@ -172,6 +171,9 @@ fn a5_json_that_is_no_answer_is_never_green() {
         assert!(!is_green(gate.judge_saved(answer.as_bytes())), "saved: {answer}");
     }
     assert_eq!(verdict(&gate, &clean.parse().unwrap()), Verdict::Allow, "the answer they are made from is clean");
+    let marked = format!("\u{feff}{clean}");
+    assert!(!is_green(gate.judge(&mut World::new(&[vec![marked.clone()]]))), "no answer of AWS starts so");
+    assert!(is_green(gate.judge_saved(marked.as_bytes())), "an editor's mark changes nothing");
     println!("no answers: {} cases", answers.len());
 }
 
