@@ -95,7 +95,9 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ecr-gate", &mut script);
-            ui.data(&String::from_utf8_lossy(&script))?;
+            // clap_complete 4.6 names the functions of a hyphenated binary in two ways, of which bash finds one
+            // (clap-rs/clap#6421).
+            ui.data(&String::from_utf8_lossy(&script).replace("ecr__subcmd__gate", "ecr__gate"))?;
             Ok(Exit::Allowed as u8)
         }
     }

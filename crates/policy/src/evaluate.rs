@@ -71,7 +71,11 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
 
 /// S3: an image that no policy is about is denied outside declared non-production environments.
 fn none_matched(ask: &Ask, class: EnvironmentClass) -> RuleResult {
-    let message = format!("no policy matches {} in environment {}", ask.name(), ask.environment);
+    let message = format!(
+        "no policy matches {} in environment {} (patterns of `match.images` start with the registry host)",
+        ask.name(),
+        ask.environment
+    );
     RuleResult {
         policy: String::new(),
         rule: ReasonCode::PolicyNoneMatched.as_str().to_owned(),

@@ -248,7 +248,14 @@ impl CheckArgs {
         let timeout = duration("--timeout", self.timeout.as_ref(), env::TIMEOUT, 600)?;
         let call_timeout = duration("--call-timeout", self.call_timeout.as_ref(), env::CALL_TIMEOUT, 30)?;
         let poll_interval = duration("--poll-interval", self.poll_interval.as_ref(), env::POLL_INTERVAL, 15)?;
-        let stand_in = engine::endpoint_override().is_some();
+        let stand_in = match engine::endpoint_override() {
+            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+                return Err(Failure::usage(
+                    "AWS_ENDPOINT_URL_ECR or AWS_ENDPOINT_URL is no http:// or https:// address",
+                ));
+            }
+            stand_in => stand_in.is_some(),
+        };
         if poll_interval < FLOOR && !stand_in && self.report.is_none() {
             return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles").hint(
                 "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",

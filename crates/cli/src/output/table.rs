@@ -65,7 +65,11 @@ fn facts(text: &mut String, view: &View<'_>) {
     }
     for child in &record.image.platforms {
         let signal = record.signals.iter().find(|used| used.signal.subject.as_str() == child.digest);
-        let found = signal.map_or_else(|| "no scan".to_owned(), |used| counts(&used.signal.counts));
+        let found = match signal {
+            Some(used) => counts(&used.signal.counts),
+            None if view.was_asked(&child.digest) => "no scan".to_owned(),
+            None => "not judged".to_owned(),
+        };
         fact("platform", &format!("{} {}: {found}", logged(&child.platform.to_string(), CELL), child.digest));
     }
     fact("environment", &logged(&record.environment.name, CELL));

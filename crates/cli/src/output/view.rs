@@ -81,6 +81,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// False for a platform whose scan nobody looked at, because no policy names it or the answer was clear before.
+    pub(crate) fn was_asked(&self, digest: &str) -> bool {
+        let children = self.facts.and_then(|facts| facts.platforms.as_ref());
+        let child = children.and_then(|list| list.iter().find(|(_, child)| child.digest.as_str() == digest));
+        child.is_none_or(|(_, child)| !matches!(child.scan, Signal::NotCollected(_)))
+    }
+
     /// The complete scans, each with its platform.
     pub(crate) fn scans(&self) -> Vec<(Option<&'a Platform>, &'a CompleteScan)> {
         let Some(facts) = self.facts else { return Vec::new() };
