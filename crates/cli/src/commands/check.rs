@@ -125,7 +125,10 @@ impl CheckArgs {
             Some(file) => judge_file(&plan, file, started)?,
             None => self.ask_ecr(&plan, ui).await?,
         };
-        self.answer(&plan, &result, ui)
+        let answered = self.answer(&plan, &result, ui);
+        // The process ends with this: giving back ten thousand findings one by one would only take time.
+        std::mem::forget(result);
+        answered
     }
 
     async fn ask_ecr(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
