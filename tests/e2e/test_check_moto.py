@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ACCOUNT, NOWHERE, REGION, TEST_CREDENTIALS, image_manifest, index_manifest
+from conftest import ACCOUNT, NOWHERE, REGION, TEST_CREDENTIALS, digest_of, image_manifest, index_manifest
 from scans import CRITICAL, HASTE, HIGH, LOW, MEDIUM, REGISTRY, blocking, codes, complete, dotenv, without_result
 
 IMAGE = f"{REGISTRY}/shop/api:1.0"
@@ -546,6 +546,21 @@ def test_a5_a_saved_report_that_is_cut_off_is_never_green(gate, moto, clean, tmp
         (tmp_path / "cut.json").write_text(whole[:length])
         run = gate("check", "--report", "ecr=cut.json", f"{REGISTRY}/shop/api@{clean}", "-o", "json")
         assert (run.rc, run.json()["verdict"]) == (2, "deny"), whole[:length]
+
+
+def test_a17_a_large_saved_report_is_judged_whole_and_named_by_its_digest(gate, tmp_path):
+    """Large enough to be read and digested side by side."""
+    report = tmp_path / "big.json"
+    benches = Path(__file__).resolve().parents[2] / "benches"
+    made = subprocess.run([sys.executable, "-B", benches / "make_report.py", "3000", report], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    found = json.loads(report.read_text())["imageScanFindings"]
+    assert report.stat().st_size > 2 << 20
+    run = gate("check", "--report", f"ecr={report}", f"{REGISTRY}/shop/api@{made.stdout.strip()}", "-o", "json")
+    record = run.json()
+    serious = {one["name"] for one in found["findings"] if one["severity"] in ("CRITICAL", "HIGH")}
+    assert run.rc == 1 and set(blocking(record)) == serious and record["findings"]["blockingTotal"] == len(serious)
+    assert record["findings"]["counts"] == found["findingSeverityCounts"]
+    assert [signal["evidence"] for signal in record["signals"]] == [digest_of(report.read_bytes())]
 
 
 @pytest.mark.parametrize("situation", ["never scanned", "access denied", "in progress"])

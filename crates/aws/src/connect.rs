@@ -45,9 +45,27 @@ pub struct Ecr {
 
 /// The endpoint that the environment puts in place of AWS, by the standard variables.
 pub fn endpoint_override() -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let ignored = set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if ignored { None } else { set("AWS_ENDPOINT_URL_ECR").or_else(|| set("AWS_ENDPOINT_URL")) }
+    if endpoints_are_ignored() { None } else { set("AWS_ENDPOINT_URL_ECR").or_else(|| set("AWS_ENDPOINT_URL")) }
+}
+
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn endpoints_are_ignored() -> bool {
+    set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+fn is_plain(url: &str) -> bool {
+    url.starts_with("http://")
+}
+
+/// True if nothing that the SDK may call speaks TLS: not a service, and not the endpoint that gives credentials.
+fn everything_is_plain() -> bool {
+    let others = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_STS", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    !endpoints_are_ignored()
+        && set("AWS_ENDPOINT_URL").is_some_and(|url| is_plain(&url))
+        && others.into_iter().all(|name| set(name).is_none_or(|url| is_plain(&url)))
 }
 
 impl Ecr {
@@ -71,6 +89,12 @@ impl Ecr {
             // Without this the chain would look for other credentials first.
             loader = loader.credentials_provider(Credentials::new("-", "-", None, None, "placeholder"));
         }
+        // An endpoint without TLS, such as one on loopback, needs no TLS stack: nothing has to load the machine's root
+        // certificates, which takes longer than a whole decision. The loader would do so before it is asked anything.
+        let plain = || aws_smithy_http_client::Builder::new().build_http();
+        if everything_is_plain() {
+            loader = loader.http_client(plain());
+        }
         let mut config = loader.load().await;
         if let Some(mut login) = login {
             let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::standard()).build();
@@ -78,20 +102,10 @@ impl Ecr {
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(login)).build();
         }
         let mut ecr = aws_sdk_ecr::config::Builder::from(&config);
-        let mut sts = aws_sdk_sts::config::Builder::from(&config);
-        if endpoint_override().is_some_and(|url| url.starts_with("http://")) {
-            // A loopback endpoint without TLS needs no TLS stack: nothing has to load the machine's root certificates.
-            let plain = aws_smithy_http_client::Builder::new().build_http();
-            ecr = ecr.http_client(plain.clone());
-            if std::env::var_os("AWS_ENDPOINT_URL").is_some_and(|url| url.to_string_lossy().starts_with("http://")) {
-                sts = sts.http_client(plain);
-            }
+        if endpoint_override().is_some_and(|url| is_plain(&url)) {
+            ecr = ecr.http_client(plain());
         }
-        Self {
-            client: aws_sdk_ecr::Client::from_conf(ecr.build()),
-            sts: aws_sdk_sts::Client::from_conf(sts.build()),
-            target,
-        }
+        Self { client: aws_sdk_ecr::Client::from_conf(ecr.build()), sts: aws_sdk_sts::Client::new(&config), target }
     }
 
     /// Which repository in which registry.
