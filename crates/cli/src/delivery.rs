@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use model::Verdict;
+
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
@@ -66,7 +68,7 @@ impl Delivery<'_> {
         }
         failures.extend(github::tell(view, ui).err());
         if let Some(file) = self.dotenv
-            && (failures.is_empty() || view.record.exit_code != 0)
+            && (failures.is_empty() || view.record.verdict > Verdict::Warn)
         {
             failures.extend(files::write("the dotenv report", file, &dotenv(view.record)).err());
         }

@@ -1,6 +1,6 @@
 //! Policy files and the exception files they list.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use policy::{DocumentError, Exceptions, PolicySet};
 
@@ -23,7 +23,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
     for (index, policy, listed) in set.exception_files() {
-        let path = paths[index].parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed));
+        let path = beside(&paths[index], listed);
         if seen.contains(&(index, path.clone())) {
             continue;
         }
@@ -32,6 +32,22 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure
         seen.push((index, path));
     }
     Ok((set, exceptions))
+}
+
+/// Every file that [`load`] would read: the policies and, as far as they can be read, the exception files they list.
+pub(crate) fn inputs(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut inputs = paths.to_vec();
+    for path in paths {
+        let Ok(text) = files::read_text("the policy", path, LIMIT) else { continue };
+        let Ok(set) = PolicySet::from_documents(&[(path.display().to_string(), text)]) else { continue };
+        inputs.extend(set.exception_files().into_iter().map(|(_, _, listed)| beside(path, listed)));
+    }
+    inputs
+}
+
+/// A path that a policy file names, seen from where that file lies.
+fn beside(policy: &Path, listed: &str) -> PathBuf {
+    policy.parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed))
 }
 
 fn refused(error: &DocumentError) -> Failure {

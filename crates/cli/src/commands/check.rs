@@ -104,7 +104,8 @@ struct Plan {
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
         let report = self.report.as_deref().and_then(|text| report_file(text).ok());
-        let inputs: Vec<&Path> = report.iter().chain(&self.policy).map(PathBuf::as_path).collect();
+        let policies = policies::inputs(&self.policy_files().unwrap_or_else(|_| Vec::new()));
+        let inputs: Vec<&Path> = report.iter().chain(&policies).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
         let answered = self.decide(ui).await;
@@ -179,7 +180,7 @@ impl CheckArgs {
         }
         // An allow that could not be delivered is not an allow; a refusal stays what it is.
         match delivered {
-            Err(failure) if record.exit_code == 0 => Err(failure),
+            Err(failure) if record.verdict <= Verdict::Warn => Err(failure),
             Err(failure) => {
                 ui.insist(&format!("{} {}", ui.error_word(), failure.what));
                 Ok(record.exit_code)
@@ -198,21 +199,7 @@ impl CheckArgs {
         let pace = self.pace()?;
         let outputs = self.outputs()?;
         let start_scan = self.may_start()?;
-        let paths = if self.policy.is_empty() {
-            let listed = env::POLICY.get();
-            let paths: Vec<PathBuf> = listed
-                .iter()
-                .flat_map(|list| list.split(':'))
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from)
-                .collect();
-            if listed.is_some() && paths.is_empty() {
-                return Err(Failure::configuration("ECR_GATE_POLICY names no file"));
-            }
-            paths
-        } else {
-            self.policy.clone()
-        };
+        let paths = self.policy_files()?;
         let (mut policies, exceptions) = policies::load(&paths)?;
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
         let environment = given(self.environment.as_ref())
@@ -232,6 +219,16 @@ impl CheckArgs {
             (None, None) => 0,
         };
         Ok(Plan { image, pace, environment, policies, exceptions, start_scan, warn_exit_code, outputs, report })
+    }
+
+    /// The policy files of the command line, else those of the environment.
+    fn policy_files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let Some(listed) = env::POLICY.get().filter(|_| self.policy.is_empty()) else { return Ok(self.policy.clone()) };
+        let paths: Vec<PathBuf> = listed.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+        if paths.is_empty() {
+            return Err(Failure::configuration("ECR_GATE_POLICY names no file"));
+        }
+        Ok(paths)
     }
 
     /// A2: every bound a flag and a variable.
