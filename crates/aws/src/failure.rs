@@ -11,6 +11,18 @@ use model::{Reason, ReasonCode};
 use crate::capture::Captured;
 use crate::connect::Target;
 
+/// Sends one request of the SDK (each has a type of its own): the body bounded, a failure named.
+macro_rules! call {
+    ($ecr:expr, $operation:expr, $request:expr) => {{
+        let capture = $crate::capture::Capture::new();
+        let sent = $request.customize().interceptor(capture.clone()).send().await;
+        sent.map_err(|error| {
+            $crate::failure::Failure::classify($operation, &$ecr.target, &error, capture.take().as_ref())
+        })
+    }};
+}
+pub(crate) use call;
+
 /// A call that brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

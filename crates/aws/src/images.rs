@@ -5,7 +5,7 @@ use model::{Digest, Tag, Timestamp};
 
 use crate::capture::Capture;
 use crate::connect::Ecr;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, call};
 
 /// Which image of the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +44,13 @@ impl Ecr {
     /// `DescribeImages` for one image.
     pub async fn image(&self, id: &ImageId) -> Result<Image, Failure> {
         const OPERATION: &str = "DescribeImages";
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .describe_images()
             .set_registry_id(self.target.account.clone())
             .repository_name(&self.target.repository)
-            .image_ids(id.identifier())
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        let answer =
-            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+            .image_ids(id.identifier());
+        let answer = call!(self, OPERATION, request)?;
         let malformed = |what: &str| Failure::new(OPERATION, &self.target, FailureKind::Malformed, what);
         let mut details = answer.image_details.unwrap_or_else(Vec::new);
         // One image was asked for; several rows or none is no answer to that question.
@@ -96,8 +90,7 @@ impl Ecr {
     /// `BatchGetImage` for one digest: the bytes of its manifest.
     pub async fn manifest(&self, digest: &Digest) -> Result<Vec<u8>, Failure> {
         const OPERATION: &str = "BatchGetImage";
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .batch_get_image()
             .set_registry_id(self.target.account.clone())
@@ -106,13 +99,8 @@ impl Ecr {
             .accepted_media_types("application/vnd.oci.image.index.v1+json")
             .accepted_media_types("application/vnd.docker.distribution.manifest.list.v2+json")
             .accepted_media_types("application/vnd.oci.image.manifest.v1+json")
-            .accepted_media_types("application/vnd.docker.distribution.manifest.v2+json")
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        let answer =
-            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+            .accepted_media_types("application/vnd.docker.distribution.manifest.v2+json");
+        let answer = call!(self, OPERATION, request)?;
         let fail = |kind, what: String| Failure::new(OPERATION, &self.target, kind, what);
         if let Some(failure) = answer.failures.as_ref().and_then(|failures| failures.first()) {
             let said = failure.failure_reason().unwrap_or("no reason given").to_owned();
@@ -138,20 +126,14 @@ impl Ecr {
 
     /// `StartImageScan`
     pub async fn start_scan(&self, digest: &Digest) -> Result<(), Failure> {
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .start_image_scan()
             .set_registry_id(self.target.account.clone())
             .repository_name(&self.target.repository)
-            .image_id(ImageId::Digest(digest.clone()).identifier())
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
+            .image_id(ImageId::Digest(digest.clone()).identifier());
         // What the scan became is read from DescribeImageScanFindings, never from this answer.
-        sent.map(drop)
-            .map_err(|error| Failure::classify("StartImageScan", &self.target, &error, capture.take().as_ref()))
+        call!(self, "StartImageScan", request).map(drop)
     }
 
     /// `DescribeImageScanFindings`, one page: the raw bytes of the answer.

@@ -6,9 +6,8 @@ use aws_sdk_ecr::types::{
 };
 use model::Digest;
 
-use crate::capture::Capture;
 use crate::connect::Ecr;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, call};
 
 /// Whether tags can be moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,30 +82,21 @@ pub enum Frequency {
 impl Ecr {
     /// The ARN of the caller, by `sts:GetCallerIdentity`.
     pub async fn caller(&self) -> Result<String, Failure> {
-        let capture = Capture::new();
-        let sent = self.sts.get_caller_identity().customize().interceptor(capture.clone()).send().await;
-        sent.map_err(|error| Failure::classify("GetCallerIdentity", &self.target, &error, capture.take().as_ref()))?
-            .arn
-            .ok_or_else(|| {
-                Failure::new("GetCallerIdentity", &self.target, FailureKind::Malformed, "the answer has no ARN")
-            })
+        let request = self.sts.get_caller_identity();
+        call!(self, "GetCallerIdentity", request)?.arn.ok_or_else(|| {
+            Failure::new("GetCallerIdentity", &self.target, FailureKind::Malformed, "the answer has no ARN")
+        })
     }
 
     /// `DescribeRepositories` for the one repository.
     pub async fn repository_settings(&self) -> Result<RepositorySettings, Failure> {
         const OPERATION: &str = "DescribeRepositories";
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .describe_repositories()
             .set_registry_id(self.target.account.clone())
-            .repository_names(&self.target.repository)
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        let answer =
-            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+            .repository_names(&self.target.repository);
+        let answer = call!(self, OPERATION, request)?;
         let mut repositories = answer.repositories.unwrap_or_else(Vec::new).into_iter();
         let ours = |name: &Option<String>| name.as_ref().is_none_or(|name| *name == self.target.repository);
         let repository = repositories.find(|repository| ours(&repository.repository_name)).ok_or_else(|| {
@@ -130,11 +120,8 @@ impl Ecr {
     /// `GetRegistryScanningConfiguration`, of the caller's own registry.
     pub async fn registry_scanning(&self) -> Result<RegistryScanning, Failure> {
         const OPERATION: &str = "GetRegistryScanningConfiguration";
-        let capture = Capture::new();
-        let sent =
-            self.client.get_registry_scanning_configuration().customize().interceptor(capture.clone()).send().await;
-        let answer =
-            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let request = self.client.get_registry_scanning_configuration();
+        let answer = call!(self, OPERATION, request)?;
         let malformed = |what| Failure::new(OPERATION, &self.target, FailureKind::Malformed, what);
         let scanning =
             answer.scanning_configuration.ok_or_else(|| malformed("the answer has no scanningConfiguration"))?;
@@ -153,17 +140,9 @@ impl Ecr {
     /// `BatchGetRepositoryScanningConfiguration` for the one repository, in the caller's own registry.
     pub async fn repository_scanning(&self) -> Result<RepositoryScanning, Failure> {
         const OPERATION: &str = "BatchGetRepositoryScanningConfiguration";
-        let capture = Capture::new();
-        let sent = self
-            .client
-            .batch_get_repository_scanning_configuration()
-            .repository_names(&self.target.repository)
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        let answer =
-            sent.map_err(|error| Failure::classify(OPERATION, &self.target, &error, capture.take().as_ref()))?;
+        let request =
+            self.client.batch_get_repository_scanning_configuration().repository_names(&self.target.repository);
+        let answer = call!(self, OPERATION, request)?;
         let fail = |kind, what: &str| Failure::new(OPERATION, &self.target, kind, what);
         if let Some(failure) = answer.failures.as_ref().and_then(|failures| failures.first()) {
             let kind = match failure.failure_code() {
@@ -191,53 +170,34 @@ impl Ecr {
 
     /// Whether `BatchGetImage` may be called: any answer will do, also one that says that the image is not there.
     pub async fn try_manifest(&self, digest: &Digest) -> Result<(), Failure> {
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .batch_get_image()
             .set_registry_id(self.target.account.clone())
             .repository_name(&self.target.repository)
-            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build())
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        sent.map(drop)
-            .map_err(|error| Failure::classify("BatchGetImage", &self.target, &error, capture.take().as_ref()))
+            .image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
+        call!(self, "BatchGetImage", request).map(drop)
     }
 
     /// `PutImageScanningConfiguration`: scan on push.
     pub async fn turn_on_scan_on_push(&self) -> Result<(), Failure> {
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .put_image_scanning_configuration()
             .set_registry_id(self.target.account.clone())
             .repository_name(&self.target.repository)
-            .image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build())
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        sent.map(drop).map_err(|error| {
-            Failure::classify("PutImageScanningConfiguration", &self.target, &error, capture.take().as_ref())
-        })
+            .image_scanning_configuration(ImageScanningConfiguration::builder().scan_on_push(true).build());
+        call!(self, "PutImageScanningConfiguration", request).map(drop)
     }
 
     /// `PutImageTagMutability`: immutable.
     pub async fn make_tags_immutable(&self) -> Result<(), Failure> {
-        let capture = Capture::new();
-        let sent = self
+        let request = self
             .client
             .put_image_tag_mutability()
             .set_registry_id(self.target.account.clone())
             .repository_name(&self.target.repository)
-            .image_tag_mutability(ImageTagMutability::Immutable)
-            .customize()
-            .interceptor(capture.clone())
-            .send()
-            .await;
-        sent.map(drop)
-            .map_err(|error| Failure::classify("PutImageTagMutability", &self.target, &error, capture.take().as_ref()))
+            .image_tag_mutability(ImageTagMutability::Immutable);
+        call!(self, "PutImageTagMutability", request).map(drop)
     }
 }
