@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e check bench docs fmt clean
+.PHONY: help demo test e2e check bench fuzz docs fmt clean
 
 env := . tools/env;
 binary := $$CARGO_TARGET_DIR/debug/ecr-gate
@@ -35,7 +35,7 @@ check: ## Check formatting, lints, dependencies, documentation, scripts
 	@tools/setup check
 	@tools/fresh-target
 	@$(env) cargo fmt --all --check
-	@$(env) shellcheck -x .ci/run $$(grep -lsE '^#!.*\b(ba)?sh$$' tools/* benches/* policies/* || true)
+	@$(env) shellcheck -x .ci/run $$(grep -lsE '^#!.*\b(ba)?sh$$' tools/* benches/* policies/* fuzz/* || true)
 	@$(env) cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	@$(env) cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(env) RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
@@ -45,6 +45,9 @@ bench: ## Measure the gate side by side with others
 	@tools/setup bench
 	@tools/fresh-target
 	@$(env) benches/run
+
+fuzz: ## Run every fuzz target for a minute (ECR_GATE_FUZZ_SECONDS)
+	@fuzz/run
 
 docs: ## Write docs/reference anew from the code
 	@tools/setup check

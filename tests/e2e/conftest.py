@@ -1,4 +1,4 @@
-"""The stage of the end-to-end suite: a real ECR control plane on loopback (moto), and the built binary run as a user would.
+"""The stage of the end-to-end suite: a real ECR control plane (moto) and real registries on loopback, and the built binary run as a user would.
 
 What moto does unlike Amazon ECR, as far as these helpers must know it, is said where it matters.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -21,7 +22,9 @@ from typing import Any
 
 import boto3
 import botocore.config
+import images
 import pytest
+import registries
 import requests
 
 REGION = "eu-west-1"  # not moto's default region, so that a forgotten region shows
@@ -285,3 +288,76 @@ def gate(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Run]:
         return Run(command, done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+# --- images and registries of any kind -------------------------------------------------------------------------------
+
+NO_AWS: dict[str, str | None] = dict.fromkeys(
+    ["AWS_REGION", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+)
+
+
+@pytest.fixture
+def check(gate: Callable[..., Run]) -> Callable[..., Run]:
+    """`gate("check", …)` as somebody runs it who has never heard of AWS: none of its variables is set."""
+
+    def run(*args: str | Path, env: dict[str, str | None] | None = None, **keywords: Any) -> Run:
+        return gate("check", *args, env={**NO_AWS, **(env or {})}, **keywords)
+
+    return run
+
+
+@pytest.fixture
+def build_image(tmp_path: Path) -> Callable[..., images.Image]:
+    """Makes an image in an OCI layout: `build_image(*layers, config={…})`."""
+    numbers = itertools.count(1)
+    return lambda *layers, **keywords: images.build(tmp_path / f"layout{next(numbers)}", *layers, **keywords)
+
+
+@pytest.fixture
+def repo(request: pytest.FixtureRequest) -> str:
+    """A repository that no other test uses."""
+    return f"team/{digest_of(request.node.nodeid)[7:19]}"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """Debian's docker-registry in plain http: no login, no referrers API."""
+    with registries.docker_registry(tmp_path_factory.mktemp("registry"), _die_with_parent) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def registry_auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """The same, with a login by name and password."""
+    with registries.docker_registry(tmp_path_factory.mktemp("registry-auth"), _die_with_parent, auth=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def registry_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """The same over TLS, its certificate from an authority that no machine knows."""
+    with registries.docker_registry(tmp_path_factory.mktemp("registry-tls"), _die_with_parent, tls=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def zot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """zot, which has the referrers API; only in tests with the mark `zot`."""
+    with registries.zot(tmp_path_factory.mktemp("zot"), _die_with_parent) as running:
+        yield running
+
+
+@pytest.fixture(params=["docker-registry", pytest.param("zot", marks=pytest.mark.zot)])
+def any_registry(request: pytest.FixtureRequest) -> registries.Registry:
+    """Both kinds: without the referrers API, and with it."""
+    return request.getfixturevalue("registry" if request.param == "docker-registry" else "zot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need what is not installed are skipped, and the summary says how many and why."""
+    if not registries.zot_binary():
+        skip = pytest.mark.skip(reason="zot is not installed: a registry with the referrers API (ECR_GATE_ZOT or PATH)")
+        for item in items:
+            if item.get_closest_marker("zot"):
+                item.add_marker(skip)

@@ -8,9 +8,11 @@ mod capture;
 mod connect;
 mod failure;
 mod images;
+mod registry_token;
 mod settings;
 
 pub use connect::{Ecr, Target, endpoint_override};
 pub use failure::{Failure, FailureKind};
 pub use images::{Image, ImageId};
+pub use registry_token::RegistryTokens;
 pub use settings::{Frequency, Immutability, RegistryScanning, RepositoryScanning, RepositorySettings, Scanner};

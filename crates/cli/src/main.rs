@@ -7,9 +7,11 @@ mod env;
 mod exit;
 mod failure;
 mod files;
+mod handed;
 mod output;
 mod policies;
 mod progress;
+mod registry;
 mod target;
 mod ui;
 
@@ -22,7 +24,7 @@ use crate::failure::Failure;
 use crate::output::logged;
 use crate::ui::Ui;
 
-/// Decides whether a container image may be deployed, from the scan that Amazon ECR made of exactly that image.
+/// Decides whether a container image may be deployed, from what is known about exactly that image.
 #[derive(Debug, Parser)]
 #[command(name = "ecr-gate", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
@@ -36,6 +38,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(Box<commands::check::CheckArgs>),
+    Inspect(Box<commands::inspect::InspectArgs>),
+    Measure(Box<commands::measure::MeasureArgs>),
     Doctor(Box<commands::doctor::DoctorArgs>),
     IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
     TrustPolicy(commands::trust_policy::TrustPolicyArgs),
@@ -85,6 +89,8 @@ fn main() -> ExitCode {
 fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
     match command {
         Command::Check(args) => on_runtime(args.run(ui))?,
+        Command::Inspect(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Measure(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),

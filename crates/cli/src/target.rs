@@ -1,6 +1,6 @@
 //! Which image: from a reference, from flags, or from the variables that pipelines already have.
 
-use engine::Target;
+use engine::{Place, Target};
 use model::{Digest, EcrHost, EcrHostError, ImageReference, Repository, Tag};
 
 use crate::env;
@@ -9,8 +9,9 @@ use crate::failure::Failure;
 /// IMAGE, or its parts.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ImageArgs {
-    /// The image: any spelling of an ECR reference, with tag, digest or both
+    /// The image: a reference with tag, digest or both, in ECR or any other registry, or a local image
     ///
+    /// Local: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME:TAG]`. In ECR any spelling:
     /// `123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2`, `…/team/app@sha256:…`, dual-stack
     /// `123456789012.dkr-ecr.eu-west-1.on.aws/…` and FIPS hosts, in every AWS partition. Left out: the flags below, then
     /// ECR_REGISTRY, ECR_REPO, IMAGE_TAG and IMAGE_DIGEST.
@@ -42,12 +43,24 @@ pub(crate) struct Image {
     pub account: Option<String>,
     registry: Result<EcrHost, EcrHostError>,
     region: Option<String>,
+    /// A layout or archive on this machine, as it was written.
+    local: Option<(String, Place)>,
 }
 
 impl ImageArgs {
     /// The image meant. Needs a repository; tag and digest may be missing.
     pub(crate) fn resolve(&self) -> Result<Image, Failure> {
         if let Some(text) = &self.image {
+            if let Some(image) = Image::local(text)? {
+                let parts = [&self.account, &self.region, &self.repository, &self.tag, &self.digest];
+                if parts.iter().any(|part| part.is_some()) {
+                    return Err(Failure::usage(
+                        "a local image has no account, region, repository, tag or digest to give",
+                    )
+                    .hint("name the one that is meant behind the path: oci:DIR:TAG"));
+                }
+                return Ok(image);
+            }
             let mut image = Image::parse(text)?;
             let place = self.account.is_some() || self.region.is_some();
             let name = self.repository.is_some() || self.tag.is_some() || self.digest.is_some();
@@ -113,7 +126,47 @@ impl Image {
             None => Err(EcrHostError::NotEcr("the reference without a host".to_owned())),
         };
         let account = registry.as_ref().ok().map(|registry| registry.account.clone());
-        Ok(Self { reference, account, registry, region: None })
+        Ok(Self { reference, account, registry, region: None, local: None })
+    }
+
+    /// A layout or archive; `None` if the text is not written as one.
+    fn local(text: &str) -> Result<Option<Self>, Failure> {
+        let Some(place) = Place::local(text) else { return Ok(None) };
+        let place = place.map_err(|error| Failure::usage(format!("{text:?}: {error}")))?;
+        // `docker-archive:app.tar:team/app:1` says a name; a folder or file only has one of its own.
+        let (_, rest) = text.split_once(':').unwrap_or(("", text));
+        let (path, name) = rest.split_once(':').unwrap_or((rest, ""));
+        let stem = std::path::Path::new(path).file_stem().map_or("image".into(), |stem| stem.to_string_lossy());
+        let plain: String =
+            stem.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let reference: Option<ImageReference> =
+            [name, plain.trim_matches('-'), "image"].into_iter().find_map(|name| name.parse().ok());
+        let Some(reference) = reference else { return Err(Failure::internal("no name for a local image")) };
+        // A tag inside a layout is no tag of a registry.
+        let reference = ImageReference { host: None, tag: None, digest: None, ..reference };
+        let registry = Err(EcrHostError::NotEcr("a local image".to_owned()));
+        Ok(Some(Self { reference, account: None, registry, region: None, local: Some((text.to_owned(), place)) }))
+    }
+
+    /// The image as the caller wrote it.
+    pub(crate) fn written(&self) -> String {
+        self.local.as_ref().map_or_else(|| self.reference.to_string(), |(text, _)| text.clone())
+    }
+
+    /// Where to look for the image. With `handed` something was handed over that may speak for an image whose registry is
+    /// not known.
+    ///
+    /// # Errors
+    /// The registry is not known, or its host is a misspelled one of ECR.
+    pub(crate) fn place(&self, handed: bool) -> Result<Place, Failure> {
+        if let Some((_, place)) = &self.local {
+            return Ok(place.clone());
+        }
+        match (&self.registry, &self.reference.host, &self.region) {
+            (Err(EcrHostError::Public(_) | EcrHostError::NotEcr(_)), Some(_), _) => Ok(Place::Registry),
+            (Err(_), None, None) if handed => Ok(Place::Nowhere),
+            _ => self.target().map(Place::Ecr),
+        }
     }
 
     /// With account and region the host is known.
@@ -159,10 +212,8 @@ impl Image {
             (Err(error), Some(_), _) => {
                 let failure = Failure::usage(error.to_string());
                 Err(match error {
-                    EcrHostError::Public(_) => failure
-                        .hint("push the image to a private ECR registry, or judge a scanner's report with --report"),
-                    EcrHostError::NotEcr(_) => {
-                        failure.hint("to judge a saved ECR scan result of this image, give --report ecr=FILE")
+                    EcrHostError::Public(_) | EcrHostError::NotEcr(_) => {
+                        failure.hint("this command asks the ECR API; `ecr-gate check` judges images of any registry")
                     }
                     _ => failure,
                 })

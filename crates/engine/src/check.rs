@@ -1,27 +1,39 @@
-//! A check from the reference to the judgement.
+//! A check from the reference to the judgement: find the image, collect what the policies ask for, judge.
 
 use std::time::Duration;
 
-use aws::{Ecr, ImageId, Target, endpoint_override};
+use aws::Target;
 use model::{
-    Ask, CompleteScan, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, NonEmpty, Outcome, Platform,
-    Reason, ReasonCode, RuleResult, Signal, Timestamp, Verdict,
+    Ask, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Timestamp,
 };
-use policy::{Exceptions, PolicySet, evaluate};
+use policy::{Exceptions, Needs, PolicySet, evaluate};
+use registry::Reference;
 
-use crate::collect::{Collector, Event, Progress, facts};
-use crate::pace::{Pace, Pacer};
-use crate::scan::{Subject, signal};
+use crate::attached::Attached;
+use crate::collect::{Event, Progress};
+use crate::ecr;
+use crate::evidence::{Evidence, Exact, HandedOver};
+use crate::gather::{Gathered, Gatherer};
+use crate::pace::{Pace, out_of_time};
+use crate::place::{Opened, Place, RegistryAccess, confirm, open_local, open_registry, registry};
+use crate::scan::signal;
+use crate::source::Source;
 
 /// What is asked, and how patiently.
-#[derive(Debug, Clone)]
-pub struct Question {
-    /// The image as the caller named it; it has a tag, a digest or both.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The image as the caller named it.
     pub image: ImageReference,
-    /// The repository.
-    pub target: Target,
+    /// Where to look for it.
+    pub place: Place,
+    /// The account of an ECR registry, if known.
+    pub account: Option<String>,
     /// The environment, which a policy declares.
     pub environment: String,
+    /// What the caller hands over.
+    pub handed: &'a HandedOver,
+    /// How registries are spoken to.
+    pub access: &'a RegistryAccess,
     /// Whether the gate may start a scan.
     pub start_scan: bool,
     /// Bounds of all waiting.
@@ -39,6 +51,8 @@ pub struct Checked {
     pub facts: Facts,
     /// What follows.
     pub judgement: Judgement,
+    /// The image is known by its image id alone, as one of `docker save` is: the judgement is of no image in a registry.
+    pub by_image_id: bool,
     /// How long it took.
     pub timing: Timing,
 }
@@ -64,192 +78,304 @@ pub struct Refused {
     pub reason: Reason,
 }
 
-/// Judges an image from what ECR says about it now.
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self { reason }
+    }
+}
+
+/// What was found out about an image, ready to be judged.
+pub(crate) struct Found {
+    pub(crate) ask: Ask,
+    pub(crate) facts: Facts,
+    pub(crate) by_image_id: bool,
+    /// What a reader should know although it changed nothing.
+    pub(crate) warnings: Vec<String>,
+    /// What is attached, with the manifest it is attached to.
+    pub(crate) attached: Vec<(Digest, Vec<Attached>)>,
+    /// Why what is attached could not be listed.
+    pub(crate) unlisted: Vec<(Digest, Reason)>,
+    /// HTTP requests to the registry.
+    pub(crate) requests: u64,
+}
+
+impl Found {
+    /// Without anything attached.
+    pub(crate) fn new(ask: Ask, facts: Facts, by_image_id: bool) -> Self {
+        Self { ask, facts, by_image_id, warnings: Vec::new(), attached: Vec::new(), unlisted: Vec::new(), requests: 0 }
+    }
+}
+
+/// Judges an image from everything the policies ask about it.
 ///
 /// # Errors
-/// The tag could not be resolved to a digest, so that there is nothing to judge. Everything later is a judgement.
+/// There is no digest to judge, or something handed over cannot be read at all. Everything later is a judgement.
 pub async fn check(
-    question: &Question,
+    question: &Question<'_>,
     policies: &PolicySet,
     exceptions: &Exceptions,
     progress: &dyn Progress,
 ) -> Result<Checked, Refused> {
-    let ecr = Ecr::connect(question.target.clone()).await;
-    let mut collector = Collector {
-        ecr: &ecr,
-        pacer: Pacer::start(question.pace),
-        progress,
-        poll_interval: question.pace.poll_interval,
-        now: question.now,
+    let started = tokio::time::Instant::now();
+    let found = look(question, policies, exceptions, None, progress).await?;
+    Ok(judge(question, policies, exceptions, found, started.elapsed()))
+}
+
+/// Judges what was handed over and nothing else; `None` if that does not say enough, so that somebody has to be asked.
+pub fn check_handed(
+    question: &Question<'_>,
+    policies: &PolicySet,
+    exceptions: &Exceptions,
+) -> Option<Result<Checked, Refused>> {
+    let started = std::time::Instant::now();
+    let evidence = match Evidence::read(question.handed, (question.now)()) {
+        Ok(evidence) => evidence,
+        Err(reason) => return Some(Err(reason.into())),
     };
-    let reference = &question.image;
-    // A16: with tag and digest, the digest is judged and the tag has to stand for it.
-    let id = match (&reference.tag, &reference.digest) {
-        (Some(tag), _) => ImageId::Tag(tag.clone()),
-        (None, Some(digest)) => ImageId::Digest(digest.clone()),
-        (None, None) => {
-            let message = format!("{reference} has neither tag nor digest");
-            return Err(Refused { reason: Reason::new(ReasonCode::AwsInvalidRequest, message) });
+    let needs = question.needs(policies);
+    let found = question.alone(&needs, &evidence)?.and_then(|exact| offline(question, exact, evidence));
+    Some(found.map(|found| judge(question, policies, exceptions, found, started.elapsed())))
+}
+
+/// Finds the image and collects what the policies ask for, or all of `needs`.
+pub(crate) async fn look(
+    question: &Question<'_>,
+    policies: &PolicySet,
+    exceptions: &Exceptions,
+    needs: Option<Needs>,
+    progress: &dyn Progress,
+) -> Result<Found, Refused> {
+    let evidence = Evidence::read(question.handed, (question.now)())?;
+    let needs = needs.unwrap_or_else(|| question.needs(policies));
+    if let Some(exact) = question.alone(&needs, &evidence) {
+        return offline(question, exact?, evidence);
+    }
+    let asks_ecr = !evidence.has_reports() && needs.vulnerabilities || needs.ecr_required;
+    match &question.place {
+        Place::Ecr(target) if asks_ecr => {
+            ecr::check(question, target, (policies, exceptions, &needs), evidence, progress).await
         }
-    };
-    let (digest, image) = match (collector.image(&id).await, &reference.digest) {
-        (Ok(image), Some(digest)) if image.digest != *digest => {
-            let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());
-            let message = format!("the tag {tag} stands for {}, not for {digest}", image.digest);
-            (digest.clone(), Err(Reason::new(ReasonCode::ImageTagMoved, message)))
+        Place::Nowhere => Err(question.nowhere().into()),
+        Place::Ecr(_) | Place::Registry | Place::Local(_) => {
+            let looked = online(question, policies, &needs, evidence, progress);
+            let timeout = || Refused { reason: out_of_time("the registry") };
+            tokio::time::timeout(question.pace.timeout, looked).await.map_err(|_| timeout())?
         }
-        (Ok(image), _) => (image.digest.clone(), Ok(image)),
-        // Without an account nobody knows which policies are about the image.
-        (Err(reason), Some(digest)) if question.target.account.is_some() => (digest.clone(), Err(reason)),
-        (Err(reason), _) => return Err(Refused { reason }),
-    };
-    progress.event(&Event::Resolved { digest: &digest });
-    let account =
-        question.target.account.clone().or_else(|| image.as_ref().ok().and_then(|image| image.account.clone()));
-    let ask = Ask {
-        image: ImageReference { host: canonical_host(question, account.as_deref()), ..reference.clone() },
-        digest: digest.clone(),
-        environment: question.environment.clone(),
-    };
-    let facts = match image {
-        Err(reason) => unknown(digest, None, reason),
-        Ok(image) => {
-            let collected = collect(&mut collector, question, (policies, exceptions), &ask, &image, account).await;
-            // Only where there is something to allow does it matter whether the tag still means it.
-            let allows = || evaluate(policies, &ask, &collected, exceptions, (question.now)()).verdict <= Verdict::Warn;
-            let matters = collected.has_scan() || allows();
-            let confirmed = if matters { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
-            match confirmed {
-                // A tag that could not be looked at again, for want of time for one, does not hide why there was nothing to allow.
-                Err(reason) if reason.code == ReasonCode::ImageTagMoved || allows() => {
-                    unknown(digest, image.pushed_at, reason)
-                }
-                _ => collected,
-            }
-        }
-    };
+    }
+}
+
+fn judge(
+    question: &Question<'_>,
+    policies: &PolicySet,
+    exceptions: &Exceptions,
+    found: Found,
+    request: Duration,
+) -> Checked {
+    let Found { ask, facts, by_image_id, warnings, .. } = found;
     let decided_at = (question.now)();
-    let judgement = evaluate(policies, &ask, &facts, exceptions, decided_at);
+    let mut judgement = evaluate(policies, &ask, &facts, exceptions, decided_at);
+    judgement.warnings.extend(warnings);
     let timing = Timing {
         decided_at,
         pushed_at: facts.root.pushed_at,
         scan_completed_at: judgement.inputs.signals.iter().map(|signal| signal.completed_at).max(),
-        request: collector.pacer.elapsed(),
+        request,
     };
-    Ok(Checked { ask, facts, judgement, timing })
+    Checked { ask, facts, judgement, by_image_id, timing }
 }
 
-/// Policies match on the classic host name, however the reference spells the registry.
-fn canonical_host(question: &Question, account: Option<&str>) -> Option<String> {
-    let account = account?.to_owned();
-    let host = EcrHost { account, region: question.target.region.clone(), fips: false, dual_stack: false };
-    Some(host.to_string())
-}
-
-/// Facts that say why nothing is known.
-fn unknown(digest: Digest, pushed_at: Option<Timestamp>, reason: Reason) -> Facts {
-    Facts { root: facts(digest, pushed_at, signal(reason)), platforms: None, first_seen: FirstSeen::new() }
-}
-
-async fn collect(
-    collector: &mut Collector<'_>,
-    question: &Question,
-    (policies, exceptions): (&PolicySet, &Exceptions),
-    ask: &Ask,
-    image: &aws::Image,
-    account: Option<String>,
-) -> Facts {
-    let needs = policies.needs(ask);
-    // A stand-in without TLS may name manifests as it likes; ECR, also behind an endpoint of one's own network, has to
-    // give the bytes the digest names.
-    let verify = !endpoint_override().is_some_and(|url| url.starts_with("http://"));
-    let platforms = match collector.platforms(image, verify).await {
-        Ok(platforms) => platforms,
-        Err(reason) => return unknown(image.digest.clone(), image.pushed_at, reason),
-    };
-    let subject = |digest: &Digest, pushed_at| Subject {
-        account: account.clone(),
-        repository: question.target.repository.clone(),
-        digest: digest.clone(),
-        pushed_at,
-        region: question.target.region.clone(),
-        start_scan: question.start_scan,
-        poll_interval: question.pace.poll_interval,
-        max_scan_age: needs.max_scan_age,
-    };
-    let Some(children) = platforms else {
-        let scan = match pushed_at(image) {
-            Ok(pushed_at) => collector.scans(vec![subject(&image.digest, pushed_at)], |_| false).await.pop(),
-            Err(reason) => Some(signal(reason)),
-        };
-        let scan = scan.unwrap_or_else(|| signal(Reason::new(ReasonCode::Internal, "no scan was looked at")));
-        return Facts {
-            root: facts(image.digest.clone(), image.pushed_at, scan),
-            platforms: None,
-            first_seen: FirstSeen::new(),
-        };
-    };
-    let wanted = |platform: &Platform| {
-        needs.platforms.as_ref().is_none_or(|named| named.iter().any(|name| name.covers(platform)))
-    };
-    // A18: every platform that is judged is an image of its own, with its own push time and its own scan.
-    let mut subjects = Vec::new();
-    let mut parts = Vec::new();
-    for (platform, digest) in children.into_vec() {
-        let state = if wanted(&platform) {
-            let pushed = collector.image(&ImageId::Digest(digest.clone())).await.and_then(|child| pushed_at(&child));
-            pushed.inspect(|pushed| subjects.push(subject(&digest, *pushed))).map(Some)
-        } else {
-            Ok(None)
-        };
-        parts.push((platform, digest, state));
-    }
-    collector.progress.event(&Event::Index { platforms: subjects.len() });
-    let assemble = |scans: Vec<Signal<CompleteScan>>| {
-        let mut scans = scans.into_iter();
-        let platforms = parts.iter().map(|(platform, digest, state)| {
-            let (pushed_at, scan) = match state {
-                Ok(Some(pushed)) => (Some(*pushed), scans.next()),
-                Ok(None) => (None, None),
-                Err(reason) => (None, Some(signal(reason.clone()))),
-            };
-            // Platforms that no policy names are facts nobody asked for.
-            let not_asked =
-                || Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "no policy names this platform"));
-            (platform.clone(), facts(digest.clone(), pushed_at, scan.unwrap_or_else(not_asked)))
-        });
-        let index =
-            Signal::NotCollected(Reason::new(ReasonCode::ScanMissing, "an index is never scanned, its platforms are"));
-        Facts {
-            root: facts(image.digest.clone(), image.pushed_at, index),
-            platforms: NonEmpty::new(platforms.collect()),
-            first_seen: FirstSeen::new(),
+impl Question<'_> {
+    /// Policies match on the classic host name, however the reference spells the registry.
+    pub(crate) fn ask(&self, digest: Digest, account: Option<&str>) -> Ask {
+        let mut image = self.image.clone();
+        if let Place::Ecr(Target { region, account: ours, .. }) = &self.place {
+            let account = ours.clone().or_else(|| self.account.clone()).or_else(|| account.map(str::to_owned));
+            image.host = account
+                .map(|account| EcrHost { account, region: region.clone(), fips: false, dual_stack: false }.to_string());
         }
-    };
-    // S11: one platform that breaks a rule is enough; the others are not waited for.
-    let denied = |scans: Vec<Signal<CompleteScan>>| {
-        let judgement = evaluate(policies, ask, &assemble(scans), exceptions, (question.now)());
-        let breaks = |rule: &RuleResult| matches!(rule.outcome, Outcome::Fail(_)) && rule.verdict == Verdict::Deny;
-        judgement.rules.iter().any(breaks)
-    };
-    let scans = collector.scans(subjects, denied).await;
-    assemble(scans)
-}
-
-/// S16 compares the end of a scan with the push; without the time of the push nothing is proven.
-fn pushed_at(image: &aws::Image) -> Result<Timestamp, Reason> {
-    image.pushed_at.ok_or_else(|| {
-        Reason::new(ReasonCode::AwsMalformed, format!("DescribeImages gave no imagePushedAt for {}", image.digest))
-    })
-}
-
-/// A16: the tag still stands for the digest that was judged.
-async fn confirm(collector: &mut Collector<'_>, reference: &ImageReference, digest: &Digest) -> Result<(), Reason> {
-    let Some(tag) = &reference.tag else { return Ok(()) };
-    let now = collector.image(&ImageId::Tag(tag.clone())).await?;
-    if now.digest == *digest {
-        return Ok(());
+        Ask { image, digest, environment: self.environment.clone() }
     }
-    let message = format!("the tag {tag} stood for {digest} and now stands for {}", now.digest);
-    Err(Reason::new(ReasonCode::ImageTagMoved, message))
+
+    /// What the policies ask for; which digest it is about does not matter for that.
+    fn needs(&self, policies: &PolicySet) -> Needs {
+        let digest = self.image.digest.clone().unwrap_or_else(|| Digest::of(b""));
+        policies.needs(&self.ask(digest, None))
+    }
+
+    /// What is judged if nothing has to be asked of anybody: the files say exactly what they are about, and hold all that
+    /// the policies ask for.
+    fn alone(&self, needs: &Needs, evidence: &Evidence) -> Option<Result<Exact, Refused>> {
+        use model::Signal::NotCollected;
+        if matches!(self.place, Place::Local(_)) {
+            return None;
+        }
+        let nowhere = matches!(self.place, Place::Nowhere);
+        let ecr = needs.ecr_required && !nowhere;
+        let sboms = needs.sboms && matches!(evidence.sboms, NotCollected(_));
+        let measurements = needs.measurements && matches!(evidence.measurements, NotCollected(_));
+        let scan = needs.vulnerabilities && !evidence.has_reports();
+        if ecr || needs.config || needs.contents || sboms || measurements || scan || (needs.attached && !nowhere) {
+            return None;
+        }
+        match (evidence.speaks_for_itself(nowhere), &self.image.digest) {
+            // Only a registry knows which image id a digest has.
+            (Some(Exact::ImageId(_)), Some(_)) | (None, _) => None,
+            (Some(Exact::Nothing), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
+            (Some(Exact::Nothing), None) => evidence.broken().map(|reason| Err(reason.into())),
+            (Some(Exact::Manifest(_)), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
+            (Some(exact), None) => Some(Ok(exact)),
+        }
+    }
+
+    fn nowhere(&self) -> Reason {
+        let message =
+            format!("{} names no registry, and what was handed over does not say enough by itself", self.image);
+        Reason::new(ReasonCode::RegistryNotFound, message).remedy(
+            "Write the whole reference with the registry's host, or judge a local image: `oci:DIR`, `docker-archive:FILE`.",
+        )
+    }
+}
+
+/// Judges what the files say, and nothing else.
+fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Result<Found, Refused> {
+    let now = (question.now)();
+    let (digest, by_image_id) = match exact {
+        Exact::Manifest(digest) => (digest, false),
+        Exact::ImageId(id) => (id, true),
+        Exact::Nothing => return Err(question.nowhere().into()),
+    };
+    let mut warnings = Vec::new();
+    if let (Some(tag), None) = (&question.image.tag, &question.image.digest) {
+        // Nothing was asked of the registry: the report alone says which image this is about.
+        warnings.push(if by_image_id {
+            format!("the tag {tag} was not looked up: the verdict is about the image id {digest}, which the report names")
+        } else {
+            format!(
+                "the tag {tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
+            )
+        });
+    }
+    let mut facts = ManifestFacts::bare(digest.clone(), None);
+    facts.sboms = evidence.sboms.clone();
+    facts.measurements = evidence.measurements.clone();
+    evidence.contradicts(&question.image, question.account.as_deref());
+    facts.reports = evidence.bind(&digest, by_image_id.then_some(&digest), now);
+    evidence.settle(&digest, std::iter::once(&mut facts), now);
+    let ask = question.ask(digest, None);
+    let facts =
+        Facts { root: facts, platforms: None, first_seen: FirstSeen::new(), vex: evidence.vex, bases: Vec::new() };
+    Ok(Found { warnings, ..Found::new(ask, facts, by_image_id) })
+}
+
+/// Looks in a registry, or in a layout or archive.
+async fn online(
+    question: &Question<'_>,
+    policies: &PolicySet,
+    needs: &Needs,
+    mut evidence: Evidence,
+    progress: &dyn Progress,
+) -> Result<Found, Refused> {
+    let opened = match &question.place {
+        Place::Local(reference) => open_local(reference).await,
+        _ => open_registry(&question.image, question.access).await,
+    };
+    let opened = match (opened, &question.image.digest) {
+        (Ok(opened), _) => opened,
+        (Err(reason), Some(digest)) if !matches!(question.place, Place::Local(_)) => {
+            return Ok(unknown(question, digest.clone(), &reason));
+        }
+        (Err(reason), _) => return Err(reason.into()),
+    };
+    let Opened { source, digest, bytes, by_image_id } = opened;
+    progress.event(&Event::Resolved { digest: &digest });
+    let ask = question.ask(digest.clone(), None);
+    evidence.contradicts(&question.image, question.account.as_deref());
+    let gatherer = Gatherer { source: &source, policies, ask: &ask, needs, now: (question.now)() };
+    let mut warnings = Vec::new();
+    if by_image_id {
+        warnings.push(format!(
+            "an archive of `docker save` has no digest of any registry: the verdict is about the image id {digest} alone"
+        ));
+    }
+    let gathered = match gatherer.image(&digest, &bytes, &mut evidence).await {
+        Ok(gathered) => gathered,
+        Err(reason) => return Ok(unknown(question, digest, &reason)),
+    };
+    // A16: the tag still stands for the digest that is judged.
+    if let (Some(tag), Source::Registry { client, location }) = (&question.image.tag, &source)
+        && let Err(reason) = confirm(client, location, tag, &digest).await
+    {
+        return Ok(unknown(question, digest, &reason));
+    }
+    let Gathered { facts, attached, unlisted } = gathered;
+    let requests = source.requests();
+    Ok(Found { warnings, attached, unlisted, requests, ..Found::new(ask, facts, by_image_id) })
+}
+
+/// Adds what the registry and the files hold to what ECR says, as far as the policies ask for it.
+pub(crate) async fn enrich(
+    question: &Question<'_>,
+    policies: &PolicySet,
+    needs: &Needs,
+    ask: &Ask,
+    evidence: &mut Evidence,
+    ecr: Facts,
+) -> (Facts, Option<(Gathered, u64)>) {
+    let digest = ask.digest.clone();
+    let gathered: Result<(Gathered, u64), Reason> = async {
+        let (source, client, location) = registry(&ask.image, question.access)?;
+        let found =
+            client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
+        let gatherer = Gatherer { source: &source, policies, ask, needs, now: (question.now)() };
+        let gathered = gatherer.image(&digest, &found.bytes, evidence).await?;
+        Ok((gathered, client.requests()))
+    }
+    .await;
+    match gathered {
+        Ok((mut gathered, requests)) => {
+            let root = ManifestFacts::bare(digest, None);
+            let nothing =
+                Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
+            let facts = std::mem::replace(&mut gathered.facts, nothing);
+            (merge(facts, ecr), Some((gathered, requests)))
+        }
+        Err(reason) => {
+            let mut facts = ecr;
+            let children = facts.platforms.iter_mut().flatten().map(|(_, child)| child);
+            for manifest in std::iter::once(&mut facts.root).chain(children) {
+                manifest.config = signal(reason.clone());
+                manifest.contents = signal(reason.clone());
+                manifest.sboms = signal(reason.clone());
+                manifest.measurements = signal(reason.clone());
+            }
+            (facts, None)
+        }
+    }
+}
+
+/// What ECR says goes to the manifest it is about.
+fn merge(mut facts: Facts, ecr: Facts) -> Facts {
+    let said = std::iter::once(ecr.root).chain(ecr.platforms.into_iter().flatten().map(|(_, child)| child));
+    for mut manifest in said {
+        let children = facts.platforms.iter_mut().flatten().map(|(_, child)| child);
+        if let Some(ours) = std::iter::once(&mut facts.root).chain(children).find(|ours| ours.digest == manifest.digest)
+        {
+            ours.pushed_at = manifest.pushed_at;
+            manifest.reports.append(&mut ours.reports);
+            ours.reports = manifest.reports;
+        }
+    }
+    facts
+}
+
+/// True if something is asked for that ECR's API does not hold.
+pub(crate) fn more_is_needed(needs: &Needs, evidence: &Evidence) -> bool {
+    needs.config || needs.contents || needs.sboms || needs.measurements || needs.attached || evidence.has_reports()
+}
+
+/// Nothing is known of the image but its digest, and why.
+fn unknown(question: &Question<'_>, digest: Digest, reason: &Reason) -> Found {
+    let root = crate::gather::unreadable(ManifestFacts::bare(digest.clone(), None), reason);
+    let facts = Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
+    Found::new(question.ask(digest, None), facts, false)
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use aws::{Ecr, Failure, FailureKind, Image, ImageId};
-use model::{CompleteScan, Digest, ManifestFacts, NonEmpty, Platform, Reason, ReasonCode, Signal, Timestamp};
+use model::{
+    CompleteScan, Digest, ManifestFacts, NonEmpty, Origin, Platform, Reason, ReasonCode, ScanReport, Scanner, Signal,
+    Timestamp,
+};
 use signals::Limits;
 use signals::manifest::{Manifest, is_index, manifest};
 use tokio::time::Instant;
@@ -275,7 +278,14 @@ fn hung(operation: &'static str, ecr: &Ecr) -> Failure {
     }
 }
 
-/// Facts of a manifest whose scan is this.
-pub(crate) fn facts(digest: Digest, pushed_at: Option<Timestamp>, scan: Signal<CompleteScan>) -> ManifestFacts {
-    ManifestFacts { digest, pushed_at, scan }
+/// Facts of a manifest of which ECR says this.
+pub(crate) fn facts(
+    digest: Digest,
+    pushed_at: Option<Timestamp>,
+    region: &str,
+    scan: Signal<CompleteScan>,
+) -> ManifestFacts {
+    let origin = Origin::Ecr(region.to_owned());
+    let report = ScanReport { scanner: Scanner::Ecr, tool: None, origin, scan, unproven: Vec::new() };
+    ManifestFacts::bare(digest, pushed_at).with(report)
 }

@@ -3,21 +3,32 @@
 //! Every wait of a check is one call of `Pacer::pause`; what to do next is decided by the pure state machine in
 //! [`scan`]. Nothing here prints: what happens is told to a [`Progress`].
 
+mod attached;
 mod check;
 mod collect;
 mod doctor;
+mod ecr;
+mod evidence;
+mod gather;
+mod inspect;
+mod measure;
 mod pace;
+mod place;
 mod record;
-mod report;
 pub mod scan;
+mod source;
 
+pub use attached::AttachedKind;
 pub use aws::{Target, endpoint_override};
-pub use check::{Checked, Question, Refused, Timing, check};
+pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
+pub use evidence::{HandedFile, HandedOver};
+pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
+pub use measure::{AttachedMeasurement, attach, document, resolve};
 pub use pace::Pace;
+pub use place::{Place, RegistryAccess, RegistrySettings};
 pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
-pub use report::{SavedReport, judge_report};

@@ -1,8 +1,10 @@
 //! The decision record: what was asked, what was decided, from what, and by whom it was asked (B3). Its JSON form is
 //! versioned by its `schema` field; fields are added, never renamed.
 
+use std::collections::BTreeMap;
+
 use model::{
-    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason,
+    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason, Severity,
     SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
 };
 use serde::Serialize;
@@ -64,6 +66,8 @@ pub struct ImageRecord {
     pub name: String,
     /// The digest; `None` only if it could not be resolved.
     pub digest: Option<String>,
+    /// The digest of its configuration, if that is known; the only name of an image of `docker save`.
+    pub image_id: Option<String>,
     /// The tag, if one was named.
     pub tag: Option<String>,
     /// For an index: its platforms.
@@ -177,7 +181,7 @@ pub struct TimingRecord {
 impl Record {
     /// The record of a judgement. Id and exit code are the caller's to give.
     pub fn of(checked: &Checked, reference: String, answer: Answer) -> Self {
-        let Checked { ask, facts, judgement, timing } = checked;
+        let Checked { ask, facts, judgement, timing, by_image_id } = checked;
         let blocking: Vec<Judged> = judgement.blocking().into_iter().cloned().collect();
         let waived = judgement
             .rules
@@ -199,7 +203,8 @@ impl Record {
             image: ImageRecord {
                 reference,
                 name: ask.name(),
-                digest: Some(ask.digest.to_string()),
+                digest: (!by_image_id).then(|| ask.digest.to_string()),
+                image_id: image_id(checked),
                 tag: ask.image.tag.as_ref().map(ToString::to_string),
                 platforms: facts
                     .platforms
@@ -281,6 +286,7 @@ impl Record {
                 reference: image.to_string(),
                 name,
                 digest: None,
+                image_id: None,
                 tag: image.tag.as_ref().map(ToString::to_string),
                 platforms: Vec::new(),
             },
@@ -298,6 +304,13 @@ impl Record {
     }
 }
 
+fn image_id(checked: &Checked) -> Option<String> {
+    match &checked.facts.root.config {
+        model::Signal::Present(config) => Some(config.value.id.to_string()),
+        _ => checked.by_image_id.then(|| checked.ask.digest.to_string()),
+    }
+}
+
 fn reason(reason: &Reason) -> ReasonRecord {
     ReasonRecord { class: reason.code.class(), reason: reason.clone() }
 }
@@ -309,14 +322,20 @@ fn unlisted(checked: &Checked) -> u64 {
     if !exceeded {
         return 0;
     }
-    let scans =
+    let manifests =
         std::iter::once(&checked.facts.root).chain(checked.facts.platforms.iter().flatten().map(|(_, child)| child));
-    scans
-        .filter_map(|manifest| match &manifest.scan {
-            model::Signal::Present(observed) => Some(&observed.value),
-            _ => None,
-        })
-        .flat_map(model::CompleteScan::disagreements)
-        .map(|(_, listed, summary)| summary.saturating_sub(listed))
-        .fold(0, u64::saturating_add)
+    let mut total = 0_u64;
+    for manifest in manifests {
+        // As the policy counts them: of several sources the one with the largest excess.
+        let mut most: BTreeMap<Severity, u64> = BTreeMap::new();
+        for report in &manifest.reports {
+            let model::Signal::Present(observed) = &report.scan else { continue };
+            for (severity, listed, summary) in observed.value.disagreements() {
+                let excess = most.entry(severity).or_insert(0);
+                *excess = (*excess).max(summary.saturating_sub(listed));
+            }
+        }
+        total = most.values().fold(total, |sum, excess| sum.saturating_add(*excess));
+    }
+    total
 }

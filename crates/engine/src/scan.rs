@@ -174,7 +174,9 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
             let reason = Reason::new(ReasonCode::ScanOlderThanPush, Incomplete::OlderThanPush.to_string());
             renew(subject, state, reading.completed_at(), reason.clone()).unwrap_or(Step::Stop(Signal::Failed(reason)))
         }
-        Err(Incomplete::NoPages) => Step::Stop(Signal::Failed(internal("a reading without pages was called whole"))),
+        Err(Incomplete::NoPages | Incomplete::NoTargets) => {
+            Step::Stop(Signal::Failed(internal("a reading without pages was called whole")))
+        }
         Ok(scan) => {
             let limit = if scan.is_continuous() { subject.max_scan_age.1 } else { subject.max_scan_age.0 };
             let is_old = now.duration_since(scan.database_at()) >= limit;
@@ -317,7 +319,7 @@ impl Subject {
 }
 
 /// The signal that says this reason.
-pub(crate) fn signal(why: Reason) -> Signal<CompleteScan> {
+pub(crate) fn signal<T>(why: Reason) -> Signal<T> {
     match why.code.class() {
         Some(UnknownClass::ScanPending) => Signal::Pending(why),
         Some(UnknownClass::ScanMissing | UnknownClass::NotFound) => Signal::Absent(why),

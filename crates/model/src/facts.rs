@@ -7,7 +7,10 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::{CompleteScan, Digest, ImageReference, NonEmpty, Signal};
+use crate::{
+    Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Reason, ReasonCode,
+    Sbom, ScanReport, Signal, VexDocument,
+};
 
 /// An operating system, architecture and variant, as in the OCI image index (`linux/arm64/v8`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,8 +114,40 @@ pub struct ManifestFacts {
     pub digest: Digest,
     /// When it was pushed, if the registry says.
     pub pushed_at: Option<Timestamp>,
-    /// Its scan. For an index this is `NotCollected`: indexes are never scanned, their platforms are.
-    pub scan: Signal<CompleteScan>,
+    /// What each source says about it, in the order they were asked. For an index this is empty: indexes are never
+    /// scanned, their platforms are.
+    pub reports: Vec<ScanReport>,
+    /// Its configuration.
+    pub config: Signal<ImageConfig>,
+    /// What its layers hold.
+    pub contents: Signal<Contents>,
+    /// Its bills of materials, each with where it came from; an empty list says that the sources were asked and have none.
+    pub sboms: Signal<Vec<Observed<Sbom>>>,
+    /// Measurements of it.
+    pub measurements: Signal<Vec<Observed<Measurement>>>,
+}
+
+impl ManifestFacts {
+    /// A manifest about which nothing but its digest is known: nobody asked.
+    pub fn bare(digest: Digest, pushed_at: Option<Timestamp>) -> Self {
+        let nobody = |what: &str| Reason::new(ReasonCode::NotCollected, format!("{what} was not asked for"));
+        Self {
+            digest,
+            pushed_at,
+            reports: Vec::new(),
+            config: Signal::NotCollected(nobody("the configuration")),
+            contents: Signal::NotCollected(nobody("the content of the layers")),
+            sboms: Signal::NotCollected(nobody("a bill of materials")),
+            measurements: Signal::NotCollected(nobody("a measurement")),
+        }
+    }
+
+    /// The same with what a source says.
+    #[must_use]
+    pub fn with(mut self, report: ScanReport) -> Self {
+        self.reports.push(report);
+        self
+    }
 }
 
 /// When a vulnerability was first seen in a package of a repository: the start of its grace (S20).
@@ -127,13 +162,20 @@ pub struct Facts {
     pub platforms: Option<NonEmpty<(Platform, ManifestFacts)>>,
     /// First-seen times on record for this repository, keyed by (vulnerability, package).
     pub first_seen: FirstSeen,
+    /// VEX documents, each with where it came from.
+    pub vex: Vec<Observed<VexDocument>>,
+    /// The base images that policies approve by name, as their registries have them now.
+    pub bases: Vec<(String, Signal<KnownBase>)>,
 }
 
 impl Facts {
     /// True if there is a complete scan of the image or of one of its platforms.
     pub fn has_scan(&self) -> bool {
         let manifests = std::iter::once(&self.root).chain(self.platforms.iter().flatten().map(|(_, child)| child));
-        manifests.into_iter().any(|manifest| matches!(manifest.scan, Signal::Present(_)))
+        manifests
+            .into_iter()
+            .flat_map(|manifest| &manifest.reports)
+            .any(|report| matches!(report.scan, Signal::Present(_)))
     }
 }
 

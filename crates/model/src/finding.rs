@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::Scanner;
+
 /// A vulnerability id as the scanner gave it: `CVE-2021-44228`, `GHSA-…`, `ALAS-…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -20,6 +22,11 @@ impl VulnerabilityId {
     /// The id as the scanner wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// True for an id of the CVE programme, the one that all scanners share.
+    pub fn is_cve(&self) -> bool {
+        self.0.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("CVE-"))
     }
 
     /// Ids are compared without regard to case.
@@ -123,6 +130,9 @@ pub struct Package {
     pub version: String,
     /// What the source says about a fix.
     pub fix: Fix,
+    /// Its package URL in canonical form, if the source gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purl: Option<String>,
 }
 
 /// One vulnerability found.
@@ -131,8 +141,14 @@ pub struct Package {
 pub struct Finding {
     /// The scanner's id for it.
     pub id: VulnerabilityId,
-    /// How serious the scanner calls it.
+    /// Other names of the same vulnerability, and the CVEs an advisory is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<VulnerabilityId>,
+    /// How serious the scanner calls it, in our words.
     pub severity: Severity,
+    /// The scanner's own word for it, where that is another one (`IMPORTANT`, `Negligible`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<String>,
     /// The packages it was found in; empty if the source names none.
     pub packages: Vec<Package>,
     /// CVSS base score in tenths (98 is 9.8), the highest the source gives.
@@ -143,9 +159,62 @@ pub struct Finding {
     pub exploit_available: Option<bool>,
     /// Where to read more.
     pub url: Option<String>,
+    /// The scanner was told not to count it, and by what (`.trivyignore`, an ignore rule, a VEX document).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
+    /// Who reports it, where several sources were asked. Empty: the one source there is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub said_by: Vec<Saying>,
+}
+
+/// One source's word about a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saying {
+    /// Who.
+    pub scanner: Scanner,
+    /// How serious they call it.
+    pub severity: Severity,
 }
 
 impl Finding {
+    /// A finding of which nothing is known but its name and how serious it is.
+    pub fn new(id: VulnerabilityId, severity: Severity) -> Self {
+        Self {
+            id,
+            aliases: Vec::new(),
+            severity,
+            rating: None,
+            packages: Vec::new(),
+            cvss_tenths: None,
+            epss_millionths: None,
+            exploit_available: None,
+            url: None,
+            suppressed: None,
+            said_by: Vec::new(),
+        }
+    }
+
+    /// Every name of the vulnerability.
+    pub fn names(&self) -> impl Iterator<Item = &VulnerabilityId> {
+        std::iter::once(&self.id).chain(&self.aliases)
+    }
+
+    /// True if the finding is about the vulnerability of this name and no other: by its id, or by an alias. An advisory
+    /// about several CVEs is none of them.
+    pub fn is(&self, name: &str) -> bool {
+        let mut cves: Vec<String> =
+            self.names().filter(|id| id.is_cve()).map(|id| id.as_str().to_ascii_uppercase()).collect();
+        cves.sort_unstable();
+        cves.dedup();
+        self.id.is(name) || (cves.len() <= 1 && self.mentions(name))
+    }
+
+    /// True if any of its names is this one.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.names().any(|id| id.is(name))
+    }
+
     /// True only if the source says of every package that there is no fix.
     pub fn said_unfixed(&self) -> bool {
         let mut packages = self.packages.iter().peekable();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, SeverityCounts, UnknownClass};
+use crate::{Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, SeverityCounts, UnknownClass};
 
 /// The answer. Ordered by weight: the judgement is the heaviest of its rules (S3). There is no default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -68,6 +68,12 @@ pub enum Disposition {
     Grace(Timestamp),
     /// `ignoreUnfixed`, and the source says that there is no fix.
     Unfixed,
+    /// The scanner was told not to count it, by what it says.
+    Suppressed(String),
+    /// Too few of the sources report it for `blockWhen`.
+    NotAgreed,
+    /// A VEX statement that the policy trusts: status, justification and author.
+    Vex(String),
 }
 
 /// A finding and what became of it.
@@ -138,6 +144,10 @@ pub struct SignalUsed {
     pub subject: Digest,
     /// The platform, for an index.
     pub platform: Option<Platform>,
+    /// Whose scan it is.
+    pub scanner: Scanner,
+    /// The tool as it names itself.
+    pub tool: Option<String>,
     /// Where it came from.
     pub origin: Origin,
     /// When it was read.
@@ -170,7 +180,8 @@ pub struct Inputs {
 pub struct Judgement {
     /// The heaviest verdict of the rules.
     pub verdict: Verdict,
-    /// True if there is a complete scan of everything that had to be judged, and no rule was left without an answer.
+    /// True if there is a complete scan of everything that had to be judged, and no rule was left without an answer. Never
+    /// true where no rule is about vulnerabilities: nobody looked at a scan.
     pub complete: bool,
     /// The class of the environment asked for.
     pub environment_class: EnvironmentClass,
@@ -178,6 +189,9 @@ pub struct Judgement {
     pub rules: NonEmpty<RuleResult>,
     /// What it was made from.
     pub inputs: Inputs,
+    /// Findings per severity over everything that was scanned, what several sources report counted once; `None` unless
+    /// `complete`. Read it by [`Judgement::counts`].
+    pub counts: Option<SeverityCounts>,
     /// The earliest moment at which time alone could change it (S8); `None` if no time was compared.
     pub valid_until: Option<Timestamp>,
     /// Entries of exception files that are expired, unused or over-broad, each named.
@@ -198,19 +212,9 @@ impl Judgement {
             .collect()
     }
 
-    /// Findings per severity over all scans; `None` unless every signal is a complete scan (S14).
+    /// Findings per severity over everything that was scanned; `None` unless there is a complete scan of all of it (S14).
     pub fn counts(&self) -> Option<SeverityCounts> {
-        if !self.complete {
-            return None;
-        }
-        let mut total = SeverityCounts::new();
-        for signal in &self.inputs.signals {
-            for (severity, count) in &signal.counts {
-                let sum = total.entry(severity.clone()).or_insert(0_u64);
-                *sum = sum.saturating_add(*count);
-            }
-        }
-        Some(total)
+        self.counts.clone().filter(|_| self.complete)
     }
 
     /// How many findings block (each counted once, whatever the number of rules it breaks).

@@ -10,28 +10,42 @@ mod duration;
 mod ecr;
 mod facts;
 mod finding;
+mod image;
 mod judgement;
+mod measurement;
 mod nonempty;
+mod purl;
 mod reason;
 mod reference;
+mod sbom;
+mod sbom_match;
 mod scan;
+mod scanner;
 mod signal;
 mod time;
+mod vex;
 
 pub use digest::{Digest, DigestError};
 pub use duration::{format_duration, parse_duration};
 pub use ecr::{EcrHost, EcrHostError, Partition};
 pub use facts::{Ask, Facts, FirstSeen, ManifestFacts, Platform, PlatformError};
-pub use finding::{Finding, Fix, Package, Severity, VulnerabilityId};
+pub use finding::{Finding, Fix, Package, Saying, Severity, VulnerabilityId};
+pub use image::{BaseImage, Contents, Entrypoint, ImageConfig, KnownBase, Layer, OsPackage, OsRelease, Secret};
 pub use judgement::{
     Disposition, EnvironmentClass, ExceptionUse, Inputs, Judged, Judgement, Outcome, PolicyId, RuleResult, SignalUsed,
     Verdict,
 };
+pub use measurement::{Dimension, Measurement, Quantity, QuantityError};
 pub use nonempty::NonEmpty;
+pub use purl::Purl;
 pub use reason::{Reason, ReasonCode, UnknownClass};
 pub use reference::{ImageReference, ReferenceError, Repository, Tag};
+pub use sbom::{Component, Sbom};
+pub use sbom_match::{Comparison, compare, os_packages};
 pub use scan::{CompleteScan, Completeness, Incomplete, SeverityCounts};
+pub use scanner::{ScanReport, Scanner};
 pub use signal::{Gap, Observed, Origin, Signal};
 pub use time::Clock;
+pub use vex::{LastWord, VexDocument, VexProduct, VexStatement, VexStatus, applies, last_word};
 
 pub use jiff::{SignedDuration, Timestamp};

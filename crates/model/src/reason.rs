@@ -171,6 +171,96 @@ reasons! {
     VulnCountExceeded "vuln.countExceeded" None,
         "The scanner's own count is larger than the list of findings it gave, and over the limit.",
         "Look at the scan in the ECR console; run the check again; if the counts stay apart, tell AWS support.";
+    SbomMissing "sbom.missing" None,
+        "The policy asks for a bill of materials and there is none that it accepts.",
+        "Make one when the image is built (`syft -o cyclonedx-json`), attach it or give it with `--sbom`; see `from` of the rule.";
+    SbomMismatch "sbom.mismatch" None,
+        "The bill of materials is not about this image: it names another digest, or other packages than the image holds.",
+        "Make the bill of materials from the image that is deployed, after its last build step.";
+    SbomDeniedPackage "sbom.deniedPackage" None,
+        "The bill of materials lists a package that the policy denies.",
+        "Remove the package, or replace it.";
+    SbomDeniedLicense "sbom.deniedLicense" None,
+        "The bill of materials lists a licence that the policy denies.",
+        "Replace the package, or ask whoever answers for licences.";
+    SbomInvalid "sbom.invalid" Some(EvidenceInvalid),
+        "The bill of materials cannot be read, or not to its end.",
+        "Make it again with a current tool; see the table of formats in the documentation.";
+    VexInvalid "vex.invalid" Some(EvidenceInvalid),
+        "The VEX document cannot be read.",
+        "Correct the document at the place that is named.";
+    ConfigBroken "config.broken" None,
+        "The image's configuration breaks the policy.",
+        "Change the Dockerfile or the build so that the rule holds, and push again.";
+    ConfigSecret "config.secret" None,
+        "Something that looks like a secret is in the image's environment, history or labels.",
+        "Take it out of the build, revoke it, and hand it over at run time; whoever could pull the image has it.";
+    ConfigBase "config.base" None,
+        "The base image is not one that the policy approves, or it is too old.",
+        "Build on an approved base image of today.";
+    EntrypointBroken "config.entrypoint" None,
+        "What the image would run is not there or cannot be run.",
+        "Check ENTRYPOINT and CMD, the file's mode, its architecture and its interpreter.";
+    ConfigInvalid "config.invalid" Some(EvidenceInvalid),
+        "The image's configuration or a layer cannot be read.",
+        "Push the image again with a current client.";
+    ContentUnsupported "image.contentUnsupported" Some(ScanUnsupported),
+        "The image holds something that this version cannot read, such as an old package database.",
+        "Rebuild on a current base image, or take this check out of the rule.";
+    MeasurementMissing "measurement.missing" None,
+        "The policy asks for a measurement of this image and there is none that it accepts.",
+        "Measure the image and attach the result: `ecr-gate measure record`.";
+    MeasurementExceeded "measurement.exceeded" None,
+        "A measurement is over the policy's limit.",
+        "Find out what made it grow; compare with the measurements of the release before.";
+    MeasurementInvalid "measurement.invalid" Some(EvidenceInvalid),
+        "A measurement cannot be compared: its unit is of another kind, or it has too few samples.",
+        "Record the metric with a unit of the rule's kind and with all samples of one run.";
+    ScanUnproven "scan.unproven" Some(ScanMissing),
+        "The report names findings but does not prove that a whole scan stands behind it.",
+        "Give a report that does, such as Trivy's or Grype's own JSON; this one may only add findings.";
+    ScanUndated "scan.undated" Some(ScanStale),
+        "The report does not say when the image was scanned.",
+        "Use a version of the scanner that dates its report.";
+    ScanUnbound "scan.unbound" Some(EvidenceInvalid),
+        "The report does not say which image it is about.",
+        "Let the scanner scan the image by its digest, or as the archive or layout that is judged.";
+    ScanNotAccepted "scan.notAccepted" Some(ScanMissing),
+        "The policy does not accept the source of this report.",
+        "Add `file` or the scanner to `sources.accept` of the rule, or let the gate ask a source that is accepted.";
+    ScanRequiredMissing "scan.requiredMissing" Some(ScanMissing),
+        "A source that the policy requires did not answer.",
+        "Scan the image with it; `sources.required` of the rule lists the sources.";
+    ReportUnknownFormat "report.unknownFormat" Some(EvidenceInvalid),
+        "The file is in no format that this version reads.",
+        "Compare it with the table of formats in the documentation.";
+    NotCollected "notCollected" Some(Internal),
+        "Nobody asked for this.",
+        "Please report it with the message.";
+    RegistryAccessDenied "registry.accessDenied" Some(AccessDenied),
+        "The registry refused the request.",
+        "Log in (`docker login HOST`) or check what the account may read.";
+    RegistryNotFound "registry.notFound" Some(NotFound),
+        "The registry has no such repository, image or blob.",
+        "Check the name, the tag or digest, and that the push has ended.";
+    RegistryThrottled "registry.throttled" Some(Throttled),
+        "The registry kept asking to slow down until time ran out.",
+        "Run fewer checks at a time, or log in: anonymous pulls are often limited.";
+    RegistryUnavailable "registry.unavailable" Some(RegistryUnavailable),
+        "The registry failed or could not be reached.",
+        "Check the network, proxy, certificate and port, then run the check again.";
+    RegistryMalformed "registry.malformed" Some(EvidenceInvalid),
+        "The registry answered with something that is not in the form of its API, or whose digest is another one.",
+        "Run the check again; if it stays, look at proxies and mirrors between the gate and the registry.";
+    RegistryTooLarge "registry.tooLarge" Some(EvidenceInvalid),
+        "Something in the registry is larger than the gate reads.",
+        "Look at the image; the limits are documented.";
+    RegistryReferrersCut "registry.referrersCut" Some(RegistryUnavailable),
+        "The list of referrers could not be read to its end.",
+        "Remove old referrers of the image, or ask the registry's operators.";
+    SourceInvalid "source.invalid" Some(EvidenceInvalid),
+        "The local layout or archive cannot be read.",
+        "Write it again, for example with `skopeo copy` or `docker save`.";
     PolicyNoneMatched "policy.noneMatched" None,
         "No policy matches this image in this environment.",
         "Add the image to `spec.match` of a policy, or correct `--environment`.";

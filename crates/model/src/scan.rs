@@ -39,6 +39,17 @@ pub enum Completeness {
         /// How many whole readings, one poll apart, said the same.
         agreeing_readings: u32,
     },
+    /// A scanner's report that names what was scanned.
+    Report {
+        /// The fields that prove it, such as `Results[].Class = os-pkgs`; listed per format in the documentation.
+        proven_by: String,
+        /// The targets that were scanned, as the report names them; never empty.
+        targets: Vec<String>,
+        /// When the scan ended.
+        completed_at: Timestamp,
+        /// True if the report gives the time of the vulnerability data; if not, `completed_at` stands for it.
+        database_dated: bool,
+    },
 }
 
 /// Why a scan cannot be called complete.
@@ -50,6 +61,8 @@ pub enum Incomplete {
     OlderThanPush,
     /// An empty list of continuous scanning that only one reading has shown.
     EmptyOnce,
+    /// The report names nothing that was scanned.
+    NoTargets,
 }
 
 impl fmt::Display for Incomplete {
@@ -57,6 +70,7 @@ impl fmt::Display for Incomplete {
         f.write_str(match self {
             Self::NoPages => "no page of findings was read",
             Self::OlderThanPush => "the scan ended before the image was pushed",
+            Self::NoTargets => "the report names nothing that was scanned",
             Self::EmptyOnce => "continuous scanning shows an empty list, which a second reading has to confirm",
         })
     }
@@ -84,6 +98,8 @@ impl CompleteScan {
         let (pages, completed_at, pushed_at) = match &proof {
             Completeness::EcrBasic { pages, completed_at, pushed_at }
             | Completeness::EcrEnhanced { pages, completed_at, pushed_at, .. } => (*pages, *completed_at, *pushed_at),
+            Completeness::Report { targets, .. } if targets.is_empty() => return Err(Incomplete::NoTargets),
+            Completeness::Report { completed_at, .. } => (1, *completed_at, None),
         };
         if pages == 0 {
             return Err(Incomplete::NoPages);
@@ -111,6 +127,11 @@ impl CompleteScan {
     /// Every finding, in the order the source gave.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The findings, without the proof.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
     }
 
     /// The findings counted by us.
@@ -146,9 +167,9 @@ impl CompleteScan {
     /// When the scan ended.
     pub fn completed_at(&self) -> Timestamp {
         match &self.proof {
-            Completeness::EcrBasic { completed_at, .. } | Completeness::EcrEnhanced { completed_at, .. } => {
-                *completed_at
-            }
+            Completeness::EcrBasic { completed_at, .. }
+            | Completeness::EcrEnhanced { completed_at, .. }
+            | Completeness::Report { completed_at, .. } => *completed_at,
         }
     }
 

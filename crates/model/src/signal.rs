@@ -13,6 +13,8 @@ pub enum Origin {
     Ecr(String),
     /// A local file given by the caller.
     File(String),
+    /// The registry: the manifest or referrer of this digest, as far as it is not signed by anybody.
+    Registry(String),
 }
 
 /// A fact, where it came from, when it was read, and the digest of the raw evidence.

@@ -1,22 +1,51 @@
 //! `evaluate`: policies, question, facts, exceptions and time in, judgement out. Pure and total.
 
+mod config;
+mod evidence;
 mod findings;
+mod identity;
+mod measurements;
+mod merge;
+mod names;
 mod rule;
-
-use std::collections::BTreeSet;
+mod sbom;
+mod sources;
+mod vex;
+mod vulnerabilities;
 
 use model::{
-    Ask, Clock, Digest, EnvironmentClass, ExceptionUse, Facts, Inputs, Judgement, ManifestFacts, NonEmpty, Outcome,
-    Platform, Reason, ReasonCode, RuleResult, Signal, SignalUsed, Timestamp, Verdict,
+    Ask, Clock, EnvironmentClass, ExceptionUse, Facts, Gap, Inputs, Judged, Judgement, ManifestFacts, NonEmpty,
+    Outcome, Platform, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
 };
 
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
+use evidence::Evidence;
 
 /// One manifest that has to be judged, or a platform that is not there.
 pub(crate) enum Target<'a> {
     Manifest(Option<&'a Platform>, &'a ManifestFacts),
     Missing(Platform),
+}
+
+/// What one rule found in one manifest.
+#[derive(Debug)]
+struct Found {
+    /// What breaks the rule.
+    failures: Vec<Reason>,
+    /// What could not be judged.
+    gaps: Vec<Gap>,
+    /// Vulnerabilities that a limit, an exception or a list touched.
+    findings: Vec<Judged>,
+    /// What a reader should know although it changed nothing.
+    notes: Vec<String>,
+}
+
+impl Found {
+    /// Neither broken nor unknown.
+    fn nothing() -> Self {
+        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), notes: Vec::new() }
+    }
 }
 
 /// Judges an image.
@@ -28,14 +57,15 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let environment_class = set.environment(&ask.environment).unwrap_or(EnvironmentClass::Production);
     let mut rules = Vec::new();
     let mut policies = Vec::new();
-    let mut stood_in = BTreeSet::new();
+    let mut evidence = Evidence::none();
     let (mut used, mut warnings) = (Vec::new(), Vec::new());
     for member in set.matching(ask) {
         let applicable = exceptions.about(&member.id.name, ask, &clock);
         policies.push(member.id.clone());
         let targets = targets(member, facts);
         for rule in &member.policy.spec.rules {
-            rules.push(rule::apply(member, rule, &targets, facts, &applicable, &clock, &mut stood_in));
+            let scene = rule::Scene { member, rule, facts, exceptions: &applicable, clock: &clock };
+            rules.push(rule::apply(&scene, &targets, &mut evidence));
         }
         used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
             id: exception.entry.id.clone(),
@@ -49,20 +79,20 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     warnings.dedup();
     let nothing_matched = policies.is_empty();
     let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, environment_class)));
-    let signals = signals_used(facts, &stood_in);
     // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
-    // matched, nobody looked at all.
+    // matched, or none is about vulnerabilities, nobody looked at all.
     let answered = rules.iter().all(|rule| match &rule.outcome {
         Outcome::Pass => true,
         Outcome::Fail(reasons) => reasons.iter().all(|reason| reason.code.class().is_none()),
         Outcome::Unknown(..) => false,
     });
-    let complete = answered && !nothing_matched && !signals.is_empty();
+    let complete = answered && !nothing_matched && !evidence.is_empty();
     Judgement {
         complete,
         verdict: rules.max_by(|rule| rule.verdict).verdict,
         environment_class,
-        inputs: Inputs { policies, signals, exceptions: used },
+        counts: complete.then(|| evidence.counts()),
+        inputs: Inputs { policies, signals: evidence.signals(facts), exceptions: used },
         valid_until: clock.horizon(),
         warnings,
         rules,
@@ -105,32 +135,6 @@ fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
         targets.extend(found.into_iter().map(|(platform, child)| Target::Manifest(Some(platform), child)));
     }
     targets
-}
-
-/// The scans there are, and the last known good ones that stood in for an unavailable source.
-fn signals_used(facts: &Facts, stood_in: &BTreeSet<Digest>) -> Vec<SignalUsed> {
-    let children = facts.platforms.iter().flatten().map(|(platform, child)| (Some(platform), child));
-    std::iter::once((None, &facts.root))
-        .chain(children)
-        .filter_map(|(platform, manifest)| {
-            let observed = match &manifest.scan {
-                Signal::Present(observed) => observed,
-                Signal::Unavailable { last: Some(last), .. } if stood_in.contains(&manifest.digest) => last,
-                _ => return None,
-            };
-            Some(SignalUsed {
-                subject: manifest.digest.clone(),
-                platform: platform.cloned(),
-                origin: observed.origin.clone(),
-                observed_at: observed.at,
-                completed_at: observed.value.completed_at(),
-                database_at: observed.value.database_at(),
-                evidence: observed.evidence.clone(),
-                counts: observed.value.counts(),
-                proof: observed.value.proof().clone(),
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! it ends. Expired, unused and over-broad entries are named in every judgement.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Ask, Clock, Digest, Finding, SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -128,9 +129,10 @@ impl Exceptions {
     }
 
     /// The entries of a policy that are about this image in this environment, ready to be matched and counted.
-    pub(crate) fn about<'a>(&'a self, policy: &str, ask: &Ask, clock: &Clock) -> Vec<Applicable<'a>> {
+    pub(crate) fn about<'a>(&'a self, policy: &str, ask: &Ask, clock: &Clock) -> Covering<'a> {
         let (short, long) = (ask.image.repository.as_str(), ask.name());
-        self.entries
+        let about = self
+            .entries
             .iter()
             .filter(|listed| listed.policy == policy)
             .filter(|Listed { entry, pattern, .. }| match pattern {
@@ -145,8 +147,8 @@ impl Exceptions {
                 wide_repository: pattern.is_some(),
                 expired: clock.reached(entry.expires.0),
                 used: Cell::new(0),
-            })
-            .collect()
+            });
+        Covering::of(about.collect())
     }
 }
 
@@ -169,14 +171,48 @@ pub(crate) struct Applicable<'a> {
     pub(crate) used: Cell<u64>,
 }
 
+/// The entries that are about the image that is judged, found by the vulnerability they name.
+#[derive(Debug)]
+pub(crate) struct Covering<'a> {
+    entries: Vec<Applicable<'a>>,
+    by_name: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'a> Covering<'a> {
+    fn of(entries: Vec<Applicable<'a>>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for (at, applicable) in entries.iter().enumerate() {
+            let name = applicable.entry.cve.trim().to_ascii_uppercase();
+            by_name.entry(name).or_insert_with(Vec::new).push(at);
+        }
+        Self { entries, by_name }
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Applicable<'a>> {
+        self.entries.iter()
+    }
+
+    /// The first entry that covers this finding now; `parts` is what it was merged from, if it was.
+    pub(crate) fn covering(&self, finding: &Finding, parts: &[&Finding], clock: &Clock) -> Option<&Applicable<'a>> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        let names = finding.names().map(|name| name.as_str().to_ascii_uppercase());
+        let about: BTreeSet<usize> = names.filter_map(|name| self.by_name.get(&name)).flatten().copied().collect();
+        about.into_iter().map(|at| &self.entries[at]).find(|applicable| applicable.covers(finding, parts, clock))
+    }
+}
+
 impl Applicable<'_> {
     /// True if it covers this finding now; counts the use and lets the judgement end when the entry does.
-    pub(crate) fn covers(&self, finding: &Finding, clock: &Clock) -> bool {
+    fn covers(&self, finding: &Finding, parts: &[&Finding], clock: &Clock) -> bool {
         let package = self.entry.package.as_ref();
-        let covers = finding.id.is(&self.entry.cve)
-            // A package exception covers the finding only if it speaks of nothing else.
+        let all = || std::iter::once(finding).chain(parts.iter().copied());
+        let covers = finding.is(&self.entry.cve)
+            // A package exception covers the finding only if every source speaks of this package and of nothing else.
             && package.is_none_or(|name| {
-                !finding.packages.is_empty() && finding.packages.iter().all(|package| package.name == *name)
+                all().all(|part| !part.packages.is_empty())
+                    && finding.packages.iter().all(|package| package.name == *name)
             })
             && !clock.reached(self.entry.expires.0);
         if covers {

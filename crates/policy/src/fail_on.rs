@@ -31,6 +31,8 @@ pub enum FailOnError {
         /// The severity.
         severity: Severity,
     },
+    /// No policy has a rule about vulnerabilities, so that the list would do nothing.
+    NothingToTighten,
 }
 
 impl fmt::Display for FailOnError {
@@ -42,6 +44,9 @@ impl fmt::Display for FailOnError {
                 f,
                 "{word:?} is not a severity; there are CRITICAL, HIGH, MEDIUM, LOW, INFORMATIONAL, UNDEFINED, UNTRIAGED"
             ),
+            Self::NothingToTighten => {
+                f.write_str("no policy has a `vulnerabilities` rule: the list of severities would do nothing")
+            }
             Self::Loosens { policy, severity } => write!(
                 f,
                 "the list of severities leaves out {severity}, which policy {policy:?} limits; it may only tighten a policy"
@@ -79,31 +84,34 @@ impl FailOn {
     pub fn shape(&self, set: &mut PolicySet) {
         for member in &mut set.members {
             member.id.fail_on = Some(self.words());
-            for rule in &mut member.policy.spec.rules {
-                rule.vulnerabilities.max = Some(self.limits(Limits::NONE));
+            for rule in member.policy.spec.rules.iter_mut().filter_map(|rule| rule.vulnerabilities.as_mut()) {
+                rule.max = Some(self.limits(Limits::NONE));
             }
         }
     }
 
-    /// Tightens every vulnerabilities rule of the policy files.
+    /// Tightens every `vulnerabilities` rule of the policy files; rules about other things stay as they are.
     ///
     /// # Errors
-    /// [`FailOnError::Loosens`]
+    /// [`FailOnError::Loosens`], [`FailOnError::NothingToTighten`]
     pub fn tighten(&self, set: &mut PolicySet) -> Result<(), FailOnError> {
+        let mut tightened = false;
         for member in &mut set.members {
-            for rule in &mut member.policy.spec.rules {
-                let max = rule.vulnerabilities.max.clone().unwrap_or(Limits::NONE);
+            for rule in member.policy.spec.rules.iter_mut().filter_map(|rule| rule.vulnerabilities.as_mut()) {
+                let max = rule.max.clone().unwrap_or(Limits::NONE);
                 let lost = Severity::KNOWN
                     .into_iter()
                     .find(|severity| max.get(severity).is_some() && !self.0.contains(severity));
                 if let Some(severity) = lost {
                     return Err(FailOnError::Loosens { policy: member.id.name.clone(), severity });
                 }
-                rule.vulnerabilities.max = Some(self.limits(max));
+                rule.max = Some(self.limits(max));
                 member.id.fail_on = Some(self.words());
+                tightened = true;
             }
         }
-        Ok(())
+        // A set without any policy denies whatever it is asked.
+        if tightened || set.members.is_empty() { Ok(()) } else { Err(FailOnError::NothingToTighten) }
     }
 
     fn limits(&self, mut limits: Limits) -> Limits {

@@ -1,9 +1,9 @@
 //! What the tests of this crate judge: one image, one moment, a policy in one line, and findings made to order.
 
 use model::{
-    Ask, CompleteScan, Completeness, Digest, Disposition, Facts, Finding, FirstSeen, Fix, Judgement, ManifestFacts,
-    NonEmpty, Observed, Origin, Outcome, Package, Reason, ReasonCode, Severity, SeverityCounts, Signal, SignedDuration,
-    Timestamp, UnknownClass, VulnerabilityId,
+    Ask, CompleteScan, Completeness, Digest, Disposition, Facts, Finding, FirstSeen, Fix, Judged, Judgement,
+    ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package, Reason, ReasonCode, ScanReport, Scanner, Severity,
+    SeverityCounts, Signal, SignedDuration, Timestamp, UnknownClass, VulnerabilityId,
 };
 
 use crate::{Exceptions, PolicySet, evaluate};
@@ -51,19 +51,21 @@ pub(crate) fn rule(vulnerabilities: &str) -> PolicySet {
 
 /// A finding in one package that has a fix.
 pub(crate) fn finding(id: &str, severity: Severity) -> Finding {
-    Finding {
-        id: VulnerabilityId::new(id).unwrap(),
-        severity,
-        packages: vec![package("openssl", Fix::In("3.0.9".to_owned()))],
-        cvss_tenths: None,
-        epss_millionths: None,
-        exploit_available: None,
-        url: None,
-    }
+    let packages = vec![package("openssl", Fix::In("3.0.9".to_owned()))];
+    Finding { packages, ..Finding::new(vulnerability(id), severity) }
+}
+
+/// The same with other names for it.
+pub(crate) fn aliased(id: &str, aliases: &[&str], severity: Severity) -> Finding {
+    Finding { aliases: aliases.iter().map(|alias| vulnerability(alias)).collect(), ..finding(id, severity) }
+}
+
+pub(crate) fn vulnerability(id: &str) -> VulnerabilityId {
+    VulnerabilityId::new(id).unwrap()
 }
 
 pub(crate) fn package(name: &str, fix: Fix) -> Package {
-    Package { name: name.to_owned(), version: "3.0.8".to_owned(), fix }
+    Package { name: name.to_owned(), version: "3.0.8".to_owned(), fix, purl: None }
 }
 
 /// How a scan is put together; the parts that a test does not name are those of a good one.
@@ -77,11 +79,40 @@ pub(crate) struct Scan {
     /// When the scan ended; with its data, if not said.
     pub(crate) ended: Option<Timestamp>,
     pub(crate) origin: Origin,
+    pub(crate) scanner: Scanner,
+    /// The tool as it names itself.
+    pub(crate) tool: Option<&'static str>,
 }
 
+/// A scan by ECR.
 pub(crate) fn scan(findings: Vec<Finding>) -> Scan {
-    let origin = Origin::Ecr("eu-central-1".to_owned());
-    Scan { findings, summary: None, continuous: false, dated: now() - hours(1), ended: None, origin }
+    let (origin, scanner) = (Origin::Ecr("eu-central-1".to_owned()), Scanner::Ecr);
+    Scan {
+        findings,
+        summary: None,
+        continuous: false,
+        dated: now() - hours(1),
+        ended: None,
+        origin,
+        scanner,
+        tool: None,
+    }
+}
+
+/// A scan by this scanner, handed over as a file.
+pub(crate) fn file(scanner: Scanner, findings: Vec<Finding>) -> Scan {
+    Scan { origin: Origin::File(format!("{scanner}.json")), scanner, ..scan(findings) }
+}
+
+/// A report of this scanner, handed over as a file, that proves no scan and has these findings.
+pub(crate) fn unproven(scanner: Scanner, findings: Vec<Finding>) -> ScanReport {
+    let why = Reason::new(ReasonCode::ScanUnproven, "it proves no whole scan");
+    without(scanner, Signal::Failed(why), findings)
+}
+
+/// A report handed over as a file that is no scan.
+pub(crate) fn without(scanner: Scanner, scan: Signal<CompleteScan>, unproven: Vec<Finding>) -> ScanReport {
+    ScanReport { scanner, tool: None, origin: Origin::File(format!("{scanner}.json")), scan, unproven }
 }
 
 impl Scan {
@@ -92,37 +123,56 @@ impl Scan {
         }
         let summary = self.summary.map_or(counted, SeverityCounts::from_iter);
         let (pages, completed_at, pushed_at) = (1, self.ended.unwrap_or(self.dated), None);
-        let proof = if self.continuous {
-            Completeness::EcrEnhanced { continuous: true, pages, completed_at, pushed_at, agreeing_readings: 2 }
-        } else {
-            Completeness::EcrBasic { pages, completed_at, pushed_at }
+        let proof = match (self.scanner, self.continuous) {
+            (Scanner::Ecr, true) => {
+                Completeness::EcrEnhanced { continuous: true, pages, completed_at, pushed_at, agreeing_readings: 2 }
+            }
+            (Scanner::Ecr, false) => Completeness::EcrBasic { pages, completed_at, pushed_at },
+            _ => Completeness::Report {
+                proven_by: "a field".to_owned(),
+                targets: vec!["the image".to_owned()],
+                completed_at,
+                database_dated: true,
+            },
         };
         let value = CompleteScan::new(self.findings, summary, proof, self.dated).unwrap();
         Observed { value, origin: self.origin, at: now() - hours(1), evidence: Digest::of(b"evidence") }
     }
 
+    pub(crate) fn report(self) -> ScanReport {
+        let (scanner, origin, tool) = (self.scanner, self.origin.clone(), self.tool.map(str::to_owned));
+        ScanReport { scanner, tool, origin, scan: Signal::Present(self.observed()), unproven: Vec::new() }
+    }
+
     pub(crate) fn facts(self) -> Facts {
-        facts(Signal::Present(self.observed()))
+        heard(vec![self.report()])
     }
 }
 
+/// What ECR says about a manifest.
 pub(crate) fn manifest(name: &str, scan: Signal<CompleteScan>) -> ManifestFacts {
-    ManifestFacts { digest: Digest::of(name.as_bytes()), pushed_at: None, scan }
+    let origin = Origin::Ecr("eu-central-1".to_owned());
+    let report = ScanReport { scanner: Scanner::Ecr, tool: None, origin, scan, unproven: Vec::new() };
+    ManifestFacts::bare(Digest::of(name.as_bytes()), None).with(report)
 }
 
 pub(crate) fn facts(scan: Signal<CompleteScan>) -> Facts {
-    Facts { root: manifest("image", scan), platforms: None, first_seen: FirstSeen::new() }
+    about(manifest("image", scan))
+}
+
+/// What these reports say about the image.
+pub(crate) fn heard(reports: Vec<ScanReport>) -> Facts {
+    about(ManifestFacts { reports, ..ManifestFacts::bare(Digest::of(b"image"), None) })
+}
+
+pub(crate) fn about(root: ManifestFacts) -> Facts {
+    Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() }
 }
 
 /// Facts of an index with these platforms.
 pub(crate) fn index(platforms: Vec<(&str, Signal<CompleteScan>)>) -> Facts {
-    let why = Reason::new(ReasonCode::Internal, "an index is not scanned");
     let children = platforms.into_iter().map(|(name, scan)| (name.parse().unwrap(), manifest(name, scan)));
-    Facts {
-        root: manifest("image", Signal::NotCollected(why)),
-        platforms: NonEmpty::new(children.collect()),
-        first_seen: FirstSeen::new(),
-    }
+    Facts { platforms: NonEmpty::new(children.collect()), ..heard(Vec::new()) }
 }
 
 pub(crate) fn ask() -> Ask {
@@ -185,6 +235,10 @@ pub(crate) fn class(judgement: &Judgement) -> UnknownClass {
 
 /// What became of the finding with this id under the first rule.
 pub(crate) fn became(judgement: &Judgement, id: &str) -> Option<Disposition> {
-    let findings = &judgement.rules.first().findings;
-    findings.iter().find(|judged| judged.finding.id.is(id)).map(|judged| judged.disposition.clone())
+    shown(judgement, id).map(|judged| judged.disposition.clone())
+}
+
+/// The finding with this id as the first rule shows it.
+pub(crate) fn shown<'a>(judgement: &'a Judgement, id: &str) -> Option<&'a Judged> {
+    judgement.rules.first().findings.iter().find(|judged| judged.finding.id.is(id))
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{Ask, EnvironmentClass, Platform, PolicyId, SignedDuration};
+use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration};
 
-use crate::document::{Class, Platforms, Policy};
+use crate::document::{Check, Class, EvidenceSource, Platforms, Policy, Source, VexWay, Vulnerabilities};
 use crate::error::DocumentError;
 
 /// The policies in force.
@@ -40,13 +40,39 @@ impl fmt::Display for EnvironmentError {
 
 impl std::error::Error for EnvironmentError {}
 
-/// What has to be collected for a question.
+/// What has to be collected for a question: no more than the matching rules look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent things to collect, each asked for by name
 pub struct Needs {
     /// Platforms of an index that are judged; `None` is all of them.
     pub platforms: Option<Vec<Platform>>,
     /// The oldest vulnerability data that every rule accepts, for basic and for continuous scanning (S18).
     pub max_scan_age: (SignedDuration, SignedDuration),
+    /// Some rule is about vulnerabilities.
+    pub vulnerabilities: bool,
+    /// Some rule accepts what the ECR API says.
+    pub ecr: bool,
+    /// Some rule cannot do without ECR: it names `ecr` in `sources.required`, or accepts nothing but the ECR API.
+    pub ecr_required: bool,
+    /// Some rule accepts scanners' reports that are attached to the image in its repository.
+    pub registry_reports: bool,
+    /// Some rule accepts anything at all that is attached to the image in its repository.
+    pub attached: bool,
+    /// Some rule is about the configuration, or about documents that may name the image by it.
+    pub config: bool,
+    /// Some rule looks into the layers.
+    pub contents: bool,
+    /// Some rule is about the bill of materials.
+    pub sboms: bool,
+    /// Some rule is about measurements.
+    pub measurements: bool,
+    /// Some rule believes VEX statements.
+    pub vex: bool,
+    /// The approved base images to look up, by the names that rules give them; sorted. More may follow from what the
+    /// image says about itself: [`PolicySet::claimed_bases`].
+    pub bases: Vec<String>,
+    /// Images whose measurements this one's are compared with; sorted.
+    pub baselines: Vec<Digest>,
 }
 
 /// S18: the defaults.
@@ -86,7 +112,7 @@ impl PolicySet {
             let images = policy.spec.matches.as_ref().and_then(|matches| matches.images.as_ref());
             let images = images.map(|patterns| globs(file, patterns)).transpose()?;
             let version = policy.metadata.version.clone();
-            let id = PolicyId { name, version, fail_on: None, digest: model::Digest::of(text.as_bytes()) };
+            let id = PolicyId { name, version, fail_on: None, digest: Digest::of(text.as_bytes()) };
             set.members.push(Member { id, policy, images });
         }
         for (member, (file, _)) in set.members.iter().zip(documents) {
@@ -162,22 +188,87 @@ impl PolicySet {
 
     /// What has to be collected to answer this question.
     pub fn needs(&self, ask: &Ask) -> Needs {
-        let mut platforms = Some(Vec::new());
-        let (mut basic, mut continuous) = (None, None);
-        let strictest = |so_far: Option<SignedDuration>, next| Some(so_far.map_or(next, |age| age.min(next)));
+        let mut needs = Needs {
+            platforms: Some(Vec::new()),
+            max_scan_age: (BASIC_AGE, CONTINUOUS_AGE),
+            vulnerabilities: false,
+            ecr: false,
+            ecr_required: false,
+            registry_reports: false,
+            attached: false,
+            config: false,
+            contents: false,
+            sboms: false,
+            measurements: false,
+            vex: false,
+            bases: Vec::new(),
+            baselines: Vec::new(),
+        };
+        let mut ages = None;
         for member in self.matching(ask) {
-            match (member.platforms(), &mut platforms) {
+            match (member.platforms(), &mut needs.platforms) {
                 (Some(named), Some(list)) => list.extend(named.iter().cloned()),
-                _ => platforms = None,
+                _ => needs.platforms = None,
             }
             for rule in &member.policy.spec.rules {
-                let limit = rule.vulnerabilities.max_scan_age.map(|limit| limit.0);
-                basic = strictest(basic, limit.unwrap_or(BASIC_AGE));
-                continuous = strictest(continuous, limit.unwrap_or(CONTINUOUS_AGE));
+                match rule.check() {
+                    Ok(Check::Vulnerabilities(rule)) => needs.for_vulnerabilities(rule, &mut ages),
+                    Ok(Check::Sbom(rule)) => {
+                        needs.sboms = true;
+                        // It may name the image by its configuration.
+                        needs.config = true;
+                        needs.attached |= from_registry(rule.from.as_ref());
+                        needs.contents |= rule.needs_contents();
+                    }
+                    Ok(Check::Config(rule)) => {
+                        needs.config = true;
+                        needs.contents |= rule.needs_contents();
+                        needs.bases.extend(rule.approved_bases());
+                    }
+                    Ok(Check::Measurements(rule)) => {
+                        needs.measurements = true;
+                        needs.attached |= from_registry(rule.from.as_ref());
+                        needs.baselines.extend(rule.baseline_digest().cloned());
+                    }
+                    // Refused when it was read; judged as unknown.
+                    Err(_) => {}
+                }
             }
         }
-        let max_scan_age = (basic.unwrap_or(BASIC_AGE), continuous.unwrap_or(CONTINUOUS_AGE));
-        Needs { platforms: platforms.filter(|list| !list.is_empty()), max_scan_age }
+        needs.platforms = needs.platforms.filter(|list| !list.is_empty());
+        needs.max_scan_age = ages.unwrap_or((BASIC_AGE, CONTINUOUS_AGE));
+        needs.bases.sort_unstable();
+        needs.bases.dedup();
+        needs.baselines.sort_unstable();
+        needs.baselines.dedup();
+        needs
+    }
+
+    /// The base images that an image says it is built on, as far as a matching rule approves the name: looked up, they
+    /// show whether that is true. Sorted.
+    pub fn claimed_bases(&self, ask: &Ask, config: &ImageConfig) -> Vec<String> {
+        let rules = self.matching(ask).flat_map(|member| &member.policy.spec.rules);
+        let mut claimed: Vec<String> =
+            rules.filter_map(|rule| rule.config.as_ref()).flat_map(|rule| rule.claimed_bases(config)).collect();
+        claimed.sort_unstable();
+        claimed.dedup();
+        claimed
+    }
+}
+
+impl Needs {
+    fn for_vulnerabilities(&mut self, rule: &Vulnerabilities, ages: &mut Option<(SignedDuration, SignedDuration)>) {
+        let limit = rule.max_scan_age.map(|limit| limit.0);
+        let (basic, continuous) = (limit.unwrap_or(BASIC_AGE), limit.unwrap_or(CONTINUOUS_AGE));
+        *ages = Some(ages.map_or((basic, continuous), |ages| (ages.0.min(basic), ages.1.min(continuous))));
+        let (ecr, file, registry) = (rule.opens(Source::Ecr), rule.opens(Source::File), rule.opens(Source::Registry));
+        self.vulnerabilities = true;
+        self.ecr |= ecr;
+        self.ecr_required |= rule.required().any(|scanner| scanner == Scanner::Ecr) || (ecr && !file && !registry);
+        self.registry_reports |= registry;
+        self.vex |= rule.vex.is_some();
+        self.config |= rule.vex.is_some();
+        self.attached |= registry || rule.vex.as_ref().is_some_and(|vex| vex.from.contains(&VexWay::Registry));
     }
 }
 
@@ -189,6 +280,10 @@ impl Member {
             Some(Platforms::All) | None => None,
         }
     }
+}
+
+fn from_registry(from: Option<&Vec<EvidenceSource>>) -> bool {
+    from.is_some_and(|from| from.contains(&EvidenceSource::Registry))
 }
 
 fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentError> {

@@ -83,6 +83,94 @@ pub fn manifest(bytes: &[u8], limits: &Limits) -> Result<Manifest, Reason> {
     NonEmpty::new(platforms).map(Manifest::Index).ok_or_else(|| invalid("the index lists no platform".to_owned()))
 }
 
+/// The digest of an image's configuration, which Docker calls the image id.
+///
+/// # Errors
+/// [`ReasonCode::ImageManifestInvalid`]: not an image manifest.
+pub fn image_id(bytes: &[u8], limits: &Limits) -> Result<Digest, Reason> {
+    #[derive(Deserialize)]
+    struct Image {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: Digest,
+    }
+    manifest(bytes, limits)?;
+    let image: Image = serde_json::from_slice(bytes).map_err(|error| {
+        Reason::new(ReasonCode::ImageManifestInvalid, format!("the manifest names no config: {error}"))
+    })?;
+    Ok(image.config.digest)
+}
+
+/// The attestations of an index, as BuildKit stores them: for each judged manifest the manifests about it.
+/// Source: BuildKit `docs/attestations/attestation-storage.md`.
+///
+/// # Errors
+/// [`ReasonCode::ImageManifestInvalid`]: not a manifest.
+pub fn attestations(bytes: &[u8], limits: &Limits) -> Result<Vec<(Digest, Digest)>, Reason> {
+    #[derive(Deserialize)]
+    struct Index {
+        manifests: Option<Vec<Child>>,
+    }
+    #[derive(Deserialize)]
+    struct Child {
+        digest: Digest,
+        annotations: Option<std::collections::BTreeMap<String, String>>,
+    }
+    manifest(bytes, limits)?;
+    let index: Index = serde_json::from_slice(bytes)
+        .map_err(|error| Reason::new(ReasonCode::ImageManifestInvalid, format!("the index cannot be read: {error}")))?;
+    let mut found = Vec::new();
+    for child in index.manifests.into_iter().flatten() {
+        let Some(annotations) = &child.annotations else { continue };
+        if annotations.get("vnd.docker.reference.type").is_none_or(|kind| kind != "attestation-manifest") {
+            continue;
+        }
+        let Some(about) = annotations.get("vnd.docker.reference.digest") else { continue };
+        let about = about.parse().map_err(|error| {
+            Reason::new(ReasonCode::ImageManifestInvalid, format!("an attestation names its image wrongly: {error}"))
+        })?;
+        found.push((about, child.digest));
+    }
+    Ok(found)
+}
+
+/// The layers of an artifact manifest: media type, digest, size, and the predicate type that BuildKit writes beside it.
+///
+/// # Errors
+/// [`ReasonCode::ImageManifestInvalid`]: not a manifest with layers.
+pub fn blobs(bytes: &[u8], limits: &Limits) -> Result<Vec<ArtifactBlob>, Reason> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        layers: Option<Vec<ArtifactBlob>>,
+        // The withdrawn artifact manifest of OCI 1.1 release candidates.
+        blobs: Option<Vec<ArtifactBlob>>,
+    }
+    let invalid = |what: String| Reason::new(ReasonCode::ImageManifestInvalid, what);
+    let artifact: Artifact =
+        serde_json::from_slice(bytes).map_err(|error| invalid(format!("the artifact cannot be read: {error}")))?;
+    let blobs = artifact.layers.or(artifact.blobs).ok_or_else(|| invalid("the artifact has no layers".to_owned()))?;
+    if blobs.len() > limits.manifests {
+        return Err(invalid(format!("the artifact has {} layers; at most {} are read", blobs.len(), limits.manifests)));
+    }
+    Ok(blobs)
+}
+
+/// A layer of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactBlob {
+    /// Media type.
+    pub media_type: String,
+    /// Digest.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// Annotations.
+    pub annotations: Option<std::collections::BTreeMap<String, String>>,
+}
+
 /// Refuses a key that differs from one that is read only in its case: registries and runtimes written in Go would take
 /// it for that key, so the manifest says different things to them and to us.
 fn ambiguous(document: &serde_json::Value) -> Result<(), String> {

@@ -3,7 +3,8 @@
 //! [`Ecr`] is for the states no stand-in can be put into: paging, bursts of throttling, a scan that turns from PENDING
 //! to ACTIVE, expired credentials, cut connections, half a JSON document, slow bodies and hangs. What it answers is a
 //! [`Script`] of [`Answer`]s; what it was asked is a list of [`Request`]s. [`fixtures`] builds the answers,
-//! [`mutate`] spoils them one place at a time. Nothing here is linked into the gate.
+//! [`mutate`] spoils them one place at a time. [`oci`] is a registry of images, and makes images to put in it.
+//! Nothing here is linked into the gate.
 //!
 //! ```
 //! use testkit::{Answer, Ecr, Script, fixtures::{self, Scan}};
@@ -32,6 +33,7 @@ mod answer;
 mod ecr;
 pub mod fixtures;
 pub mod mutate;
+pub mod oci;
 mod request;
 mod script;
 

@@ -1,9 +1,9 @@
 //! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use engine::{Answer, Checked, Pace, Question, Record, Refused, SavedReport, judge_report};
+use engine::{Answer, Checked, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess};
 use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
 use policy::{Exceptions, FailOn, PolicySet};
 
@@ -12,15 +12,14 @@ use crate::delivery::Delivery;
 use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files;
+use crate::handed::HandedArgs;
 use crate::output::{Destination, Format, View};
 use crate::policies;
 use crate::progress::Teller;
+use crate::registry::RegistryArgs;
 use crate::target::{Image, ImageArgs};
 use crate::ui::Ui;
 
-/// The largest report that is read.
-const REPORT_LIMIT: usize = 64 << 20;
 /// ECR throttles lookups that are closer (A2).
 const FLOOR: Duration = Duration::from_secs(10);
 
@@ -37,7 +36,8 @@ Exit codes: 0 allowed, 1 blocked, 2 scanner without a result, 3 access or config
 Examples:
   ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2 --dotenv scan.env
   ecr-gate check IMAGE --policy gate.yaml --environment staging --output table --output sarif=gate.sarif
-  ecr-gate check --report ecr=findings.json IMAGE")]
+  ecr-gate check docker-archive:app.tar --report trivy.json
+  ecr-gate check ghcr.io/team/app:1.2 --report grype.json --vex app.openvex.json --policy gate.yaml")]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -62,9 +62,10 @@ pub(crate) struct CheckArgs {
     /// Shapes the built-in policy; together with a policy file it may only tighten.
     #[arg(long, value_name = "LIST")]
     fail_on: Option<String>,
-    /// Judge a saved scan result instead of asking ECR: `ecr=FILE`, what `aws ecr describe-image-scan-findings` printed
-    #[arg(long, value_name = "FORMAT=FILE|FILE")]
-    report: Option<String>,
+    #[command(flatten)]
+    handed: HandedArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Start a scan when there is none, or when it is too old (default)
     #[arg(long, overrides_with = "no_start_scan")]
     start_scan: bool,
@@ -98,14 +99,16 @@ struct Plan {
     start_scan: bool,
     warn_exit_code: u8,
     outputs: Vec<Destination>,
-    report: Option<PathBuf>,
+    place: Place,
+    handed: HandedOver,
+    access: RegistryAccess,
 }
 
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
-        let report = self.report.as_deref().and_then(|text| report_file(text).ok());
+        let handed = self.handed.paths();
         let policies = policies::inputs(&self.policy_files().unwrap_or_else(|_| Vec::new()));
-        let inputs: Vec<&Path> = report.iter().chain(&policies).map(PathBuf::as_path).collect();
+        let inputs: Vec<&Path> = handed.iter().chain(&policies).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
         let answered = self.decide(ui).await;
@@ -120,31 +123,26 @@ impl CheckArgs {
     }
 
     async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
-        let started = Instant::now();
         let plan = self.plan(ui)?;
-        let result = match &plan.report {
-            Some(file) => judge_file(&plan, file, started)?,
-            None => self.ask_ecr(&plan, ui).await?,
-        };
+        let result = self.ask(&plan, ui).await?;
         let answered = self.answer(&plan, &result, ui);
         // The process ends with this: giving back ten thousand findings one by one would only take time.
         std::mem::forget(result);
         answered
     }
 
-    async fn ask_ecr(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
+    async fn ask(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
         let question = Question {
-            image: plan.image.reference.clone(),
-            target: plan.image.target()?,
+            image: plan.image.canonical(),
+            place: plan.place.clone(),
+            account: plan.image.account.clone(),
             environment: plan.environment.clone(),
+            handed: &plan.handed,
+            access: &plan.access,
             start_scan: plan.start_scan && !self.dry_run,
             pace: plan.pace,
             now,
         };
-        if question.image.tag.is_none() && question.image.digest.is_none() {
-            return Err(Failure::usage(format!("{} has neither tag nor digest", question.image))
-                .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
-        }
         let teller = Teller::new(ui, self.verbose, plan.pace.timeout);
         let checked = tokio::select! {
             checked = engine::check(&question, &plan.policies, &plan.exceptions, &teller) => checked,
@@ -159,7 +157,7 @@ impl CheckArgs {
 
     /// Writes the answer everywhere it was asked for, and only then says it with the exit code.
     fn answer(&self, plan: &Plan, result: &Result<Checked, Refused>, ui: Ui) -> Result<u8, Failure> {
-        let reference = plan.image.reference.to_string();
+        let reference = plan.image.written();
         let (mut record, facts) = match result {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
             Err(refused) => {
@@ -192,11 +190,15 @@ impl CheckArgs {
     fn plan(&self, ui: Ui) -> Result<Plan, Failure> {
         env::check()?;
         let image = self.image.resolve()?;
-        let report = self.report.as_deref().map(report_file).transpose()?;
-        if report.is_none() {
-            image.target()?;
+        let place = image.place(self.handed.is_given())?;
+        let named = image.reference.tag.is_some() || image.reference.digest.is_some();
+        if !named && !self.handed.has_reports() && !matches!(place, Place::Local(_)) {
+            return Err(Failure::usage(format!("{} has neither tag nor digest", image.reference))
+                .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
-        let pace = self.pace()?;
+        let handed = self.handed.read()?;
+        let access = self.registry.access()?;
+        let pace = self.pace(matches!(place, Place::Ecr(_)))?;
         let outputs = self.outputs()?;
         let start_scan = self.may_start()?;
         let paths = self.policy_files()?;
@@ -218,7 +220,19 @@ impl CheckArgs {
             })?,
             (None, None) => 0,
         };
-        Ok(Plan { image, pace, environment, policies, exceptions, start_scan, warn_exit_code, outputs, report })
+        Ok(Plan {
+            image,
+            pace,
+            environment,
+            policies,
+            exceptions,
+            start_scan,
+            warn_exit_code,
+            outputs,
+            place,
+            handed,
+            access,
+        })
     }
 
     /// The policy files of the command line, else those of the environment.
@@ -232,7 +246,7 @@ impl CheckArgs {
     }
 
     /// A2: every bound a flag and a variable.
-    fn pace(&self) -> Result<Pace, Failure> {
+    fn pace(&self, ecr: bool) -> Result<Pace, Failure> {
         let duration = |flag: &str, value: Option<&String>, variable: env::Variable, default: u64| {
             let (name, text) = match (given(value), variable.get()) {
                 (Some(text), _) => (flag, text),
@@ -256,7 +270,7 @@ impl CheckArgs {
             }
             stand_in => stand_in.is_some(),
         };
-        if poll_interval < FLOOR && !stand_in && self.report.is_none() {
+        if poll_interval < FLOOR && !stand_in && ecr && !self.handed.has_reports() {
             return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles").hint(
                 "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",
             ));
@@ -318,38 +332,6 @@ impl CheckArgs {
 /// A blank value counts as not given.
 fn given(value: Option<&String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-}
-
-/// `FORMAT=FILE` or `FILE`. One format is known so far; its content is recognised by the parser.
-fn report_file(text: &str) -> Result<PathBuf, Failure> {
-    match text.split_once('=') {
-        Some(("ecr", "")) | None if text.is_empty() || text == "ecr=" => {
-            Err(Failure::usage("--report: there is no file name"))
-        }
-        Some(("ecr", file)) => Ok(PathBuf::from(file)),
-        Some((format, _)) if !format.contains(['/', '.']) => {
-            Err(Failure::usage(format!("--report: {format:?} is not a report format"))
-                .hint("there is ecr: --report ecr=FILE"))
-        }
-        _ => Ok(PathBuf::from(text)),
-    }
-}
-
-fn judge_file(plan: &Plan, file: &std::path::Path, started: Instant) -> Result<Result<Checked, Refused>, Failure> {
-    let bytes = files::read("the report", file, REPORT_LIMIT)?;
-    let name = file.display().to_string();
-    let image = &plan.image;
-    let reference = image.canonical();
-    let saved = SavedReport {
-        image: &reference,
-        account: image.account.as_deref(),
-        environment: &plan.environment,
-        file: &name,
-        bytes: &bytes,
-        now: now(),
-        started,
-    };
-    Ok(judge_report(&saved, &plan.policies, &plan.exceptions))
 }
 
 fn asker() -> Answer {

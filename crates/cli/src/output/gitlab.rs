@@ -1,6 +1,7 @@
 //! GitLab's container scanning report (B2), security report schema 15.2.1: every finding, one entry a package and
 //! platform. Its status is `success` only if every scan is complete; otherwise the reasons stand in its messages.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use model::{Completeness, Digest, Finding, Fix, Package, SignedDuration, Timestamp};
@@ -36,8 +37,8 @@ struct Scan {
 #[derive(Serialize)]
 struct Tool {
     id: &'static str,
-    name: &'static str,
-    version: &'static str,
+    name: Cow<'static, str>,
+    version: Cow<'static, str>,
     vendor: Vendor,
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, Failure> {
     let report = Report {
         version: VERSION,
         scan: Scan {
-            analyzer: GATE,
+            analyzer: gate(),
             scanner: scanner(view),
             kind: "container_scanning",
             start_time: time(started),
@@ -118,19 +119,28 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, Failure> {
     json::document("the GitLab report", &report)
 }
 
-const GATE: Tool =
-    Tool { id: "ecr-gate", name: "ecr-gate", version: env!("CARGO_PKG_VERSION"), vendor: Vendor { name: "ecr-gate" } };
+/// The gate itself.
+fn gate() -> Tool {
+    let vendor = Vendor { name: "ecr-gate" };
+    Tool { id: "ecr-gate", name: "ecr-gate".into(), version: env!("CARGO_PKG_VERSION").into(), vendor }
+}
 
 /// Who scanned. Without a scan it is the gate itself: GitLab takes what a scanner no longer lists for resolved, and a
 /// report without a scan resolves nothing.
 fn scanner(view: &View<'_>) -> Tool {
-    let (id, name) = match view.record.signals.first().map(|used| &used.signal.proof) {
-        Some(Completeness::EcrBasic { .. }) => ("amazon-ecr", "Amazon ECR basic scanning"),
-        Some(Completeness::EcrEnhanced { .. }) => ("amazon-inspector", "Amazon Inspector"),
-        None => return GATE,
+    let Some(used) = view.record.signals.first().map(|used| &used.signal) else { return gate() };
+    let (id, name) = match &used.proof {
+        Completeness::EcrBasic { .. } => ("amazon-ecr", "Amazon ECR basic scanning"),
+        Completeness::EcrEnhanced { .. } => ("amazon-inspector", "Amazon Inspector"),
+        Completeness::Report { .. } => {
+            let tool = used.tool.as_deref().unwrap_or(used.scanner.as_str());
+            let (name, version) = tool.rsplit_once(' ').unwrap_or((tool, "unknown"));
+            let (name, version) = (line(name, 80).into(), line(version, 80).into());
+            return Tool { id: used.scanner.as_str(), name, version, vendor: Vendor { name: used.scanner.as_str() } };
+        }
     };
     // AWS does not say the version of its scanners.
-    Tool { id, name, version: "managed", vendor: Vendor { name: "Amazon Web Services" } }
+    Tool { id, name: name.into(), version: "managed".into(), vendor: Vendor { name: "Amazon Web Services" } }
 }
 
 fn messages(view: &View<'_>) -> Vec<Message> {
@@ -151,7 +161,7 @@ fn messages(view: &View<'_>) -> Vec<Message> {
 }
 
 fn vulnerabilities(view: &View<'_>) -> Vec<Vulnerability> {
-    let unnamed = Package { name: "unknown".to_owned(), version: String::new(), fix: Fix::NotSaid };
+    let unnamed = Package { name: "unknown".to_owned(), version: String::new(), fix: Fix::NotSaid, purl: None };
     let mut seen = BTreeSet::new();
     let mut list = Vec::new();
     for listed in view.findings() {

@@ -1,11 +1,11 @@
 //! What every output is made from: the record, and every finding with what became of it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Record;
 use model::{
-    CompleteScan, Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, Signal, Verdict,
+    Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, ScanReport, Signal, Verdict,
 };
 
 /// A decision as outputs see it.
@@ -85,27 +85,39 @@ impl<'a> View<'a> {
     pub(crate) fn was_asked(&self, digest: &str) -> bool {
         let children = self.facts.and_then(|facts| facts.platforms.as_ref());
         let child = children.and_then(|list| list.iter().find(|(_, child)| child.digest.as_str() == digest));
-        child.is_none_or(|(_, child)| !matches!(child.scan, Signal::NotCollected(_)))
+        child.is_none_or(|(_, child)| !child.reports.is_empty())
     }
 
-    /// The complete scans, each with its platform.
-    pub(crate) fn scans(&self) -> Vec<(Option<&'a Platform>, &'a CompleteScan)> {
+    /// Every finding that any report holds, each with its platform. Of several reports on one manifest each vulnerability
+    /// of a package is listed once, as the first of them has it.
+    fn reported(&self) -> Vec<(Option<&'a Platform>, &'a Finding)> {
         let Some(facts) = self.facts else { return Vec::new() };
-        let scan = |manifest: &'a ManifestFacts| match &manifest.scan {
-            Signal::Present(observed) => Some(&observed.value),
-            // Only what was used.
+        let children = facts.platforms.iter().flatten().map(|(platform, child)| (Some(platform), child));
+        let mut listed = Vec::new();
+        for (platform, manifest) in std::iter::once((None, &facts.root)).chain(children) {
+            let mut seen = BTreeSet::new();
+            let several = manifest.reports.len() > 1;
+            for finding in manifest.reports.iter().flat_map(|report| self.findings_of(manifest, report)) {
+                let names = finding.names().map(|id| (id.as_str(), finding.package_names()));
+                if !several || !names.fold(false, |known, name| !seen.insert(name) || known) {
+                    listed.push((platform, finding));
+                }
+            }
+        }
+        listed
+    }
+
+    /// The findings of one report, as far as it was used.
+    fn findings_of(&self, manifest: &ManifestFacts, report: &'a ScanReport) -> &'a [Finding] {
+        match &report.scan {
+            Signal::Present(observed) => observed.value.findings(),
             Signal::Unavailable { last: Some(last), .. }
                 if self.record.signals.iter().any(|used| used.signal.subject == manifest.digest) =>
             {
-                Some(&last.value)
+                last.value.findings()
             }
-            _ => None,
-        };
-        let root = scan(&facts.root).map(|found| (None, found));
-        let children = facts.platforms.iter().flatten();
-        root.into_iter()
-            .chain(children.filter_map(|(platform, child)| scan(child).map(|found| (Some(platform), found))))
-            .collect()
+            _ => &report.unproven,
+        }
     }
 
     /// Every finding of every scan, blocking ones first, then by severity.
@@ -123,11 +135,11 @@ impl<'a> View<'a> {
             states.insert(key(&judged.finding, judged.platform.as_ref()), state);
         }
         let mut listed: Vec<Listed<'a>> = self
-            .scans()
+            .reported()
             .into_iter()
-            .flat_map(|(platform, scan)| scan.findings().iter().map(move |finding| (platform, finding)))
             .map(|(platform, finding)| {
-                let state = states.get(&key(finding, platform)).copied().unwrap_or(State::Counted);
+                let by = |id: &'a str| states.get(&(platform, id, finding.package_names())).copied();
+                let state = finding.names().find_map(|id| by(id.as_str())).unwrap_or(State::Counted);
                 Listed { finding, platform, state }
             })
             .collect();

@@ -85,6 +85,9 @@ pub(super) fn why(disposition: &Disposition) -> String {
         Disposition::Allowed => "the policy's allow list".to_owned(),
         Disposition::Grace(until) => format!("grace until {}", minute(*until)),
         Disposition::Unfixed => "no fix, and the policy ignores those".to_owned(),
+        Disposition::Suppressed(why) => format!("left out by the scanner: {}", line(why, 200)),
+        Disposition::NotAgreed => "too few of the sources report it".to_owned(),
+        Disposition::Vex(said) => format!("VEX: {}", line(said, 200)),
     }
 }
 

@@ -8,7 +8,7 @@ use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
-use super::{OnUnknown, Policy};
+use super::{Check, OnUnknown, Policy};
 use crate::error::DocumentError;
 
 /// The largest document that is read, in bytes.
@@ -122,18 +122,21 @@ impl Policy {
                     "ids are unique in a policy",
                 ));
             }
-            if let Some(sources) = &rule.vulnerabilities.sources
-                && sources.accept.is_empty()
-            {
-                return Err((format!("rule {:?}: `sources.accept` is empty", rule.id), "name `ecr`, `file` or both"));
-            }
-            let ids = rule.vulnerabilities.deny.iter().chain(&rule.vulnerabilities.allow).flatten();
-            if let Some(id) = ids.into_iter().find(|id| id.trim().is_empty() || id.contains('*')) {
-                return Err((
-                    format!("rule {:?}: {id:?} in `deny` or `allow` is no vulnerability id", rule.id),
-                    "an entry names one vulnerability; patterns are not possible",
-                ));
-            }
+            let of_rule = |(what, hint): (String, &'static str)| (format!("rule {:?}: {what}", rule.id), hint);
+            let check = rule.check().map_err(|kinds| {
+                let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+                let what = match kinds.as_slice() {
+                    [] => "it says nothing to check".to_owned(),
+                    kinds => format!("it has {} at once", kinds.join(" and ")),
+                };
+                of_rule((what, "a rule is exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`"))
+            })?;
+            match check {
+                Check::Vulnerabilities(of) => of.check().map_err(of_rule),
+                Check::Sbom(of) => of.check(&rule.id),
+                Check::Config(of) => of.check(&rule.id),
+                Check::Measurements(of) => of.check(&rule.id),
+            }?;
         }
         if let Some(map) = &spec.on_unknown {
             // S5: the last known good fact may stand in only for a source that cannot be reached.

@@ -67,17 +67,74 @@ fn a1_an_unknown_key_is_named_with_its_place_and_a_suggestion() {
 
 #[test]
 fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
-    for kind in ["signatures", "provenance", "sbom", "config", "measurements", "rego", "vsa"] {
+    for kind in ["signatures", "provenance", "rego", "vsa"] {
         for rule in [format!("{{ id: r, {kind}: {{}} }}"), format!("{{ id: r, vulnerabilities: {{}}, {kind}: {{}} }}")]
         {
             let error = refused(&format!("{HEAD}spec: {{ rules: [{rule}] }}\n"));
             assert_eq!(error.what, format!("unknown key `{kind}`"));
         }
     }
-    assert_eq!(
-        refused(&format!("{HEAD}spec: {{ rules: [{{ id: r }}] }}\n")).what,
-        "the key `vulnerabilities` is missing"
-    );
+}
+
+#[test]
+fn a5_a_rule_is_of_exactly_one_kind() {
+    let refused = |kinds: &str| refused(&format!("{HEAD}spec: {{ rules: [{{ id: house{kinds} }}] }}\n"));
+    let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`";
+    let error = refused("");
+    assert_eq!((error.what.as_str(), error.hint.as_deref()), ("rule \"house\": it says nothing to check", Some(hint)));
+    for (kinds, names) in [
+        ("vulnerabilities: {}, config: { nonRoot: true }", "`vulnerabilities` and `config`"),
+        ("sbom: {}, measurements: { metric: m, max: 1 }", "`sbom` and `measurements`"),
+        ("sbom: {}, config: { nonRoot: true }, vulnerabilities: {}", "`vulnerabilities` and `sbom` and `config`"),
+    ] {
+        let error = refused(&format!(", {kinds}"));
+        assert_eq!(error.what, format!("rule \"house\": it has {names} at once"));
+        assert_eq!(error.hint.as_deref(), Some(hint));
+    }
+    // What is wrong inside of one is said of the rule by name, whatever its kind.
+    for kind in
+        ["vulnerabilities: { deny: [\"*\"] }", "sbom: { from: [] }", "config: {}", "measurements: { metric: m }"]
+    {
+        assert!(refused(&format!(", {kind}")).what.starts_with("rule \"house\": "), "{kind}");
+    }
+}
+
+#[test]
+fn s22_sources_that_could_never_answer_are_an_error() {
+    for (sources, says) in [
+        ("accept: [trivy]", "lists `trivy` and no way for its reports to come in"),
+        ("accept: [ecr, trivy]", "lists `trivy` and no way"),
+        ("accept: [ecr], required: [trivy]", "names `trivy`, whose reports `sources.accept` does not let in"),
+        ("accept: [file, grype], required: [grype, trivy]", "names `trivy`, whose reports"),
+        ("accept: [file, grype], required: [ecr]", "names `ecr`, whose reports"),
+        ("accept: []", "`sources.accept` is empty"),
+    ] {
+        let error = refused(&rule(&format!("{{ sources: {{ {sources} }} }}")));
+        assert!(error.what.starts_with("rule \"r\": ") && error.what.contains(says), "{sources}: {error}");
+        assert!(error.hint.is_some());
+    }
+    for sources in [
+        "accept: [ecr], required: [ecr]",
+        "accept: [file], required: [trivy, ecr]",
+        "accept: [registry, trivy], required: [trivy]",
+        "accept: [ecr, file, trivy], required: [ecr, trivy]",
+        "accept: [ecr, file], required: []",
+    ] {
+        assert!(parse(&rule(&format!("{{ sources: {{ {sources} }} }}"))).is_ok(), "{sources}");
+    }
+    let error = refused(&rule("{ sources: { accept: [ecr, trvy] } }"));
+    assert_eq!((error.what.as_str(), error.hint.as_deref()), ("unknown value `trvy`", Some("did you mean `trivy`?")));
+}
+
+#[test]
+fn s24_vex_names_ways_and_authors() {
+    for vex in ["{ from: [], authors: [a] }", "{ from: [file], authors: [] }"] {
+        assert!(
+            refused(&rule(&format!("{{ vex: {vex} }}"))).what.contains("`vex.from` or `vex.authors` is empty"),
+            "{vex}"
+        );
+    }
+    assert!(parse(&rule("{ vex: { from: [file, registry], authors: [\"*@acme.example\", Acme] } }")).is_ok());
 }
 
 #[test]
@@ -231,7 +288,17 @@ fn a8_values_are_of_their_kind() {
         "{ gracePeriod: 7d }",
         "{ gracePeriod: { high: soon } }",
         "{ sources: [ecr] }",
-        "{ sources: { accept: [trivy] } }",
+        "{ sources: { accept: [trivi] } }",
+        "{ sources: { accept: [unknown] } }",
+        "{ sources: { accept: [ecr], required: [file] } }",
+        "{ sources: { accept: [ecr], blockWhen: some } }",
+        "{ sources: { accept: [ecr], suppressed: ignore } }",
+        "{ sources: { required: [ecr] } }",
+        "{ vex: { from: [file] } }",
+        "{ vex: { authors: [a] } }",
+        "{ vex: { from: [ecr], authors: [a] } }",
+        "{ vex: { from: [file], authors: [\" \"] } }",
+        "{ vex: { from: [file], authors: [\"[\"] } }",
         "{ sources: { accept: ecr } }",
         "[]",
         "no",

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{Platform, Severity, SignedDuration, UnknownClass, Verdict, parse_duration};
+use model::{Platform, SignedDuration, UnknownClass, Verdict, parse_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
+
+use super::{Config, Measurements, Sbom, Vulnerabilities};
 
 /// A policy: which images in which environments it is about, and what must hold for them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -152,138 +154,51 @@ pub(crate) struct OnUnknownMap {
     pub(crate) default: OnUnknown,
 }
 
-/// One rule.
+/// One rule: exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("oneOf" = Self::KINDS.map(|kind| serde_json::json!({ "required": [kind] }))))]
 pub struct Rule {
     /// Its id, unique in the policy, repeated in every decision.
     pub(crate) id: String,
     /// Limits on the findings of a complete scan.
-    pub(crate) vulnerabilities: Vulnerabilities,
+    pub(crate) vulnerabilities: Option<Vulnerabilities>,
+    /// What must hold of the bill of materials.
+    pub(crate) sbom: Option<Sbom>,
+    /// What must hold of the image's configuration.
+    pub(crate) config: Option<Config>,
+    /// Limits on what was measured.
+    pub(crate) measurements: Option<Measurements>,
     /// What a break of this rule means: `deny`, `warn`, `audit`.
     pub(crate) action: Option<Action>,
 }
 
-/// Limits on the findings of a complete scan. The scan itself is always required.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Vulnerabilities {
-    /// Which sources count; all, if left out: ECR, and a report handed over with `--report`.
-    pub(crate) sources: Option<Sources>,
-    /// How many findings of each severity are allowed. A severity that is left out is shown and not limited.
-    pub(crate) max: Option<Limits>,
-    /// Findings count only if the source does not say "there is no fix".
-    pub(crate) ignore_unfixed: Option<bool>,
-    /// Vulnerability ids that never count.
-    pub(crate) allow: Option<Vec<String>>,
-    /// Vulnerability ids that always block; neither `allow` nor an exception lifts them.
-    pub(crate) deny: Option<Vec<String>>,
-    /// `deny`: a finding that the source knows an exploit for always blocks.
-    pub(crate) known_exploited: Option<KnownExploited>,
-    /// Findings with this CVSS base score or a higher one block, where the source gives a score (0.1 to 10).
-    #[schemars(with = "Option<f64>")]
-    pub(crate) deny_cvss_from: Option<Tenths>,
-    /// Findings with this EPSS probability or a higher one block, where the source gives one (0 to 1).
-    #[schemars(with = "Option<f64>")]
-    pub(crate) deny_epss_from: Option<Millionths>,
-    /// Grace per severity, counted from the recorded first sighting in the repository; without a record, no grace.
-    pub(crate) grace_period: Option<GracePeriods>,
-    /// How old the scanner's vulnerability data may be: 8d for basic, 24h for continuous scanning unless said here.
-    pub(crate) max_scan_age: Option<Duration>,
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Check<'a> {
+    Vulnerabilities(&'a Vulnerabilities),
+    Sbom(&'a Sbom),
+    Config(&'a Config),
+    Measurements(&'a Measurements),
 }
 
-/// Which sources count.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Sources {
-    /// `ecr`: the ECR API. `file`: reports handed over with `--report`.
-    pub(crate) accept: Vec<Source>,
-}
+impl Rule {
+    /// The kinds of rule there are.
+    const KINDS: [&'static str; 4] = ["vulnerabilities", "sbom", "config", "measurements"];
 
-/// A source of findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Source {
-    /// The ECR API.
-    Ecr,
-    /// A local file.
-    File,
-}
-
-/// What to do about known exploits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum KnownExploited {
-    /// They always block.
-    Deny,
-}
-
-macro_rules! per_severity {
-    ($(#[$doc:meta])* $name:ident of $value:ty) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields, rename_all = "camelCase")]
-        #[allow(missing_docs)]
-        pub(crate) struct $name {
-            pub(crate) critical: Option<$value>,
-            pub(crate) high: Option<$value>,
-            pub(crate) medium: Option<$value>,
-            pub(crate) low: Option<$value>,
-            pub(crate) informational: Option<$value>,
-            pub(crate) undefined: Option<$value>,
-            pub(crate) untriaged: Option<$value>,
+    /// What the rule looks at; the names of the kinds it has, if that is not exactly one.
+    pub(crate) fn check(&self) -> Result<Check<'_>, Vec<&'static str>> {
+        let kinds = [
+            self.vulnerabilities.as_ref().map(Check::Vulnerabilities),
+            self.sbom.as_ref().map(Check::Sbom),
+            self.config.as_ref().map(Check::Config),
+            self.measurements.as_ref().map(Check::Measurements),
+        ];
+        let mut there = kinds.into_iter().zip(Self::KINDS).filter_map(|(kind, name)| kind.map(|kind| (kind, name)));
+        match (there.next(), there.next()) {
+            (Some((only, _)), None) => Ok(only),
+            (one, two) => Err(one.into_iter().chain(two).chain(there).map(|(_, name)| name).collect()),
         }
-
-        impl $name {
-            pub(crate) fn get(&self, severity: &Severity) -> Option<$value> {
-                match severity {
-                    Severity::Critical => self.critical,
-                    Severity::High => self.high,
-                    Severity::Medium => self.medium,
-                    Severity::Low => self.low,
-                    Severity::Informational => self.informational,
-                    Severity::Undefined => self.undefined,
-                    Severity::Untriaged => self.untriaged,
-                    Severity::Unknown(_) => None,
-                }
-            }
-        }
-    };
-}
-
-per_severity! {
-    /// A number per severity.
-    Limits of u32
-}
-
-per_severity! {
-    /// A duration per severity.
-    GracePeriods of Duration
-}
-
-impl Limits {
-    pub(crate) const NONE: Self = Self {
-        critical: None,
-        high: None,
-        medium: None,
-        low: None,
-        informational: None,
-        undefined: None,
-        untriaged: None,
-    };
-
-    pub(crate) fn set(&mut self, severity: &Severity, limit: u32) {
-        let place = match severity {
-            Severity::Critical => &mut self.critical,
-            Severity::High => &mut self.high,
-            Severity::Medium => &mut self.medium,
-            Severity::Low => &mut self.low,
-            Severity::Informational => &mut self.informational,
-            Severity::Undefined => &mut self.undefined,
-            Severity::Untriaged => &mut self.untriaged,
-            Severity::Unknown(_) => return,
-        };
-        *place = Some(limit);
     }
 }
 
@@ -291,39 +206,9 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Duration(pub(crate) SignedDuration);
 
-/// A CVSS score in tenths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tenths(pub(crate) u16);
-
-/// A probability in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Millionths(pub(crate) u32);
-
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parse_duration(&String::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Tenths {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // range-checked
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let score = f64::deserialize(deserializer)?;
-        if !(0.1..=10.0).contains(&score) {
-            return Err(de::Error::custom("a CVSS score lies between 0.1 and 10"));
-        }
-        Ok(Self((score * 10.0).round() as u16))
-    }
-}
-
-impl<'de> Deserialize<'de> for Millionths {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // range-checked
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let probability = f64::deserialize(deserializer)?;
-        if !(0.0..=1.0).contains(&probability) {
-            return Err(de::Error::custom("an EPSS probability lies between 0 and 1"));
-        }
-        Ok(Self((probability * 1e6).round() as u32))
     }
 }
 
@@ -474,9 +359,4 @@ impl JsonSchema for OnUnknownMap {
             ON_UNKNOWN_KEYS.iter().map(|key| ((*key).to_owned(), value.clone().to_value())).collect();
         json_schema!({ "type": "object", "additionalProperties": false, "properties": properties })
     }
-}
-
-/// The word for a severity in a policy: `critical`.
-pub(crate) fn word(severity: &Severity) -> String {
-    severity.as_str().to_lowercase()
 }

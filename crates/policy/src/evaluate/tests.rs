@@ -1,10 +1,18 @@
 //! The judgement, by the IDs of the semantics page.
 
+mod agreement;
 mod counts;
 mod index;
 mod keys;
+mod kinds;
 mod last_known_good;
+mod merging;
+mod monotone;
 mod policies;
 mod properties;
+mod several;
+mod sources;
+mod suppressed;
 mod time;
 mod unknown;
+mod vex;

@@ -94,7 +94,7 @@ fn s12_a_list_tightens_a_policy_file() {
     list("CRITICAL HIGH MEDIUM").tighten(&mut set).unwrap();
     assert!(blocks(&set, Severity::Critical) && blocks(&set, Severity::High) && blocks(&set, Severity::Medium));
     assert!(!blocks(&set, Severity::Low));
-    let rule = &set.members[0].policy.spec.rules[0].vulnerabilities;
+    let rule = set.members[0].policy.spec.rules[0].vulnerabilities.as_ref().unwrap();
     assert!(rule.deny.is_some() && rule.ignore_unfixed.is_some(), "the rest of the rule stays");
     let mut without = self::rule("{ deny: [CVE-9] }");
     list("LOW").tighten(&mut without).unwrap();
@@ -122,4 +122,23 @@ fn s12_the_same_list_changes_nothing() {
     for severity in Severity::KNOWN {
         assert_eq!(blocks(&set, severity.clone()), blocks(&PolicySet::built_in().unwrap(), severity));
     }
+}
+
+#[test]
+fn s12_rules_about_other_things_stay_as_they_are() {
+    let config = "{ id: c, config: { nonRoot: true } }";
+    let mut both = crate::scene::set(&format!("rules: [{config}, {{ id: v, vulnerabilities: {{}} }}]"));
+    list("HIGH").tighten(&mut both).unwrap();
+    let rules = &both.members[0].policy.spec.rules;
+    assert!(rules[0].vulnerabilities.is_none() && rules[0].config.is_some());
+    let max = rules[1].vulnerabilities.as_ref().unwrap().max.as_ref().unwrap();
+    assert_eq!(max.get(&Severity::High), Some(0));
+    // A policy that is not about vulnerabilities is none of the list's business, unless all are such.
+    let mut two = sets(&[("one", &format!("rules: [{config}]")), ("two", "rules: [{ id: v, vulnerabilities: {} }]")]);
+    list("HIGH").tighten(&mut two).unwrap();
+    assert_eq!(two.members.iter().map(|member| member.id.fail_on.is_some()).collect::<Vec<_>>(), [false, true]);
+    let mut none = crate::scene::set(&format!("rules: [{config}]"));
+    let error = list("HIGH").tighten(&mut none).unwrap_err();
+    assert_eq!(error, FailOnError::NothingToTighten);
+    assert!(error.to_string().contains("no policy has a `vulnerabilities` rule"), "{error}");
 }

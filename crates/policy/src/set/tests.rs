@@ -107,3 +107,100 @@ fn s7_nothing_matches_an_undeclared_environment() {
     assert_eq!(set.matching(&ask_in("production")).count(), 1);
     assert_eq!(set.needs(&ask_in("qa")).max_scan_age, (days(8), hours(24)));
 }
+
+/// What one policy with these rules needs; the texts are kinds of rule with their values.
+fn needs(kinds: &[&str]) -> Needs {
+    let rules: Vec<_> = kinds.iter().enumerate().map(|(n, kind)| format!("{{ id: r{n}, {kind} }}")).collect();
+    set(&format!("rules: [{}]", rules.join(", "))).needs(&ask())
+}
+
+#[test]
+fn s22_ecr_is_asked_where_a_rule_accepts_it_and_cannot_be_left_out_where_one_requires_it() {
+    let of = |sources: &[&str]| {
+        let rules: Vec<_> = sources.iter().map(|sources| format!("vulnerabilities: {{ {sources} }}")).collect();
+        let needs = needs(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+        (needs.ecr, needs.ecr_required, needs.registry_reports)
+    };
+    for (sources, wanted) in [
+        ("", (true, true, false)),
+        ("sources: { accept: [ecr] }", (true, true, false)),
+        ("sources: { accept: [ecr, file] }", (true, false, false)),
+        ("sources: { accept: [ecr, registry] }", (true, false, true)),
+        ("sources: { accept: [file] }", (false, false, false)),
+        ("sources: { accept: [file, trivy, ecr], required: [trivy] }", (true, false, false)),
+        ("sources: { accept: [ecr, file], required: [ecr] }", (true, true, false)),
+    ] {
+        assert_eq!(of(&[sources]), wanted, "{sources}");
+    }
+    // Each of several rules has its say.
+    assert_eq!(of(&["sources: { accept: [file] }", ""]), (true, true, false));
+    assert_eq!(of(&["sources: { accept: [file] }", "sources: { accept: [registry, ecr] }"]), (true, false, true));
+    let built_in = PolicySet::built_in().unwrap().needs(&ask());
+    assert_eq!((built_in.ecr, built_in.ecr_required, built_in.registry_reports), (true, false, false));
+}
+
+#[test]
+fn b16_only_what_a_rule_looks_at_is_collected() {
+    let none = Needs {
+        platforms: None,
+        max_scan_age: (days(8), hours(24)),
+        vulnerabilities: false,
+        ecr: false,
+        ecr_required: false,
+        registry_reports: false,
+        attached: false,
+        config: false,
+        contents: false,
+        sboms: false,
+        measurements: false,
+        vex: false,
+        bases: Vec::new(),
+        baselines: Vec::new(),
+    };
+    let digest = Digest::of(b"before");
+    let base = |name: &str| format!("docker.io/library/{name}");
+    for (kind, wanted) in [
+        (
+            "vulnerabilities: { sources: { accept: [file] } }".to_owned(),
+            Needs { vulnerabilities: true, ..none.clone() },
+        ),
+        (
+            "vulnerabilities: { sources: { accept: [registry] } }".to_owned(),
+            Needs { vulnerabilities: true, registry_reports: true, attached: true, ..none.clone() },
+        ),
+        (
+            "vulnerabilities: { sources: { accept: [file] }, vex: { from: [file], authors: [a] } }".to_owned(),
+            Needs { vulnerabilities: true, vex: true, config: true, ..none.clone() },
+        ),
+        (
+            "vulnerabilities: { sources: { accept: [file] }, vex: { from: [registry], authors: [a] } }".to_owned(),
+            Needs { vulnerabilities: true, vex: true, config: true, attached: true, ..none.clone() },
+        ),
+        ("sbom: { from: [file] }".to_owned(), Needs { sboms: true, config: true, ..none.clone() }),
+        (
+            "sbom: { from: [registry], mustMatch: osPackages }".to_owned(),
+            Needs { sboms: true, config: true, contents: true, attached: true, ..none.clone() },
+        ),
+        ("config: { nonRoot: true }".to_owned(), Needs { config: true, ..none.clone() }),
+        ("config: { entrypoint: resolvable }".to_owned(), Needs { config: true, contents: true, ..none.clone() }),
+        (
+            "config: { base: { approved: [\"debian:12\", \"alpine:*\"] } }".to_owned(),
+            Needs { config: true, bases: vec![base("debian:12")], ..none.clone() },
+        ),
+        (
+            format!(
+                "measurements: {{ from: [registry], metric: m, max: 1, maxIncrease: 5%, baseline: {{ digest: \"{digest}\" }} }}"
+            ),
+            Needs { measurements: true, attached: true, baselines: vec![digest.clone()], ..none.clone() },
+        ),
+        ("measurements: { from: [file], metric: m, max: 1 }".to_owned(), Needs { measurements: true, ..none.clone() }),
+    ] {
+        assert_eq!(needs(&[&kind]), wanted, "{kind}");
+    }
+    let both =
+        ["config: { base: { approved: [\"debian:12\", \"b:1\"] } }", "config: { base: { approved: [\"debian:12\"] } }"];
+    assert_eq!(needs(&both).bases, [base("b:1"), base("debian:12")], "each once, sorted");
+    // Rules of policies that are not about the image ask for nothing.
+    let other = set("match: { images: [x] }, rules: [{ id: r, config: { entrypoint: resolvable } }]");
+    assert_eq!(other.needs(&ask()), none);
+}

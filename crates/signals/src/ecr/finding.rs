@@ -98,15 +98,13 @@ impl WireFinding for BasicFinding<'_> {
             name: name.0.into_owned(),
             version: version.map_or_else(String::new, |version| version.0.into_owned()),
             fix: fix.and_then(|version| fixed_in(&version.0)).unwrap_or(Fix::NotSaid),
+            purl: None,
         });
         Ok(Finding {
-            id,
-            severity: Severity::parse(&severity.0),
             packages: packages.into_iter().collect(),
             cvss_tenths,
-            epss_millionths: None,
-            exploit_available: None,
             url: self.uri,
+            ..Finding::new(id, Severity::parse(&severity.0))
         })
     }
 }
@@ -216,11 +214,10 @@ impl WireFinding for EnhancedFinding<'_> {
                 if let Some(release) = package.release.filter(|release| !release.0.is_empty()) {
                     version = format!("{version}-{}", release.0);
                 }
-                Ok(Package { name, version, fix })
+                Ok(Package { name, version, fix, purl: None })
             })
             .collect::<Result<Vec<_>, String>>()?;
         Ok(Finding {
-            severity: Severity::parse(&severity.0),
             packages,
             cvss_tenths: cvss_tenths.filter(|score| *score > 0), // Inspector writes 0.0 where it has no score
             epss_millionths,
@@ -230,7 +227,7 @@ impl WireFinding for EnhancedFinding<'_> {
                 _ => None,
             }),
             url,
-            id,
+            ..Finding::new(id, Severity::parse(&severity.0))
         })
     }
 }

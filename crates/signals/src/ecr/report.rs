@@ -42,7 +42,7 @@ pub fn report(bytes: &[u8], limits: &Limits) -> Result<Report, Reason> {
             match incomplete {
                 Incomplete::EmptyOnce => Signal::Pending(reason(ReasonCode::ScanUnconfirmed)),
                 Incomplete::OlderThanPush => Signal::Failed(reason(ReasonCode::ScanOlderThanPush)),
-                Incomplete::NoPages => Signal::Failed(reason(ReasonCode::ScanPartial)),
+                Incomplete::NoPages | Incomplete::NoTargets => Signal::Failed(reason(ReasonCode::ScanPartial)),
             }
         }),
     };

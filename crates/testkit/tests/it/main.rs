@@ -11,5 +11,6 @@ mod client;
 mod delivery;
 mod documents;
 mod mutations;
+mod oci;
 mod protocol;
 mod scripts;

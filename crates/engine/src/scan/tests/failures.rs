@@ -187,7 +187,7 @@ fn a4_what_asking_again_cannot_mend_stops_at_once() {
 #[test]
 fn no_reason_becomes_a_signal_with_a_scan() {
     for code in ReasonCode::ALL {
-        let signal = signal(Reason::new(*code, "said"));
+        let signal: Signal<model::CompleteScan> = signal(Reason::new(*code, "said"));
         assert_eq!(signal.why_not().map(|why| why.code), Some(*code));
         let clock = model::Clock::at(at(NOW));
         assert!(signal.usable(Some(SignedDuration::from_hours(1)), &clock).is_err(), "{code}");

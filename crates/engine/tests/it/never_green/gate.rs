@@ -2,12 +2,15 @@
 //! A wait is another look, a bounded number of times; then the time is up.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws::{Failure, FailureKind};
 use engine::scan::{Reply, State, Step, Subject, step};
-use engine::{SavedReport, judge_report};
-use model::{Ask, Digest, Facts, FirstSeen, Judgement, ManifestFacts, Signal, SignedDuration, Timestamp, Verdict};
+use engine::{HandedFile, HandedOver, Pace, Place, Question, RegistryAccess, RegistrySettings, check_handed};
+use model::{
+    Ask, Digest, Facts, FirstSeen, Judgement, ManifestFacts, Origin, ScanReport, Scanner, Signal, SignedDuration,
+    Timestamp, Verdict,
+};
 use policy::{Exceptions, PolicySet, evaluate};
 use testkit::fixtures::{ACCOUNT, REGION, REPOSITORY, digest, image};
 
@@ -17,6 +20,7 @@ pub(crate) struct Gate {
     policies: PolicySet,
     ask: Ask,
     subject: Subject,
+    access: RegistryAccess,
 }
 
 pub(crate) fn at(epoch_seconds: i64) -> Timestamp {
@@ -40,7 +44,7 @@ impl Gate {
             poll_interval: Duration::from_secs(15),
             max_scan_age: policies.needs(&ask).max_scan_age,
         };
-        Self { policies, ask, subject }
+        Self { policies, ask, subject, access: RegistryAccess::new(RegistrySettings::default(), at(NOW)) }
     }
 
     /// What the gate says in this world.
@@ -69,24 +73,39 @@ impl Gate {
                 }
             }
         };
-        let root = ManifestFacts { digest: self.ask.digest.clone(), pushed_at: Some(self.subject.pushed_at), scan };
-        let facts = Facts { root, platforms: None, first_seen: FirstSeen::new() };
+        let origin = Origin::Ecr(REGION.to_owned());
+        let report = ScanReport { scanner: Scanner::Ecr, tool: None, origin, scan, unproven: Vec::new() };
+        let root = ManifestFacts::bare(self.ask.digest.clone(), Some(self.subject.pushed_at)).with(report);
+        let facts = Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
         evaluate(&self.policies, &self.ask, &facts, &Exceptions::none(), now)
     }
 
     /// What the gate says about a saved answer of the AWS command line.
     pub(crate) fn judge_saved(&self, bytes: &[u8]) -> Verdict {
-        let saved = SavedReport {
-            image: &self.ask.image,
-            account: Some(ACCOUNT),
-            environment: &self.ask.environment,
-            file: "scan.json",
-            bytes,
-            now: at(NOW),
-            started: Instant::now(),
+        let file = HandedFile { name: "scan.json".to_owned(), scanner: None, bytes: bytes.to_vec() };
+        let handed = HandedOver { reports: vec![file], ..HandedOver::default() };
+        let question = Question {
+            image: self.ask.image.clone(),
+            place: Place::Registry,
+            account: Some(ACCOUNT.to_owned()),
+            environment: self.ask.environment.clone(),
+            handed: &handed,
+            access: &self.access,
+            start_scan: false,
+            pace: Pace {
+                timeout: Duration::from_secs(1),
+                call_timeout: Duration::from_secs(1),
+                poll_interval: Duration::from_secs(1),
+                floor: Duration::ZERO,
+                seed: 1,
+            },
+            now: || at(NOW),
         };
-        let checked = judge_report(&saved, &self.policies, &Exceptions::none());
-        checked.map_or(Verdict::Deny, |checked| checked.judgement.verdict)
+        // What does not say enough by itself would have to be asked for elsewhere, and is no answer.
+        match check_handed(&question, &self.policies, &Exceptions::none()) {
+            Some(Ok(checked)) => checked.judgement.verdict,
+            Some(Err(_)) | None => Verdict::Deny,
+        }
     }
 }
 

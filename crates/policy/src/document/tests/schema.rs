@@ -1,5 +1,7 @@
 //! Schema and reader agree.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{BUILT_IN, HEAD};
@@ -49,7 +51,7 @@ fn fits(path: &str, document: &Value, schema: &Value, root: &Value) {
     }
     match document {
         Value::Object(keys) => {
-            if schema.get("oneOf").is_some() {
+            if schema.get("oneOf").is_some() && schema.get("properties").is_none() {
                 return;
             }
             for key in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
@@ -79,7 +81,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     - id: r
       action: warn
       vulnerabilities:
-        sources: {{ accept: [ecr, file] }}
+        sources: {{ accept: [ecr, file, registry, trivy], required: [ecr], blockWhen: any, suppressed: honour }}
         max: {{ critical: 0, high: 0, medium: 1, low: 2, informational: 3, undefined: 4, untriaged: 5 }}
         ignoreUnfixed: true
         allow: [CVE-1]
@@ -89,6 +91,13 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         denyEpssFrom: 0.5
         gracePeriod: {{ critical: 1d, high: 7d, medium: 8d, low: 1w, informational: 1h, undefined: 1m, untriaged: 1s }}
         maxScanAge: 8d
+        vex: {{ from: [file, registry], authors: [\"*@acme.example\"] }}
+    - id: s
+      sbom: {{ from: [file] }}
+    - id: c
+      config: {{ nonRoot: true }}
+    - id: m
+      measurements: {{ metric: m, max: 1 }}
 "
     );
     let schema = schema();
@@ -101,7 +110,8 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     for (key, place) in [
         ("Spec", "/spec"),
         ("Vulnerabilities", "/spec/rules/0/vulnerabilities"),
-        ("Rule", "/spec/rules/0"),
+        ("Sources", "/spec/rules/0/vulnerabilities/sources"),
+        ("Vex", "/spec/rules/0/vulnerabilities/vex"),
         ("Match", "/spec/match"),
     ] {
         let known: Vec<_> = schema["$defs"][key]["properties"].as_object().unwrap().keys().collect();
@@ -109,7 +119,33 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         shown.sort();
         assert_eq!(shown, known, "{key}");
     }
+    let rules = document.pointer("/spec/rules").unwrap().as_array().unwrap();
+    let shown: BTreeSet<_> = rules.iter().flat_map(|rule| rule.as_object().unwrap().keys()).collect();
+    assert_eq!(shown, schema["$defs"]["Rule"]["properties"].as_object().unwrap().keys().collect());
+    let kinds: Vec<_> =
+        schema["$defs"]["Rule"]["oneOf"].as_array().unwrap().iter().map(|one| &one["required"][0]).collect();
+    assert_eq!(kinds, ["vulnerabilities", "sbom", "config", "measurements"]);
     let classes = schema["$defs"]["OnUnknownMap"]["properties"].as_object().unwrap();
     assert_eq!(classes.len(), model::UnknownClass::ALL.len() + 1);
     assert!(model::UnknownClass::ALL.iter().all(|class| classes.contains_key(class.as_str())));
+}
+
+#[test]
+fn s22_the_schema_names_every_scanner() {
+    let schema = schema();
+    let names = |key: &str| -> Vec<String> {
+        let names = schema["$defs"][key]["enum"].as_array().unwrap();
+        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let scanners: Vec<_> = model::Scanner::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(names("RequiredScanner"), scanners);
+    let others = ["ecr", "file", "registry"].map(str::to_owned).to_vec();
+    assert_eq!(names("Source"), [others, scanners[1..].to_vec()].concat());
+    for name in names("Source") {
+        let way = if ["ecr", "file", "registry"].contains(&name.as_str()) { "" } else { ", file" };
+        let text = format!(
+            "{HEAD}spec: {{ rules: [{{ id: r, vulnerabilities: {{ sources: {{ accept: [{name}{way}] }} }} }}] }}\n"
+        );
+        assert!(Policy::parse("policy.yaml", &text).is_ok(), "{name}");
+    }
 }

@@ -78,7 +78,7 @@ fn s1_an_index_alone_is_never_clean() {
     let mut facts = index(vec![("linux/amd64", clean())]);
     facts.platforms = None;
     let judgement = judge(&policy(""), &facts);
-    assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, UnknownClass::Internal));
+    assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, UnknownClass::ScanMissing));
 }
 
 #[test]

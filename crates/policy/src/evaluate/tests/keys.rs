@@ -194,11 +194,11 @@ fn s20_no_grace_without_a_package_or_for_another_severity() {
 }
 
 #[test]
-fn s22_where_a_rule_lists_its_sources_a_file_counts_only_if_it_is_listed() {
+fn s22_a_file_counts_only_if_the_rule_lists_files() {
     let file = model::Origin::File("report.json".to_owned());
     let ecr = model::Origin::Ecr("eu-central-1".to_owned());
     for (sources, accepts_file, accepts_ecr) in [
-        ("", true, true),
+        ("", false, true),
         (", sources: { accept: [ecr] }", false, true),
         (", sources: { accept: [file] }", true, false),
         (", sources: { accept: [ecr, file] }", true, true),

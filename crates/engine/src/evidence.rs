@@ -1,0 +1,382 @@
+//! Files that the caller hands over: each is read once, and bound to the image it says that it is about. A report about
+//! another image, or one that cannot be read, leaves nothing that could satisfy a rule.
+
+use model::{
+    Digest, ImageReference, ManifestFacts, Measurement, Observed, Origin, Reason, ReasonCode, Sbom, ScanReport,
+    Scanner, Signal, Timestamp, VexDocument,
+};
+use signals::report::{Document, Subject};
+use signals::{Limits, measurement, report, sbom, vex};
+
+/// A file the caller hands over.
+#[derive(Debug, Clone)]
+pub struct HandedFile {
+    /// Its name.
+    pub name: String,
+    /// The scanner the caller says it is from; refused if the content says something else.
+    pub scanner: Option<Scanner>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Everything the caller hands over.
+#[derive(Debug, Clone, Default)]
+pub struct HandedOver {
+    /// Scanner reports.
+    pub reports: Vec<HandedFile>,
+    /// Bills of materials.
+    pub sboms: Vec<HandedFile>,
+    /// VEX documents.
+    pub vex: Vec<HandedFile>,
+    /// Measurement documents.
+    pub measurements: Vec<HandedFile>,
+}
+
+/// A document that was read, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+    pub(crate) evidence: Digest,
+}
+
+impl<T> Given<T> {
+    fn observed(self, at: Timestamp) -> Observed<T> {
+        Observed { value: self.value, origin: self.origin, at, evidence: self.evidence }
+    }
+}
+
+/// What was handed over, read.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    /// Reports not yet bound to a manifest.
+    reports: Vec<Given<Document>>,
+    /// The first report that cannot be used at all, with its scanner as far as it is known.
+    broken: Option<(Scanner, Origin, Reason)>,
+    pub(crate) sboms: Signal<Vec<Observed<Sbom>>>,
+    pub(crate) vex: Vec<Observed<VexDocument>>,
+    pub(crate) measurements: Signal<Vec<Observed<Measurement>>>,
+}
+
+/// What an image is known by.
+#[derive(Debug, Clone, Copy)]
+struct Identity<'a> {
+    /// The manifest that is judged; for a `docker save` archive its image id.
+    digest: &'a Digest,
+    /// The image id, if the configuration is known.
+    config: Option<&'a Digest>,
+}
+
+/// From this size on, in bytes, a thread costs less than it saves.
+const SIDE_BY_SIDE: usize = 1 << 20;
+
+impl Evidence {
+    /// Reads every file.
+    ///
+    /// # Errors
+    /// A VEX document cannot be read: a verdict without it would not be the one that was asked for.
+    pub(crate) fn read(handed: &HandedOver, now: Timestamp) -> Result<Self, Reason> {
+        let limits = &Limits::STANDARD;
+        let mut evidence = Self {
+            reports: Vec::new(),
+            broken: None,
+            sboms: not_asked("a bill of materials"),
+            vex: Vec::new(),
+            measurements: not_asked("a measurement"),
+        };
+        for file in &handed.reports {
+            let (parsed, digest) = side_by_side(&file.bytes);
+            let named = |reason: Reason| Reason { message: format!("{}: {}", file.name, reason.message), ..reason };
+            match parsed.map_err(|error| named(error.reason(code_of(&error)))) {
+                Err(reason) => evidence.is_broken(file.scanner, &file.name, reason),
+                Ok(document) if file.scanner.is_some_and(|said| said != document.scanner) => {
+                    let said = file.scanner.map_or("", Scanner::as_str);
+                    let message =
+                        format!("{} was given as a report of {said}, but it is one of {}", file.name, document.scanner);
+                    let reason = Reason::new(ReasonCode::ReportUnknownFormat, message);
+                    evidence.is_broken(Some(document.scanner), &file.name, reason);
+                }
+                Ok(document) => evidence.reports.push(given(document, &file.name, digest)),
+            }
+        }
+        if !handed.sboms.is_empty() {
+            evidence.sboms = list(&handed.sboms, now, ReasonCode::SbomInvalid, |bytes| {
+                sbom::parse(bytes, limits).map(|sbom| vec![sbom])
+            });
+        }
+        if !handed.measurements.is_empty() {
+            evidence.measurements = list(&handed.measurements, now, ReasonCode::MeasurementInvalid, |bytes| {
+                measurement::parse(bytes, limits)
+            });
+        }
+        for file in &handed.vex {
+            let document = vex::parse(&file.bytes, limits)
+                .map_err(|error| Reason::new(ReasonCode::VexInvalid, format!("{}: {error}", file.name)))?;
+            evidence.vex.push(given(document, &file.name, Digest::of(&file.bytes)).observed(now));
+        }
+        Ok(evidence)
+    }
+
+    fn is_broken(&mut self, scanner: Option<Scanner>, name: &str, reason: Reason) {
+        let scanner = scanner.unwrap_or(Scanner::Unknown);
+        self.broken.get_or_insert((scanner, Origin::File(name.to_owned()), reason));
+    }
+
+    /// True if a report was handed over, whatever became of it.
+    pub(crate) fn has_reports(&self) -> bool {
+        !self.reports.is_empty() || self.broken.is_some()
+    }
+
+    /// Adds a report that was found in the registry.
+    pub(crate) fn attach(&mut self, document: Document, referrer: &Digest, evidence: Digest) {
+        self.reports.push(Given { value: document, origin: Origin::Registry(referrer.to_string()), evidence });
+    }
+
+    /// What the reports alone say about which image they are about, if every one of them says it so exactly that nothing
+    /// has to be asked of a registry: by the digest of one manifest (never of an index), or by one image id.
+    /// With `by_id` an image id will do where a report names digests too: there is no registry to ask about them.
+    pub(crate) fn speaks_for_itself(&self, by_id: bool) -> Option<Exact> {
+        if self.broken.is_some() && self.reports.is_empty() {
+            return Some(Exact::Nothing);
+        }
+        let mut exact: Option<Exact> = None;
+        for report in &self.reports {
+            let subject = &report.value.subject;
+            let this = match (report.value.scanner, subject.manifests.as_slice(), &subject.config) {
+                (Scanner::Ecr | Scanner::Grype | Scanner::Inspector, [one], _) => Exact::Manifest(one.clone()),
+                (_, [], Some(id)) => Exact::ImageId(id.clone()),
+                (_, _, Some(id)) if by_id => Exact::ImageId(id.clone()),
+                _ => return None,
+            };
+            match &exact {
+                Some(other) if *other != this => return None,
+                _ => exact = Some(this),
+            }
+        }
+        exact
+    }
+
+    /// Why the first report that cannot be read cannot be read.
+    pub(crate) fn broken(&self) -> Option<Reason> {
+        self.broken.as_ref().map(|(.., reason)| reason.clone())
+    }
+
+    /// S1: refuses reports about another repository, account or tag than the one that is asked about.
+    pub(crate) fn contradicts(&mut self, image: &ImageReference, account: Option<&str>) {
+        let mut kept = Vec::new();
+        for report in std::mem::take(&mut self.reports) {
+            match contradiction(image, account, &report.value.subject) {
+                None => kept.push(report),
+                Some((what, theirs, ours)) => {
+                    let message = format!("the report is about {what} {theirs}, not {ours}");
+                    let reason = Reason::new(ReasonCode::ScanOtherImage, message);
+                    self.broken.get_or_insert((report.value.scanner, report.origin, reason));
+                }
+            }
+        }
+        self.reports = kept;
+    }
+
+    /// True if a report can only be bound by the image id.
+    pub(crate) fn wants_config(&self) -> bool {
+        self.reports.iter().any(|report| report.value.subject.config.is_some())
+    }
+
+    /// Gives what is left over to every manifest: what says nothing about its image may add findings; what is about another
+    /// image, or cannot be read, was handed over for this one and so leaves no report standing.
+    pub(crate) fn settle<'a>(
+        &mut self,
+        root: &Digest,
+        manifests: impl Iterator<Item = &'a mut ManifestFacts>,
+        now: Timestamp,
+    ) {
+        let rest = self.rest(root, now);
+        let by_hand = |report: &ScanReport| matches!(report.origin, Origin::File(_));
+        let refused = |report: &ScanReport| match &report.scan {
+            Signal::Failed(reason) => {
+                reason.code != ReasonCode::ScanUnbound && by_hand(report) && report.unproven.is_empty()
+            }
+            _ => false,
+        };
+        let (refused, harmless): (Vec<ScanReport>, Vec<ScanReport>) = rest.into_iter().partition(refused);
+        for facts in manifests {
+            if !refused.is_empty() {
+                facts.reports.retain(|report| !by_hand(report));
+                facts.reports.splice(0..0, refused.iter().cloned());
+            }
+            facts.reports.extend(harmless.iter().cloned());
+        }
+    }
+
+    /// Binds reports to one manifest: those about it are taken out of the evidence.
+    pub(crate) fn bind(&mut self, digest: &Digest, config: Option<&Digest>, now: Timestamp) -> Vec<ScanReport> {
+        let identity = Identity { digest, config };
+        let (mine, others) = std::mem::take(&mut self.reports)
+            .into_iter()
+            .partition(|report| matches!(about(&report.value.subject, identity), Bond::Same));
+        self.reports = others;
+        mine.into_iter().map(|report| scan_report(report, now)).collect()
+    }
+
+    /// What is left when every manifest took its own: reports that do not say what they are about, or are about
+    /// something else. They may add findings where they do not say it; they never satisfy anything.
+    pub(crate) fn rest(&mut self, root: &Digest, now: Timestamp) -> Vec<ScanReport> {
+        let mut rest: Vec<ScanReport> = Vec::new();
+        for mut report in std::mem::take(&mut self.reports) {
+            let subject = &report.value.subject;
+            let names = subject.name.clone().unwrap_or_else(|| "nothing".to_owned());
+            let says_nothing = subject.manifests.is_empty() && subject.config.is_none();
+            let origin = report.origin.clone();
+            let tell = |origin: &Origin| match origin {
+                Origin::File(name) => name.clone(),
+                Origin::Ecr(place) | Origin::Registry(place) => place.clone(),
+            };
+            let reason = if says_nothing {
+                let message =
+                    format!("{} does not say by digest which image it is about (it names {names})", tell(&origin));
+                Reason::new(ReasonCode::ScanUnbound, message)
+            } else {
+                let theirs = subject.manifests.first().or(subject.config.as_ref()).map_or("", Digest::as_str);
+                let message = format!("the report {} is about image {theirs}, not {root}", tell(&origin));
+                Reason::new(ReasonCode::ScanOtherImage, message)
+            };
+            // A report that proves nothing anyway may keep its reason.
+            let scan = std::mem::replace(&mut report.value.scan, Err(Signal::Failed(reason.clone())));
+            if says_nothing {
+                match scan {
+                    Ok(scan) => report.value.unproven = scan.into_findings(),
+                    Err(signal) => report.value.scan = Err(signal),
+                }
+            } else {
+                report.value.unproven.clear();
+            }
+            rest.push(scan_report(report, now));
+        }
+        rest.extend(self.broken.take().map(|(scanner, origin, reason)| ScanReport {
+            scanner,
+            tool: None,
+            origin,
+            scan: Signal::Failed(reason),
+            unproven: Vec::new(),
+        }));
+        rest
+    }
+}
+
+/// What reports alone say about the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// This manifest.
+    Manifest(Digest),
+    /// This image id.
+    ImageId(Digest),
+    /// No report could be read.
+    Nothing,
+}
+
+enum Bond {
+    Same,
+    Other,
+}
+
+/// S1: whether a report is about this manifest. The image id decides where both are known: digests of the same image
+/// differ from registry to registry, and a scanner may name the index instead of the manifest.
+fn about(subject: &Subject, identity: Identity<'_>) -> Bond {
+    if let (Some(theirs), Some(ours)) = (&subject.config, identity.config) {
+        return if theirs == ours { Bond::Same } else { Bond::Other };
+    }
+    let named = |digest: &Digest| subject.manifests.contains(digest);
+    if named(identity.digest) || (subject.config.as_ref() == Some(identity.digest)) {
+        return Bond::Same;
+    }
+    Bond::Other
+}
+
+/// What a report names that is not what is asked about: the kind of thing, theirs, ours.
+fn contradiction(
+    image: &ImageReference,
+    account: Option<&str>,
+    subject: &Subject,
+) -> Option<(&'static str, String, String)> {
+    if let Some(theirs) = &subject.repository
+        && theirs != image.repository.as_str()
+    {
+        return Some(("repository", theirs.clone(), image.repository.to_string()));
+    }
+    if let (Some(theirs), Some(ours)) = (&subject.account, account)
+        && theirs != ours
+    {
+        return Some(("account", theirs.clone(), ours.to_owned()));
+    }
+    // A tag that the report names has to be the tag that was asked for; by digest alone nothing is claimed about tags.
+    if let (Some(theirs), Some(ours), None) = (&subject.tag, &image.tag, &image.digest)
+        && theirs != ours.as_str()
+    {
+        return Some(("tag", theirs.clone(), ours.to_string()));
+    }
+    None
+}
+
+fn scan_report(report: Given<Document>, at: Timestamp) -> ScanReport {
+    let Given { value, origin, evidence } = report;
+    let scan = match value.scan {
+        Ok(scan) => Signal::Present(Observed { value: scan, origin: origin.clone(), at, evidence }),
+        Err(signal) => signal,
+    };
+    ScanReport { scanner: value.scanner, tool: value.tool, origin, scan, unproven: value.unproven }
+}
+
+fn given<T>(value: T, name: &str, evidence: Digest) -> Given<T> {
+    Given { value, origin: Origin::File(name.to_owned()), evidence }
+}
+
+fn not_asked<T>(what: &str) -> Signal<T> {
+    Signal::NotCollected(Reason::new(ReasonCode::NotCollected, format!("{what} was not asked for")))
+}
+
+fn list<T>(
+    files: &[HandedFile],
+    now: Timestamp,
+    code: ReasonCode,
+    parse: impl Fn(&[u8]) -> Result<Vec<T>, signals::ParseError>,
+) -> Signal<Vec<Observed<T>>> {
+    let mut all = Vec::new();
+    let mut last = None;
+    for file in files {
+        let evidence = Digest::of(&file.bytes);
+        match parse(&file.bytes) {
+            Err(error) => return Signal::Failed(Reason::new(code, format!("{}: {error}", file.name))),
+            Ok(values) => {
+                all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)))
+            }
+        }
+        last = Some((Origin::File(file.name.clone()), evidence));
+    }
+    match last {
+        None => not_asked("nothing"),
+        Some((origin, evidence)) => Signal::Present(Observed { value: all, origin, at: now, evidence }),
+    }
+}
+
+/// What the bytes say, and their digest. The digest of a large report takes half as long as reading it, so both are done
+/// side by side.
+fn side_by_side(bytes: &[u8]) -> (Result<Document, signals::ParseError>, Digest) {
+    let parse = || report::parse(bytes, &Limits::STANDARD);
+    if bytes.len() < SIDE_BY_SIDE {
+        return (parse(), Digest::of(bytes));
+    }
+    std::thread::scope(|scope| {
+        let digest = std::thread::Builder::new().spawn_scoped(scope, || Digest::of(bytes));
+        let parsed = parse();
+        let digest = match digest {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Digest::of(bytes)),
+            Err(_) => Digest::of(bytes),
+        };
+        (parsed, digest)
+    })
+}
+
+/// Nothing known is another reason than something known that is broken.
+fn code_of(error: &signals::ParseError) -> ReasonCode {
+    if error.format.is_some() { ReasonCode::ScanMalformed } else { ReasonCode::ReportUnknownFormat }
+}

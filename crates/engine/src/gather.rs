@@ -1,0 +1,357 @@
+//! Everything about one image but the scans that ECR makes: manifests, configuration, layers, attached documents and the
+//! files that the caller hands over, as far as the policy asks for it. Nothing here judges.
+
+use futures_util::future::join_all;
+use model::{
+    Ask, Digest, Facts, FirstSeen, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode,
+    Signal, Timestamp,
+};
+use policy::{Needs, PolicySet};
+use registry::{Client, Location, Reference};
+use signals::Limits;
+use signals::manifest::{Manifest, attestations, manifest};
+
+use crate::attached::{Attached, Content, attached};
+use crate::evidence::Evidence;
+use crate::scan::signal;
+use crate::source::Source;
+
+/// Collects from one place.
+pub(crate) struct Gatherer<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) policies: &'a PolicySet,
+    pub(crate) ask: &'a Ask,
+    pub(crate) needs: &'a Needs,
+    pub(crate) now: Timestamp,
+}
+
+/// One manifest to look at.
+struct Target {
+    digest: Digest,
+    bytes: Vec<u8>,
+    platform: Option<Platform>,
+    attestations: Vec<Digest>,
+}
+
+/// Facts, and what was found attached on the way.
+pub(crate) struct Gathered {
+    pub(crate) facts: Facts,
+    /// What is attached, with the manifest it is attached to.
+    pub(crate) attached: Vec<(Digest, Vec<Attached>)>,
+    /// Why what is attached could not be listed.
+    pub(crate) unlisted: Vec<(Digest, Reason)>,
+}
+
+impl Gatherer<'_> {
+    /// Facts of the image with this digest, whose manifest has these bytes.
+    pub(crate) async fn image(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        evidence: &mut Evidence,
+    ) -> Result<Gathered, Reason> {
+        let limits = &Limits::STANDARD;
+        let inside = attestations(bytes, limits)?;
+        let about = |digest: &Digest| -> Vec<Digest> {
+            inside.iter().filter(|(about, _)| about == digest).map(|(_, attestation)| attestation.clone()).collect()
+        };
+        let (targets, others) = match manifest(bytes, limits)? {
+            Manifest::Image => {
+                let target =
+                    Target { digest: digest.clone(), bytes: bytes.to_vec(), platform: None, attestations: Vec::new() };
+                (vec![Ok(target)], Vec::new())
+            }
+            Manifest::Index(children) => {
+                let (wanted, others): (Vec<_>, Vec<_>) =
+                    children.into_vec().into_iter().partition(|(platform, _)| self.wants(platform));
+                let fetched = wanted.into_iter().map(|(platform, child)| {
+                    let attestations = about(&child);
+                    async move {
+                        match self.source.manifest(&child).await {
+                            Err(reason) => Err((platform, child, reason)),
+                            Ok(found) => Ok(Target {
+                                digest: child,
+                                bytes: found.bytes.to_vec(),
+                                platform: Some(platform),
+                                attestations,
+                            }),
+                        }
+                    }
+                });
+                (join_all(fetched).await, others)
+            }
+        };
+        let is_index = targets.iter().any(|target| target.as_ref().map_or(true, |target| target.platform.is_some()));
+        let config_is_asked = evidence.wants_config();
+        let parts = join_all(targets.into_iter().map(|target| async move {
+            let target = target?;
+            let (facts, attached) = self.manifest(&target, config_is_asked).await;
+            Ok((target.platform, facts, attached))
+        }))
+        .await;
+        self.assemble(digest, is_index, parts, others, evidence).await
+    }
+
+    async fn assemble(
+        &self,
+        root: &Digest,
+        is_index: bool,
+        parts: Vec<Result<Part, (Platform, Digest, Reason)>>,
+        others: Vec<(Platform, Digest)>,
+        evidence: &mut Evidence,
+    ) -> Result<Gathered, Reason> {
+        let mut gathered = Gathered {
+            facts: Facts {
+                root: ManifestFacts::bare(root.clone(), None),
+                platforms: None,
+                first_seen: FirstSeen::new(),
+                vex: evidence.vex.clone(),
+                bases: Vec::new(),
+            },
+            attached: Vec::new(),
+            unlisted: Vec::new(),
+        };
+        let mut manifests: Vec<(Option<Platform>, ManifestFacts)> = Vec::new();
+        for part in parts {
+            match part {
+                Err((platform, digest, reason)) => {
+                    manifests.push((Some(platform), unreadable(ManifestFacts::bare(digest, None), &reason)));
+                }
+                Ok((platform, mut facts, attached)) => {
+                    facts.sboms = together(facts.sboms, evidence.sboms.clone());
+                    facts.measurements = together(facts.measurements, evidence.measurements.clone());
+                    match attached {
+                        Some(Ok(list)) => {
+                            let list = take_content(&mut facts, &mut gathered.facts.vex, evidence, list);
+                            gathered.attached.push((facts.digest.clone(), list));
+                        }
+                        Some(Err(reason)) => gathered.unlisted.push((facts.digest.clone(), reason)),
+                        None => {}
+                    }
+                    manifests.push((platform, facts));
+                }
+            }
+        }
+        for (_, facts) in &mut manifests {
+            self.baselines(facts).await;
+            let config = match &facts.config {
+                Signal::Present(config) => Some(config.value.id.clone()),
+                _ => None,
+            };
+            let bound = evidence.bind(&facts.digest, config.as_ref(), self.now);
+            facts.reports.extend(bound);
+        }
+        gathered.facts.bases = self.bases(manifests.iter().map(|(_, facts)| facts)).await;
+        evidence.settle(root, manifests.iter_mut().map(|(_, facts)| facts), self.now);
+        if is_index {
+            let not_wanted = others.into_iter().map(|(platform, digest)| (platform, ManifestFacts::bare(digest, None)));
+            let children = manifests.into_iter().filter_map(|(platform, facts)| platform.map(|name| (name, facts)));
+            gathered.facts.platforms = NonEmpty::new(children.chain(not_wanted).collect());
+        } else if let Some((_, facts)) = manifests.pop() {
+            gathered.facts.root = facts;
+        }
+        Ok(gathered)
+    }
+
+    /// Configuration, layers and attached documents of one manifest.
+    async fn manifest(
+        &self,
+        target: &Target,
+        config_is_asked: bool,
+    ) -> (ManifestFacts, Option<Result<Vec<Attached>, Reason>>) {
+        let needs = self.needs;
+        let mut facts = ManifestFacts::bare(target.digest.clone(), None);
+        let described = async {
+            if !(needs.config || needs.contents || config_is_asked) {
+                return None;
+            }
+            let config = self.source.config(&target.bytes).await;
+            let contents = match (&config, needs.contents) {
+                (_, false) => None,
+                (Ok(config), true) => Some(self.source.contents(config).await),
+                (Err(reason), true) => Some(Err(reason.clone())),
+            };
+            Some((config, contents))
+        };
+        let listed = async {
+            if needs.sboms || needs.measurements || needs.vex || needs.attached {
+                Some(attached(self.source, &target.digest, &target.attestations, self.now).await)
+            } else {
+                None
+            }
+        };
+        let (described, listed) = futures_util::future::join(described, listed).await;
+        if let Some((config, contents)) = described {
+            facts.config = self.observed(config, &target.digest);
+            if let Some(contents) = contents {
+                facts.contents = self.observed(contents, &target.digest);
+            }
+        }
+        if let Some(listed) = &listed {
+            let state = listed.as_ref().map(|_| Vec::new()).map_err(Reason::clone);
+            facts.sboms = self.observed(state.clone().map(|_: Vec<()>| Vec::new()), &target.digest);
+            facts.measurements = self.observed(state.map(|_: Vec<()>| Vec::new()), &target.digest);
+        }
+        (facts, listed)
+    }
+
+    fn observed<T>(&self, read: Result<T, Reason>, digest: &Digest) -> Signal<T> {
+        match read {
+            Err(reason) => signal(reason),
+            Ok(value) => Signal::Present(Observed {
+                value,
+                origin: Origin::Registry(digest.to_string()),
+                at: self.now,
+                evidence: digest.clone(),
+            }),
+        }
+    }
+
+    fn wants(&self, platform: &Platform) -> bool {
+        self.needs.platforms.as_ref().is_none_or(|named| named.iter().any(|name| name.covers(platform)))
+    }
+
+    /// The measurements of the images this one is compared with.
+    async fn baselines(&self, facts: &mut ManifestFacts) {
+        for baseline in &self.needs.baselines {
+            match attached(self.source, baseline, &[], self.now).await {
+                Err(reason) => facts.measurements = signal(reason),
+                Ok(list) => {
+                    for content in list.into_iter().filter_map(|one| one.content.ok()).flatten() {
+                        if let Content::Measurement(list) = content {
+                            push(&mut facts.measurements, list);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The approved base images, as their registries have them now.
+    async fn bases(&self, manifests: impl Iterator<Item = &ManifestFacts>) -> Vec<(String, Signal<KnownBase>)> {
+        let mut names = self.needs.bases.clone();
+        for facts in manifests {
+            if let Signal::Present(config) = &facts.config {
+                names.extend(self.policies.claimed_bases(self.ask, &config.value));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let Source::Registry { client, .. } = self.source else {
+            let none = |name: &String| {
+                let message = format!("{name} was not looked up: the image is not in a registry");
+                (name.clone(), Signal::NotCollected(Reason::new(ReasonCode::RegistryNotFound, message)))
+            };
+            return names.iter().map(none).collect();
+        };
+        join_all(names.iter().map(|name| async move {
+            let found = base(client, name).await;
+            let digest = found.as_ref().map_or_else(|_| Digest::of(name.as_bytes()), |base| base.digest.clone());
+            (name.clone(), self.observed(found, &digest))
+        }))
+        .await
+    }
+}
+
+type Part = (Option<Platform>, ManifestFacts, Option<Result<Vec<Attached>, Reason>>);
+
+/// A base image by its name. Of an index the first platform stands for all: they are built together, from one source.
+async fn base(client: &Client, name: &str) -> Result<KnownBase, Reason> {
+    let invalid = |what: String| Reason::new(ReasonCode::RegistryNotFound, what);
+    let image: model::ImageReference =
+        name.parse().map_err(|error| invalid(format!("the base image {name:?}: {error}")))?;
+    let (Some(location), Some(reference)) = (Location::of(&image), Reference::of(&image)) else {
+        return Err(invalid(format!("the base image {name:?} names no host, or neither tag nor digest")));
+    };
+    let found = client.manifest(&location, &reference).await.map_err(|error| error.reason())?;
+    let source = Source::Registry { client: client.clone(), location };
+    let (index, child) = match manifest(&found.bytes, &Limits::STANDARD)? {
+        Manifest::Image => (None, found),
+        Manifest::Index(children) => {
+            let (_, digest) = children.first();
+            (Some(found.digest.clone()), source.manifest(digest).await?)
+        }
+    };
+    let config = source.config(&child.bytes).await?;
+    Ok(KnownBase { digest: child.digest, index, diff_ids: config.diff_ids, created: config.created })
+}
+
+/// Moves what was read from attached documents into the facts; what could not be read makes the signal a failure, because
+/// what it would have said is not known.
+fn take_content(
+    facts: &mut ManifestFacts,
+    vex: &mut Vec<Observed<model::VexDocument>>,
+    evidence: &mut Evidence,
+    list: Vec<Attached>,
+) -> Vec<Attached> {
+    use crate::attached::AttachedKind;
+    let mut kept = Vec::new();
+    for mut one in list {
+        match std::mem::replace(&mut one.content, Ok(Vec::new())) {
+            Err(reason) => {
+                match one.kind {
+                    AttachedKind::Measurement => facts.measurements = signal(reason.clone()),
+                    AttachedKind::Sbom | AttachedKind::Statement => facts.sboms = signal(reason.clone()),
+                    _ => {}
+                }
+                one.content = Err(reason);
+            }
+            Ok(contents) => {
+                for content in contents {
+                    match content {
+                        Content::Report(document, digest) => {
+                            // Attached to this manifest, and about it unless it says otherwise.
+                            let mut document = *document;
+                            if document.subject.manifests.is_empty() && document.subject.config.is_none() {
+                                document.subject.manifests.push(facts.digest.clone());
+                            }
+                            evidence.attach(document, &one.descriptor.digest, digest);
+                        }
+                        Content::Sbom(sbom) => push(&mut facts.sboms, vec![*sbom]),
+                        Content::Measurement(list) => push(&mut facts.measurements, list),
+                        Content::Vex(document) => vex.push(document),
+                    }
+                }
+            }
+        }
+        kept.push(one);
+    }
+    kept
+}
+
+fn push<T>(signal: &mut Signal<Vec<T>>, more: Vec<T>) {
+    if let Signal::Present(list) = signal {
+        list.value.extend(more);
+    }
+}
+
+/// What the registry has and what was handed over: a source that was not asked adds nothing, one that failed stays failed.
+fn together<T>(attached: Signal<Vec<T>>, handed: Signal<Vec<T>>) -> Signal<Vec<T>> {
+    match (attached, handed) {
+        (Signal::Present(mut list), Signal::Present(more)) => {
+            list.value.extend(more.value);
+            Signal::Present(list)
+        }
+        (attached, Signal::NotCollected(_)) => attached,
+        (Signal::NotCollected(_), handed) => handed,
+        (_, failed @ Signal::Failed(_)) => failed,
+        // The registry could not be asked, but what was handed over is there.
+        (_, handed) => handed,
+    }
+}
+
+/// A platform whose manifest cannot be read: nothing about it is known, and why.
+pub(crate) fn unreadable(mut facts: ManifestFacts, reason: &Reason) -> ManifestFacts {
+    facts.config = signal(reason.clone());
+    facts.contents = signal(reason.clone());
+    facts.sboms = signal(reason.clone());
+    facts.measurements = signal(reason.clone());
+    facts.reports.push(model::ScanReport {
+        scanner: model::Scanner::Unknown,
+        tool: None,
+        origin: Origin::Registry(facts.digest.to_string()),
+        scan: signal(reason.clone()),
+        unproven: Vec::new(),
+    });
+    facts
+}

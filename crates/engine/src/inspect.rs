@@ -1,0 +1,361 @@
+//! Everything that is known about an image on one page: each signal with its state, source and age, and what is missing.
+//! Nothing is judged and nothing is started.
+
+use model::{
+    Contents, Digest, Entrypoint, Facts, ImageConfig, ManifestFacts, Observed, Origin, Platform, Reason, Scanner,
+    Secret, SeverityCounts, Signal, SignedDuration, Timestamp,
+};
+use policy::{Exceptions, Needs, PolicySet};
+use serde::Serialize;
+
+use crate::attached::{Attached, AttachedKind};
+use crate::check::{Found, Question, Refused, look};
+use crate::collect::Progress;
+
+/// The version of the JSON form.
+const SCHEMA: &str = "ecr-gate.dev/inspection/v1";
+
+/// Everything that is known about an image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// `ecr-gate.dev/inspection/v1`
+    pub schema: &'static str,
+    /// The image as the caller named it.
+    pub reference: String,
+    /// Its digest; `None` for an archive of `docker save`.
+    pub digest: Option<Digest>,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// The image, or each platform of an index.
+    pub manifests: Vec<InspectedManifest>,
+    /// HTTP requests to the registry.
+    pub registry_requests: u64,
+    /// What a policy could ask for and nothing says.
+    pub missing: Vec<String>,
+}
+
+/// One manifest.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedManifest {
+    /// For an index: its platform.
+    pub platform: Option<Platform>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Each signal.
+    pub signals: Vec<InspectedSignal>,
+    /// What its configuration says.
+    pub config: Option<ConfigSummary>,
+    /// What is attached to it.
+    pub attached: Vec<InspectedAttachment>,
+}
+
+/// One signal: what it is, whether it is there, from where and how old.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedSignal {
+    /// `scan by ecr`, `configuration`, `bill of materials`.
+    pub name: String,
+    /// `present`, `absent`, `pending`, `unsupported`, `failed`, `unavailable`, `unproven`, `not asked`.
+    pub state: &'static str,
+    /// Where it came from.
+    pub source: Option<Origin>,
+    /// Age of what it is based on: vulnerability data, document.
+    pub age_seconds: Option<i64>,
+    /// What it says in a few words, or why it is not there.
+    pub detail: String,
+    /// For a scan: findings per severity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<SeverityCounts>,
+}
+
+/// What a configuration says, as far as people look for it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigSummary {
+    /// The image id.
+    pub id: Digest,
+    /// Platform.
+    pub platform: Platform,
+    /// When it was built.
+    pub created: Option<Timestamp>,
+    /// `User`; empty is root.
+    pub user: String,
+    /// Entrypoint and command together.
+    pub runs: Vec<String>,
+    /// Exposed ports.
+    pub ports: Vec<String>,
+    /// Layers.
+    pub layers: usize,
+    /// Compressed size.
+    pub size_bytes: u64,
+    /// The base image, if it is named.
+    pub base: Option<model::BaseImage>,
+    /// What looks like a secret.
+    pub secrets: Vec<Secret>,
+    /// Labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+}
+
+/// One attached artifact.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedAttachment {
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// Its artifact type.
+    pub artifact_type: String,
+    /// What it is.
+    pub kind: AttachedKind,
+    /// Why it cannot be read.
+    pub error: Option<String>,
+}
+
+/// Looks at an image. `layers` reads the layers too.
+///
+/// # Errors
+/// There is no such image, or it cannot be looked for.
+pub async fn inspect(
+    question: &Question<'_>,
+    reference: String,
+    layers: bool,
+    progress: &dyn Progress,
+) -> Result<Inspection, Refused> {
+    let needs = Needs {
+        platforms: None,
+        max_scan_age: (SignedDuration::from_hours(24 * 365), SignedDuration::from_hours(24 * 365)),
+        vulnerabilities: true,
+        ecr: true,
+        ecr_required: true,
+        registry_reports: true,
+        attached: true,
+        config: true,
+        contents: layers,
+        sboms: true,
+        measurements: true,
+        vex: true,
+        bases: Vec::new(),
+        baselines: Vec::new(),
+    };
+    let policies = PolicySet::built_in()
+        .map_err(|error| Reason::new(model::ReasonCode::Internal, format!("the built-in policy: {error}")))?;
+    let found = look(question, &policies, &Exceptions::none(), Some(needs), progress).await?;
+    Ok(page(found, reference, (question.now)(), layers))
+}
+
+fn page(found: Found, reference: String, at: Timestamp, layers: bool) -> Inspection {
+    let Found { ask, facts, by_image_id, attached, unlisted, requests, .. } = found;
+    let Facts { root, platforms, vex, .. } = facts;
+    let manifests: Vec<(Option<Platform>, ManifestFacts)> = match platforms {
+        None => vec![(None, root)],
+        Some(children) => children.into_iter().map(|(platform, child)| (Some(platform), child)).collect(),
+    };
+    let mut pages = Vec::new();
+    for (platform, facts) in manifests {
+        let mine: Vec<&Attached> =
+            attached.iter().filter(|(about, _)| *about == facts.digest).flat_map(|(_, list)| list).collect();
+        let mut signals = scans(&facts, at);
+        signals.push(signal("configuration", &facts.config, at, |config| (config.created, configuration(config))));
+        if layers {
+            signals.push(signal("layers", &facts.contents, at, |contents| (None, content(contents))));
+        }
+        signals.push(documents("bill of materials", &facts.sboms, at, |sbom| {
+            (sbom.created, format!("{} {} with {} components", sbom.format, sbom.version, sbom.components.len()))
+        }));
+        signals.push(documents("measurement", &facts.measurements, at, |measurement| {
+            (Some(measurement.at), format!("{} in {} samples", measurement.metric, measurement.samples.len()))
+        }));
+        signals.push(listed("VEX", vex.iter().map(|document| (document, document.value.author.clone())), at));
+        let signed = mine.iter().filter(|one| one.kind == AttachedKind::Signed).count();
+        signals.push(InspectedSignal {
+            name: "signatures".to_owned(),
+            state: if signed > 0 { "unproven" } else { "absent" },
+            source: None,
+            age_seconds: None,
+            detail: match signed {
+                0 => "nothing signed is attached".to_owned(),
+                n => format!("{n} attached; this version does not verify them"),
+            },
+            counts: None,
+        });
+        if let Some((_, reason)) = unlisted.iter().find(|(about, _)| *about == facts.digest) {
+            signals.push(missing_signal("attached artifacts", "unavailable", reason));
+        }
+        let config = match &facts.config {
+            Signal::Present(config) => Some(summary(&config.value)),
+            _ => None,
+        };
+        let attached = mine.into_iter().map(attachment).collect();
+        pages.push(InspectedManifest { platform, digest: facts.digest, signals, config, attached });
+    }
+    let missing = missing(&pages);
+    let digest = (!by_image_id).then_some(ask.digest);
+    Inspection { schema: SCHEMA, reference, digest, at, manifests: pages, registry_requests: requests, missing }
+}
+
+fn missing(pages: &[InspectedManifest]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for page in pages {
+        let about = page.platform.as_ref().map_or_else(String::new, |platform| format!("{platform}: "));
+        if !page.signals.iter().any(|signal| signal.name.starts_with("scan by") && signal.state == "present") {
+            missing.push(format!("{about}a complete scan: give a scanner's report with --report, or let ECR scan"));
+        }
+        let gone =
+            page.signals.iter().filter(|signal| signal.state != "present" && !signal.name.starts_with("scan by"));
+        missing.extend(gone.map(|signal| format!("{about}{}: {}", signal.name, signal.detail)));
+    }
+    missing
+}
+
+fn scans(facts: &ManifestFacts, at: Timestamp) -> Vec<InspectedSignal> {
+    let mut list: Vec<InspectedSignal> = facts
+        .reports
+        .iter()
+        .map(|report| {
+            let who = report.tool.clone().unwrap_or_else(|| report.scanner.to_string());
+            let name = format!("scan by {who}");
+            let mut line = signal(&name, &report.scan, at, |scan| {
+                let total: u64 = scan.counts().values().sum();
+                (Some(scan.database_at()), format!("complete, {total} findings"))
+            });
+            if let Signal::Present(observed) = &report.scan {
+                line.counts = Some(observed.value.counts());
+            } else {
+                line.source = Some(report.origin.clone());
+                if !report.unproven.is_empty() {
+                    line.state = "unproven";
+                    line.detail = format!("{} findings, but {}", report.unproven.len(), line.detail);
+                }
+            }
+            line
+        })
+        .collect();
+    if !facts.reports.iter().any(|report| report.scanner != Scanner::Unknown) {
+        list.push(InspectedSignal {
+            name: "scan".to_owned(),
+            state: "absent",
+            source: None,
+            age_seconds: None,
+            detail: "no scanner's report is known".to_owned(),
+            counts: None,
+        });
+    }
+    list
+}
+
+fn signal<T>(
+    name: &str,
+    signal: &Signal<T>,
+    at: Timestamp,
+    says: impl Fn(&T) -> (Option<Timestamp>, String),
+) -> InspectedSignal {
+    let (state, why) = match signal {
+        Signal::Present(observed) => {
+            let (dated, detail) = says(&observed.value);
+            return InspectedSignal {
+                name: name.to_owned(),
+                state: "present",
+                source: Some(observed.origin.clone()),
+                age_seconds: dated.map(|dated| at.duration_since(dated).as_secs()),
+                detail,
+                counts: None,
+            };
+        }
+        Signal::Absent(why) => ("absent", why),
+        Signal::Pending(why) => ("pending", why),
+        Signal::Unsupported(why) => ("unsupported", why),
+        Signal::Failed(why) => ("failed", why),
+        Signal::Unavailable { why, .. } => ("unavailable", why),
+        Signal::NotCollected(why) => ("not asked", why),
+    };
+    missing_signal(name, state, why)
+}
+
+fn missing_signal(name: &str, state: &'static str, why: &Reason) -> InspectedSignal {
+    let detail = why.message.clone();
+    InspectedSignal { name: name.to_owned(), state, source: None, age_seconds: None, detail, counts: None }
+}
+
+fn documents<T>(
+    name: &str,
+    list: &Signal<Vec<Observed<T>>>,
+    at: Timestamp,
+    says: impl Fn(&T) -> (Option<Timestamp>, String),
+) -> InspectedSignal {
+    let Signal::Present(observed) = list else { return signal(name, list, at, |_| (None, String::new())) };
+    let dated = |document: &Observed<T>| says(&document.value).0;
+    let mut line = listed(name, observed.value.iter().map(|document| (document, says(&document.value).1)), at);
+    let newest = observed.value.iter().filter_map(dated).max();
+    line.age_seconds = newest.map(|newest| at.duration_since(newest).as_secs());
+    line
+}
+
+/// One line for all documents of a kind.
+fn listed<'a, T: 'a>(
+    name: &str,
+    list: impl Iterator<Item = (&'a Observed<T>, String)>,
+    _at: Timestamp,
+) -> InspectedSignal {
+    let list: Vec<_> = list.collect();
+    InspectedSignal {
+        name: name.to_owned(),
+        state: if list.is_empty() { "absent" } else { "present" },
+        source: list.first().map(|(document, _)| document.origin.clone()),
+        age_seconds: None,
+        detail: match list.as_slice() {
+            [] => "none attached and none given".to_owned(),
+            list => list.iter().map(|(_, detail)| detail.as_str()).collect::<Vec<_>>().join("; "),
+        },
+        counts: None,
+    }
+}
+
+fn configuration(config: &ImageConfig) -> String {
+    let user = if config.user.is_empty() { "root" } else { &config.user };
+    format!("{}, runs as {user}, {} layers", config.platform, config.layers.len())
+}
+
+fn content(contents: &Contents) -> String {
+    let os = contents.os.as_ref().map_or_else(|| "no os-release".to_owned(), |os| format!("{} {}", os.id, os.version));
+    let entrypoint = match &contents.entrypoint {
+        Entrypoint::Resolved(path) => format!("runs {path}"),
+        Entrypoint::NotSet => "no entrypoint".to_owned(),
+        Entrypoint::Missing(path) => format!("{path} is missing"),
+        Entrypoint::NotExecutable(path) => format!("{path} is not executable"),
+        Entrypoint::WrongArchitecture(what) => format!("wrong architecture: {what}"),
+        Entrypoint::InterpreterMissing(path) => format!("interpreter missing: {path}"),
+        Entrypoint::NotDecidable(why) => format!("entrypoint not decidable: {why}"),
+    };
+    let unreadable = if contents.unreadable.is_empty() {
+        String::new()
+    } else {
+        format!(", not readable: {}", contents.unreadable.join(", "))
+    };
+    format!("{os}, {} packages, {entrypoint}{unreadable}", contents.packages.len())
+}
+
+fn summary(config: &ImageConfig) -> ConfigSummary {
+    ConfigSummary {
+        id: config.id.clone(),
+        platform: config.platform.clone(),
+        created: config.created,
+        user: config.user.clone(),
+        runs: config.entrypoint.iter().chain(&config.command).cloned().collect(),
+        ports: config.ports.clone(),
+        layers: config.layers.len(),
+        size_bytes: config.size_bytes(),
+        base: config.base.clone(),
+        secrets: config.secrets.clone(),
+        labels: config.labels.clone(),
+    }
+}
+
+fn attachment(one: &Attached) -> InspectedAttachment {
+    InspectedAttachment {
+        digest: one.descriptor.digest.clone(),
+        artifact_type: one.artifact_type.clone(),
+        kind: one.kind,
+        error: one.content.as_ref().err().map(|reason| reason.message.clone()),
+    }
+}

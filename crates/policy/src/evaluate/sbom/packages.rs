@@ -1,0 +1,79 @@
+//! Components against the package URLs that a policy denies. Where a component does not say enough to tell, that is
+//! said: it is neither denied nor free of denied packages.
+
+use std::collections::BTreeSet;
+
+use model::{Component, Purl, Sbom};
+
+use crate::document::PackagePattern;
+
+/// Types whose namespace is the distributor. A pattern or a component that leaves it out means any.
+const DISTRIBUTED: [&str; 4] = ["deb", "rpm", "apk", "alpm"];
+
+/// The components that a pattern denies, and those of which it cannot be told.
+pub(super) fn denied(patterns: Option<&[PackagePattern]>, sbom: &Sbom) -> (Vec<String>, Vec<String>) {
+    let (mut denied, mut unclear) = (BTreeSet::new(), BTreeSet::new());
+    let Some(patterns) = patterns else { return (Vec::new(), Vec::new()) };
+    for component in &sbom.components {
+        // A component whose package URL cannot be read is one without a package URL.
+        let purl = component.purl.as_deref().and_then(Purl::parse);
+        for PackagePattern(pattern) in patterns {
+            match hits(pattern, component, purl.as_ref()) {
+                Some(true) => denied.insert(shown(component)),
+                None => unclear.insert(shown(component)),
+                Some(false) => false,
+            };
+        }
+    }
+    (denied.into_iter().collect(), unclear.into_iter().collect())
+}
+
+/// Whether a pattern means this component; `None` if the component does not say enough.
+fn hits(pattern: &Purl, component: &Component, purl: Option<&Purl>) -> Option<bool> {
+    let wanted = pattern.full_version();
+    let Some(purl) = purl else {
+        // Without a package URL there is only the name, bare or with its namespace in front.
+        let bare = component.name.rsplit(['/', ':']).next().unwrap_or(&component.name);
+        let same =
+            [bare, &component.name].into_iter().any(|name| spelling(pattern, name) == spelling(pattern, &pattern.name));
+        let other_version =
+            wanted.is_some_and(|wanted| !component.version.is_empty() && plain(&wanted) != plain(&component.version));
+        return if same && !other_version { None } else { Some(false) };
+    };
+    if purl.kind != pattern.kind || spelling(pattern, &purl.name) != spelling(pattern, &pattern.name) {
+        return Some(false);
+    }
+    let same_namespace = match (&pattern.namespace, &purl.namespace) {
+        (Some(wanted), Some(named)) => spelling(pattern, wanted) == spelling(pattern, named),
+        (None, None) => true,
+        _ => DISTRIBUTED.contains(&pattern.kind.as_str()),
+    };
+    if !same_namespace {
+        return Some(false);
+    }
+    let Some(wanted) = wanted else { return Some(true) };
+    let version =
+        purl.full_version().or_else(|| Some(component.version.clone()).filter(|version| !version.is_empty()))?;
+    Some(plain(&wanted) == plain(&version))
+}
+
+/// Registries differ in whether they tell names apart by case, PyPI not by `-`, `_` and `.` either. Nobody should name two
+/// packages so.
+fn spelling(pattern: &Purl, name: &str) -> String {
+    let name = name.to_lowercase();
+    if pattern.kind == "pypi" { name.replace(['_', '.'], "-") } else { name }
+}
+
+/// Go writes `v1.2.3` where other tools write `1.2.3`; an epoch of 0 is said or not.
+fn plain(version: &str) -> &str {
+    let version = version.strip_prefix("0:").unwrap_or(version);
+    version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(version)
+}
+
+fn shown(component: &Component) -> String {
+    match &component.purl {
+        Some(purl) => purl.clone(),
+        None if component.version.is_empty() => component.name.clone(),
+        None => format!("{} {}", component.name, component.version),
+    }
+}

@@ -1,0 +1,246 @@
+//! Whose word counts in a rule (S18, S19, S22): of every report about one manifest, whether the policy accepts its source,
+//! whether it proves a complete scan, and whether that is of today. What does not count is named, never passed over.
+
+use model::{
+    Clock, CompleteScan, Finding, Gap, ManifestFacts, Origin, Reason, ReasonCode, ScanReport, Scanner, Signal,
+    SignedDuration, Timestamp, UnknownClass, format_duration,
+};
+
+use super::rule::rule_for;
+use crate::document::{BlockWhen, OnUnknown, Source, Vulnerabilities};
+use crate::set::{BASIC_AGE, CONTINUOUS_AGE, Member};
+
+/// How far ahead of our clock a source's clock may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// A report that has something to say in a rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer<'a> {
+    /// Its place among the reports about the manifest.
+    pub(super) index: usize,
+    pub(super) report: &'a ScanReport,
+    /// The scan, if it is complete, accepted and of today; only such a one satisfies anything.
+    pub(super) scan: Option<&'a CompleteScan>,
+    /// What it found.
+    pub(super) findings: &'a [Finding],
+    /// The policy lists its source. What anybody else says may add findings, and changes nothing about those of others.
+    pub(super) accepted: bool,
+}
+
+impl Answer<'_> {
+    /// Who speaks: the scanner, or for a format that several tools write, the tool.
+    pub(super) fn voice(&self) -> (Scanner, String) {
+        voice(self.report)
+    }
+}
+
+/// What the reports about one manifest come to.
+#[derive(Debug)]
+pub(super) struct Answers<'a> {
+    /// Complete scans first, then those that may only add findings.
+    pub(super) heard: Vec<Answer<'a>>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Sorts the reports about one manifest.
+pub(super) fn read<'a>(
+    member: &Member,
+    (id, rule): (&str, &Vulnerabilities),
+    manifest: &'a ManifestFacts,
+    clock: &Clock,
+) -> Answers<'a> {
+    let several = manifest.reports.len() > 1;
+    let (mut complete, mut adding, mut strangers) = (Vec::<Answer>::new(), Vec::new(), Vec::new());
+    // Reports of accepted sources that are no complete scan of today; sources that are not accepted.
+    let (mut unusable, mut refused) = (Vec::new(), Vec::new());
+    let mut notes = Vec::new();
+    for (index, report) in manifest.reports.iter().enumerate() {
+        // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
+        let accepted = match (report.scanner, &report.scan) {
+            (Scanner::Unknown, Signal::Present(_)) => false,
+            (Scanner::Unknown, _) => rule.opens(Source::way(&report.origin)),
+            (scanner, _) => rule.accepts(&report.origin, scanner),
+        };
+        let scan = of_today(member, rule, report, manifest, clock);
+        let answer = Answer { index, report, scan: None, findings: &report.unproven, accepted };
+        match scan {
+            Ok(scan) if accepted => {
+                complete.push(Answer { scan: Some(scan), findings: scan.findings(), ..answer });
+            }
+            Ok(scan) => {
+                refused.push(report);
+                strangers.push(Answer { findings: scan.findings(), ..answer });
+            }
+            Err(gap) if accepted => {
+                unusable.push((report, gap));
+                adding.push(answer);
+            }
+            Err(_) => {
+                refused.push(report);
+                strangers.push(answer);
+            }
+        }
+    }
+    let complete = newest_of_each(complete, &mut notes);
+    for answer in &complete {
+        if let Some(why) = answer.report.scan.why_not()
+            && let Signal::Unavailable { last: Some(last), .. } = &answer.report.scan
+        {
+            let of = if several { format!(" of {}", named(answer.report)) } else { String::new() };
+            let read = minute(last.at);
+            notes.push(format!("the last known good scan{of}, read at {read}, stands in: {}", why.message));
+        }
+    }
+    let mut gaps = Vec::new();
+    for (report, gap) in unusable {
+        let Gap { class, mut reason } = gap;
+        if several {
+            reason.message = format!("{}: {}", named(report), reason.message);
+        }
+        if reason.code == ReasonCode::ScanUnsupported && !rule.opens(Source::File) && !rule.opens(Source::Registry) {
+            reason.remedy.push_str(" Such a report counts where `sources.accept` of the rule lists `file`.");
+        }
+        // Nothing stands in for a source that the policy requires.
+        let answered = |answer: &Answer<'_>| answer.report.scanner == report.scanner;
+        let required = rule.required().any(|scanner| scanner == report.scanner) && !complete.iter().any(answered);
+        if complete.is_empty() || required {
+            gaps.push(Gap { class, reason });
+        } else {
+            let adds =
+                if report.unproven.is_empty() { "another source answers" } else { "its findings may still block" };
+            notes.push(format!("{}; {adds}", reason.message));
+        }
+    }
+    if complete.is_empty() && gaps.is_empty() {
+        gaps.push(nothing_counts(id, rule, &refused).into());
+    }
+    for scanner in rule.required() {
+        let spoke = |report: &ScanReport| report.scanner == scanner && rule.accepts(&report.origin, scanner);
+        if !manifest.reports.iter().any(spoke) {
+            let message = format!("rule {id:?} requires a scan by {scanner}, and there is none");
+            gaps.push(Reason::new(ReasonCode::ScanRequiredMissing, message).into());
+        }
+    }
+    let adds = rule.block_when() == BlockWhen::Any;
+    if !complete.is_empty() {
+        let means = if adds { "may add findings and satisfies nothing" } else { "is left out" };
+        notes.extend(
+            refused.iter().map(|report| format!("{} {means}: the rule does not accept its source", named(report))),
+        );
+    }
+    if !adds {
+        strangers.clear();
+    }
+    let more = adding.into_iter().chain(strangers).filter(|answer| !answer.findings.is_empty());
+    Answers { heard: complete.into_iter().chain(more).collect(), gaps, notes }
+}
+
+/// Of several scans by one source, the one with the newest data (S18). What a scanner says in one way in (the ECR API, a
+/// file, the registry) is never replaced by what comes in another way.
+fn newest_of_each<'a>(complete: Vec<Answer<'a>>, notes: &mut Vec<String>) -> Vec<Answer<'a>> {
+    let dated = |answer: &Answer<'_>| answer.scan.map(|scan| (scan.database_at(), scan.completed_at()));
+    let same = |one: &Answer<'_>, other: &Answer<'_>| {
+        std::mem::discriminant(&one.report.origin) == std::mem::discriminant(&other.report.origin)
+            && one.voice() == other.voice()
+    };
+    let mut kept: Vec<Answer<'a>> = Vec::new();
+    for answer in complete {
+        let Some(earlier) = kept.iter_mut().find(|earlier| same(earlier, &answer)) else {
+            kept.push(answer);
+            continue;
+        };
+        let older = if dated(&answer) > dated(earlier) { std::mem::replace(earlier, answer) } else { answer };
+        notes.push(format!("{} is left out: {} has newer data", named(older.report), named(earlier.report)));
+    }
+    kept
+}
+
+/// Why the rule has no scan to judge.
+fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[&ScanReport]) -> Reason {
+    if refused.is_empty() {
+        let reason = Reason::new(ReasonCode::ScanMissing, "there is no scan of this image");
+        if rule.opens(Source::Ecr) {
+            return reason;
+        }
+        return reason
+            .remedy("Scan the image with a scanner that the rule accepts and give its report with `--report`.");
+    }
+    let names: Vec<_> = refused.iter().map(|report| named(report)).collect();
+    let message = format!("rule {id:?} does not accept the source of what there is: {}", names.join(", "));
+    let missing = refused.first().map(|report| rule.missing_for(&report.origin, report.scanner).join(" and "));
+    let missing = missing.as_deref().unwrap_or("its source");
+    Reason::new(ReasonCode::ScanNotAccepted, message)
+        .remedy(format!("Add {missing} to `sources.accept` of the rule, or let the gate ask a source that it accepts."))
+}
+
+/// The scan of one report, if it is proven, of this push, and young enough.
+fn of_today<'a>(
+    member: &Member,
+    rule: &Vulnerabilities,
+    report: &'a ScanReport,
+    manifest: &ManifestFacts,
+    clock: &Clock,
+) -> Result<&'a CompleteScan, Gap> {
+    let stand_in = [UnknownClass::Throttled, UnknownClass::RegistryUnavailable, UnknownClass::Deadline]
+        .into_iter()
+        .filter(|class| report.scan.why_not().is_some_and(|why| why.code.class() == Some(*class)))
+        .find_map(|class| match rule_for(member, class) {
+            OnUnknown::LastKnownGood(age) => Some(age),
+            _ => None,
+        });
+    let scan = &report.scan.usable(stand_in, clock)?.value;
+    let newest = scan.database_at().max(scan.completed_at());
+    if !clock.reached(newest.checked_sub(SKEW).unwrap_or(newest)) {
+        let message = format!("the scan is dated {newest}, in the future");
+        return Err(Reason::new(ReasonCode::ScanMalformed, message).into());
+    }
+    // S16: a saved answer does not hold the time of the push; the registry may.
+    if let Some(pushed) = manifest.pushed_at
+        && scan.completed_at() < pushed
+    {
+        let message =
+            format!("the scan ended at {}, before the push at {}", minute(scan.completed_at()), minute(pushed));
+        return Err(Reason::new(ReasonCode::ScanOlderThanPush, message).into());
+    }
+    let default = if scan.is_continuous() { CONTINUOUS_AGE } else { BASIC_AGE };
+    let limit = rule.max_scan_age.map_or(default, |age| age.0);
+    if clock.older_than(scan.database_at(), limit) {
+        let age = clock.now().duration_since(scan.database_at());
+        let hours = SignedDuration::from_hours(age.as_hours());
+        let age = if hours.is_zero() { SignedDuration::from_mins(age.as_mins()) } else { hours };
+        let message = format!(
+            "the vulnerability data of the scan is of {}, {} old; the policy allows {}",
+            minute(scan.database_at()),
+            format_duration(age),
+            format_duration(limit)
+        );
+        return Err(Reason::new(ReasonCode::ScanStale, message).into());
+    }
+    Ok(scan)
+}
+
+/// The scanner; for a format that several tools write, with the tool's name without its version.
+fn voice(report: &ScanReport) -> (Scanner, String) {
+    let version = |word: &&str| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let tool = match report.scanner {
+        Scanner::Sarif | Scanner::CycloneDx | Scanner::Osv | Scanner::Harbor => report.tool.as_deref(),
+        _ => None,
+    };
+    let words = tool.into_iter().flat_map(str::split_whitespace).take_while(|word| !version(word));
+    (report.scanner, words.collect::<Vec<_>>().join(" ").to_lowercase())
+}
+
+/// The report as people know it: `trivy (file report.json)`.
+pub(super) fn named(report: &ScanReport) -> String {
+    let tool = report.tool.as_deref().unwrap_or_else(|| report.scanner.as_str());
+    match &report.origin {
+        Origin::Ecr(region) => format!("{tool} (the ECR API in {region})"),
+        Origin::File(name) => format!("{tool} (file {name})"),
+        Origin::Registry(digest) => format!("{tool} (in the registry, {digest})"),
+    }
+}
+
+fn minute(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%MZ").to_string()
+}

@@ -1,0 +1,149 @@
+//! VEX in a rule (S24): a statement softens only if its document came by a listed way and names a listed author. What
+//! anybody else says is shown, never applied.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Digest, Finding, LastWord, Observed, Origin, VexDocument, VexStatus, last_word};
+
+use super::names::upper;
+use crate::document::{Vex, VexWay};
+
+/// How many statements that are not applied are named.
+const MOST_NOTES: usize = 10;
+
+/// The statements about one image, sorted by whether the rule believes them.
+pub(super) struct Statements<'a> {
+    believed: Index<'a>,
+    others: Index<'a>,
+    has_rule: bool,
+    /// What the image is named by.
+    image: Vec<Digest>,
+}
+
+/// What the statements come to for one finding.
+pub(super) enum Word {
+    /// It does not count, by this.
+    Softens(String),
+    /// Somebody says that it need not count, and is not believed.
+    Shown(String),
+    Nothing,
+}
+
+impl<'a> Statements<'a> {
+    pub(super) fn new(rule: Option<&Vex>, documents: &'a [Observed<VexDocument>], image: Vec<Digest>) -> Self {
+        let (mut believed, mut others) = (Index::empty(), Index::empty());
+        for observed in documents {
+            let index = if rule.is_some_and(|rule| believes(rule, observed)) { &mut believed } else { &mut others };
+            index.add(&observed.value);
+        }
+        Self { believed, others, has_rule: rule.is_some(), image }
+    }
+
+    /// The word about a finding and what it was made from.
+    pub(super) fn about(&self, finding: &Finding, parts: &[&Finding]) -> Word {
+        let id = &finding.id;
+        if let Some(text) = self.believed.softens(finding, parts, &self.image) {
+            return match text {
+                Ok(text) => Word::Softens(text),
+                Err(text) => Word::Shown(format!("{id} is {text}; not applied because it gives no justification")),
+            };
+        }
+        let why = if self.has_rule { "does not list this author by this way" } else { "has no `vex`" };
+        match self.others.softens(finding, parts, &self.image) {
+            Some(Ok(text) | Err(text)) => Word::Shown(format!("{id} is {text}; not applied because the rule {why}")),
+            None => Word::Nothing,
+        }
+    }
+}
+
+/// The first notes, and how many more there are.
+pub(super) fn shown(mut notes: Vec<String>) -> Vec<String> {
+    let more = notes.len().saturating_sub(MOST_NOTES);
+    notes.truncate(MOST_NOTES);
+    if more > 0 {
+        notes.push(format!("{more} more VEX statements are not applied"));
+    }
+    notes
+}
+
+fn believes(rule: &Vex, observed: &Observed<VexDocument>) -> bool {
+    let way = match observed.origin {
+        Origin::File(_) => VexWay::File,
+        Origin::Registry(_) => VexWay::Registry,
+        Origin::Ecr(_) => return false,
+    };
+    rule.from.contains(&way) && rule.authors.list(&observed.value.author)
+}
+
+/// Documents, and which statements name a vulnerability.
+struct Index<'a> {
+    documents: Vec<&'a VexDocument>,
+    by_name: BTreeMap<String, BTreeSet<(usize, usize)>>,
+}
+
+impl<'a> Index<'a> {
+    fn empty() -> Self {
+        Self { documents: Vec::new(), by_name: BTreeMap::new() }
+    }
+
+    fn add(&mut self, document: &'a VexDocument) {
+        for (at, statement) in document.statements.iter().enumerate() {
+            for name in &statement.vulnerabilities {
+                let name = upper(name.as_str().trim());
+                self.by_name.entry(name).or_insert_with(BTreeSet::new).insert((self.documents.len(), at));
+            }
+        }
+        self.documents.push(document);
+    }
+
+    /// What the last word is, if it says that the finding need not count: with a justification `Ok`, without `Err`.
+    fn softens(&self, finding: &Finding, parts: &[&Finding], image: &[Digest]) -> Option<Result<String, String>> {
+        if self.by_name.is_empty() {
+            return None;
+        }
+        let names = finding.names().map(|name| upper(name.as_str().trim()));
+        let about: BTreeSet<(usize, usize)> =
+            names.filter_map(|name| self.by_name.get(&name)).flatten().copied().collect();
+        if about.is_empty() {
+            return None;
+        }
+        // Only what names the vulnerability, so that ten thousand statements are not read for each finding.
+        let mut documents: BTreeMap<usize, VexDocument> = BTreeMap::new();
+        for (document, statement) in about {
+            let whole = self.documents[document];
+            let part = documents.entry(document).or_insert_with(|| VexDocument {
+                format: whole.format.clone(),
+                id: whole.id.clone(),
+                author: whole.author.clone(),
+                statements: Vec::new(),
+            });
+            part.statements.push(whole.statements[statement].clone());
+        }
+        // What one source says of no package in particular is only covered by a word about the whole image.
+        let whole = parts.iter().any(|part| part.packages.is_empty()) && !finding.packages.is_empty();
+        if whole {
+            let anywhere = Finding { packages: Vec::new(), ..finding.clone() };
+            if !last_word(documents.values(), &anywhere, image).is_some_and(|word| word.statement.softens()) {
+                return None;
+            }
+        }
+        let word = last_word(documents.values(), finding, image)?;
+        match word.statement.status {
+            VexStatus::NotAffected | VexStatus::Fixed if word.statement.softens() => Some(Ok(text(&word))),
+            VexStatus::NotAffected => Some(Err(text(&word))),
+            _ => None,
+        }
+    }
+}
+
+/// `not_affected: component_not_present, by security@acme.example (openvex)`
+fn text(word: &LastWord<'_>) -> String {
+    let status = match word.statement.status {
+        VexStatus::NotAffected => "not_affected",
+        VexStatus::Fixed => "fixed",
+        VexStatus::Affected => "affected",
+        VexStatus::UnderInvestigation => "under_investigation",
+    };
+    let why = word.statement.justification.as_ref().map_or_else(String::new, |why| format!(": {}", why.trim()));
+    format!("{status}{why}, by {} ({})", word.document.author, word.document.format)
+}

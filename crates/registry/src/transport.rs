@@ -1,0 +1,188 @@
+//! The one place that sends HTTP requests: counted, limited per host, in time, without following redirects. Loopback hosts
+//! are never reached through a proxy; other hosts are, if the environment names one. Connections to addresses that an
+//! answer chose (redirects, token services) go through `guard` (S37).
+
+mod guard;
+pub(crate) mod patience;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Certificate, Request, Response, Url};
+use tokio::sync::Semaphore;
+
+pub(crate) use guard::{forbidden, is_loopback};
+
+use crate::{Error, Options};
+
+/// How long to wait for a connection; shorter than the time of a whole request, so that there is time for another try.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Sends requests.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    certificates: Vec<Certificate>,
+    user_agent: String,
+    timeout: Duration,
+    concurrency: usize,
+    // Built when first needed: loading the system's certificates takes longer than a request to a neighbour.
+    clients: Mutex<HashMap<Way, Result<reqwest::Client, String>>>,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    sent: AtomicU64,
+}
+
+/// What a connection needs; each kind has an HTTP client of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Way {
+    /// To this machine, where no proxy is used.
+    is_loopback: bool,
+    /// To a name that an answer chose.
+    is_guarded: bool,
+    /// With TLS: without it no certificates are loaded, and none need be installed.
+    is_tls: bool,
+}
+
+/// Who chose the address of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// The caller: it goes where it was told.
+    Caller,
+    /// An answer: it goes to no address that is special on this machine or its link.
+    Answer,
+}
+
+/// Why nothing, or not everything, came back.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// The network or the other side failed, in words.
+    Network(String),
+    /// The answer is larger than the limit.
+    TooLarge(u64),
+    /// The client cannot be built.
+    Setup(String),
+}
+
+impl Transport {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let mut certificates = Vec::new();
+        for pem in &options.ca_pem {
+            let bundle = Certificate::from_pem_bundle(pem)
+                .map_err(|error| Error::Setup(format!("a CA file is not in PEM form: {}", words(error))))?;
+            if bundle.is_empty() {
+                return Err(Error::Setup("a CA file holds no certificate".to_owned()));
+            }
+            certificates.extend(bundle);
+        }
+        Ok(Self {
+            certificates,
+            user_agent: options.user_agent.clone(),
+            timeout: options.timeout,
+            concurrency: options.concurrency.max(1),
+            clients: Mutex::default(),
+            hosts: Mutex::default(),
+            sent: AtomicU64::new(0),
+        })
+    }
+
+    /// How many requests were sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Sends one request and gives what comes back, whatever it is, as soon as its head is there.
+    pub(crate) async fn send(&self, mut request: Request, chosen: Chosen) -> Result<Response, SendError> {
+        if let Ok(agent) = self.user_agent.parse() {
+            request.headers_mut().insert(reqwest::header::USER_AGENT, agent);
+        }
+        let client = self.client(request.url(), chosen)?;
+        let gate = self.gate(request.url());
+        let answer = async {
+            // The gate is never closed; a request beyond the limit would be the lesser evil if it were.
+            let _permit = gate.acquire().await;
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            client.execute(request).await
+        };
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(SendError::Network(words(error))),
+            Err(_) => Err(SendError::Network(self.silence())),
+        }
+    }
+
+    /// Reads a body of at most `limit` bytes.
+    pub(crate) async fn body(&self, mut response: Response, limit: u64) -> Result<Bytes, SendError> {
+        if response.content_length().is_some_and(|length| length > limit) {
+            return Err(SendError::TooLarge(limit));
+        }
+        let read = async {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| SendError::Network(words(error)))? {
+                if (body.len() + chunk.len()) as u64 > limit {
+                    return Err(SendError::TooLarge(limit));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(body.freeze())
+        };
+        tokio::time::timeout(self.timeout, read).await.unwrap_or_else(|_| Err(SendError::Network(self.silence())))
+    }
+
+    fn silence(&self) -> String {
+        format!("no whole answer within {} s", self.timeout.as_secs_f32())
+    }
+
+    fn gate(&self, url: &Url) -> Arc<Semaphore> {
+        let host = format!("{}:{}", url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(self.concurrency))))
+    }
+
+    fn client(&self, url: &Url, chosen: Chosen) -> Result<reqwest::Client, SendError> {
+        let is_loopback = is_loopback(url);
+        let is_guarded = chosen == Chosen::Answer && !is_loopback;
+        let way = Way { is_loopback, is_guarded, is_tls: url.scheme() == "https" };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry(way).or_insert_with(|| self.built(way)).clone();
+        client.map_err(|why| SendError::Setup(format!("the HTTP client cannot be built: {why}")))
+    }
+
+    fn built(&self, way: Way) -> Result<reqwest::Client, String> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT.min(self.timeout))
+            .read_timeout(self.timeout);
+        builder = if way.is_tls {
+            builder.https_only(true).tls_certs_merge(self.certificates.iter().cloned())
+        } else {
+            builder.tls_certs_only(std::iter::empty())
+        };
+        if way.is_loopback {
+            builder = builder.no_proxy();
+        }
+        if way.is_guarded {
+            builder = builder.dns_resolver(guard::Resolver::new());
+        }
+        builder.build().map_err(words)
+    }
+}
+
+/// An error of the HTTP library with all its causes and without the address, whose query may hold a signature.
+pub(crate) fn words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
+}
