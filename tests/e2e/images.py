@@ -60,14 +60,18 @@ ALPINE = {"etc/os-release": 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.3\n
 REDHAT = {"etc/os-release": 'NAME="Red Hat Enterprise Linux"\nVERSION="9.4 (Plow)"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\n'}
 
 
+def deb(name: str, version: str, status: str | None = "install ok installed", architecture: str = "amd64") -> str:
+    """A paragraph of dpkg's database."""
+    state = f"Status: {status}\n" if status else ""
+    return (
+        f"Package: {name}\n{state}Priority: optional\nSection: libs\nInstalled-Size: 42\nMaintainer: Nobody <nobody@example.org>\n"
+        f"Architecture: {architecture}\nVersion: {version}\nDescription: made up\n a package for tests\n"
+    )
+
+
 def dpkg(packages: Mapping[str, str]) -> dict[str, str]:
     """The database of dpkg, and what tells Debian."""
-    paragraphs = [
-        f"Package: {name}\nStatus: install ok installed\nPriority: optional\nSection: libs\nInstalled-Size: 42\n"
-        f"Maintainer: Nobody <nobody@example.org>\nArchitecture: amd64\nVersion: {version}\nDescription: made up\n a package for tests\n"
-        for name, version in packages.items()
-    ]
-    return {**DEBIAN, "var/lib/dpkg/status": "\n".join(paragraphs)}
+    return {**DEBIAN, "var/lib/dpkg/status": "\n".join(deb(name, version) for name, version in packages.items())}
 
 
 def apk(packages: Mapping[str, str]) -> dict[str, str]:
@@ -80,17 +84,18 @@ def apk(packages: Mapping[str, str]) -> dict[str, str]:
 
 
 def rpm(folder: Path, packages: Mapping[str, str]) -> dict[str, str | bytes]:
-    """The database of rpm, written by rpm itself from packages that rpmbuild made (`version-release` each), and what tells Red Hat."""
+    """The database of rpm, written by rpm itself from packages that rpmbuild made (`[epoch:]version-release` each), and what tells Red Hat."""
     root = folder / "root"
     root.mkdir(parents=True)
     database = ["--root", str(root), "--dbpath", "/var/lib/rpm"]
     run = lambda *command: subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60)  # noqa: E731
     run("rpm", *database, "--initdb")
     for name, text in packages.items():
+        epoch, _, text = text.rpartition(":")
         version, release = text.split("-")
         spec = folder / f"{name}.spec"
         spec.write_text(
-            f"Name: {name}\nVersion: {version}\nRelease: {release}\nSummary: made up\nLicense: MIT\n%description\nmade up\n%files\n"
+            f"Name: {name}\n{f'Epoch: {epoch}' if epoch else ''}\nVersion: {version}\nRelease: {release}\nSummary: made up\nLicense: MIT\n%description\nmade up\n%files\n"
         )
         run("rpmbuild", "-bb", "--quiet", "--target", "x86_64", "--define", f"_topdir {folder}/build", str(spec))
         made = folder / "build/RPMS/x86_64" / f"{name}-{text}.x86_64.rpm"
@@ -201,8 +206,20 @@ def build(folder: Path, *layers: Files, **keywords: Any) -> Image:
     return Image(folder, descriptor["digest"], image_id)
 
 
-def build_index(folder: Path, architectures: list[str]) -> tuple[Image, dict[str, Image]]:
-    """An index with an image for each architecture; the index and its children."""
+def _attestation(layout: Layout, subject: str) -> dict[str, Any]:
+    statement = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance/v0.2", "predicate": {},
+                 "subject": [{"name": "app", "digest": {"sha256": subject.removeprefix("sha256:")}}]}  # fmt: skip
+    layer = layout.put("application/vnd.in-toto+json", json.dumps(statement).encode())
+    unknown = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}
+    config = layout.put(CONFIG, json.dumps(unknown).encode())
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
+    described = layout.put(MANIFEST, json.dumps(manifest).encode())
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject}
+    return {**described, "platform": {"architecture": "unknown", "os": "unknown"}, "annotations": about}
+
+
+def build_index(folder: Path, architectures: list[str], *, attestation: bool = False) -> tuple[Image, dict[str, Image]]:
+    """An index with an image for each architecture; the index and its children. With an attestation as BuildKit adds one to each."""
     layout = Layout(folder)
     children, listed = {}, []
     for architecture in architectures:
@@ -210,6 +227,8 @@ def build_index(folder: Path, architectures: list[str]) -> tuple[Image, dict[str
         descriptor, image_id = layout.image([dpkg({"libc6": "2.36-9"}), files], architecture=architecture)
         listed.append({**descriptor, "platform": {"os": "linux", "architecture": architecture}})
         children[architecture] = Image(folder, descriptor["digest"], image_id)
+        if attestation:
+            listed.append(_attestation(layout, descriptor["digest"]))
     descriptor = layout.put(INDEX, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode())
     layout.name(descriptor, "1")
     return Image(folder, descriptor["digest"], ""), children

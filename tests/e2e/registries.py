@@ -13,12 +13,14 @@ import ssl
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from images import Image
+import requests
+from images import INDEX, MANIFEST, Image, digest_of
 
 USER, PASSWORD = "ci", "correct horse: battery/staple"
 TIMEOUT_S = 60
@@ -69,7 +71,51 @@ class Registry:
         """The digest behind a reference, as skopeo computes it from the manifest's bytes."""
         return json.loads(skopeo("inspect", *self.skopeo_flags(""), f"docker://{reference}").stdout)["Digest"]
 
-    def requests(self) -> int:
+    def attach(self, name: str, subject: Image, artifact_type: str, content: bytes, *, subject_digest: str | None = None) -> str:
+        """Attaches a file as a referrer, as oras does: by the referrers API, or where there is none by the fallback tag. Its digest."""
+        repository = f"{'https' if self.ca else 'http'}://{self.host}/v2/{name}"
+        session = requests.Session()
+        session.verify = str(self.ca) if self.ca else True
+        session.auth = (USER, PASSWORD) if self.auth else None
+
+        def answered(response: requests.Response) -> requests.Response:
+            response.raise_for_status()
+            return response
+
+        for blob in [content, b"{}"]:
+            upload = answered(session.post(f"{repository}/blobs/uploads/", timeout=TIMEOUT_S)).headers["Location"]
+            place = urllib.parse.urljoin(repository, upload)
+            place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": digest_of(blob)})
+            answered(session.put(place, data=blob, headers={"Content-Type": "application/octet-stream"}, timeout=TIMEOUT_S))
+
+        def put(manifest: dict[str, Any], reference: str | None = None) -> tuple[dict[str, Any], requests.Response]:
+            body = json.dumps(manifest).encode()
+            described = {"mediaType": manifest["mediaType"], "digest": digest_of(body), "size": len(body)}
+            headers = {"Content-Type": manifest["mediaType"]}
+            place = f"{repository}/manifests/{reference or described['digest']}"
+            return described, answered(session.put(place, data=body, headers=headers, timeout=TIMEOUT_S))
+
+        empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(b"{}"), "size": 2}
+        body = subject.blob(subject.digest)
+        about = {"mediaType": json.loads(body)["mediaType"], "digest": subject_digest or subject.digest, "size": len(body)}
+        layers = [{"mediaType": artifact_type, "digest": digest_of(content), "size": len(content)}]
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": layers, "subject": about}
+        described, response = put(manifest)
+        if "OCI-Subject" not in response.headers:
+            tag = subject.digest.replace(":", "-")
+            found = session.get(f"{repository}/manifests/{tag}", headers={"Accept": INDEX}, timeout=TIMEOUT_S)
+            listed = found.json()["manifests"] if found.ok else []
+            listed.append({**described, "artifactType": artifact_type})
+            put({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, tag)
+        return described["digest"]
+
+    def fallback(self, name: str, image: Image) -> list[dict[str, Any]]:
+        """What the fallback tag of the image lists."""
+        tag = image.digest.replace(":", "-")
+        found = skopeo("inspect", "--raw", *self.skopeo_flags(""), f"docker://{self.host}/{name}:{tag}", check=False)
+        return json.loads(found.stdout)["manifests"] if found.returncode == 0 else []
+
+    def requests_seen(self) -> int:
         """How many requests it has logged."""
         return self.log.read_text(errors="replace").count("HTTP/")
 

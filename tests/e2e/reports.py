@@ -266,6 +266,36 @@ def osv(_image: Image, *found: Vulnerability) -> dict[str, Any]:
     }
 
 
+def inspector(image: Image, *found: Vulnerability, repo: str = "team/app") -> dict[str, Any]:
+    """`aws inspector2 list-findings`."""
+    resource = {
+        "type": "AWS_ECR_CONTAINER_IMAGE",
+        "id": f"arn:aws:ecr:eu-west-1:123456789012:repository/{repo}/{image.digest}",
+        "details": {
+            "awsEcrContainerImage": {"repositoryName": repo, "registry": "123456789012", "imageHash": image.digest, "architecture": "amd64", "imageTags": ["1"]}
+        },
+    }
+    return {
+        "findings": [
+            {
+                "findingArn": f"arn:aws:inspector2:eu-west-1:123456789012:finding/{one.id}",
+                "awsAccountId": "123456789012",
+                "type": "PACKAGE_VULNERABILITY",
+                "severity": one.severity,
+                "status": "ACTIVE",
+                "title": f"{one.id} - {one.package}",
+                "fixAvailable": "YES" if one.fixed else "NO",
+                "packageVulnerabilityDetails": {
+                    "vulnerabilityId": one.id,
+                    "vulnerablePackages": [{"name": one.package, "version": one.version, **({"fixedInVersion": one.fixed} if one.fixed else {})}],
+                },
+                "resources": [resource],
+            }
+            for one in found
+        ]
+    }
+
+
 def openvex(author: str, vulnerability: str, product: str, status: str = "not_affected", **rest: str) -> dict[str, Any]:
     """A VEX document with one statement."""
     justification = {"justification": "vulnerable_code_not_in_execute_path"} if status == "not_affected" else {}

@@ -73,6 +73,19 @@ def test_b14_an_image_without_a_report_has_no_scan(check, registry, repo, image)
     assert run.rc in (3, 4) and run.json()["verdict"] != "allow", run.stdout + run.stderr
 
 
+def test_s19_findings_of_inspector_add_to_a_scan_and_are_none(check, registry, repo, image, report, tmp_path):
+    reference = registry.push(image, f"{repo}:1")
+    findings = write(tmp_path / "inspector.json", reports.inspector(image, LOW, repo=repo))
+    run = check(reference, "--report", findings, *registry.flags, "-o", "json")
+    assert run.rc in (2, 4) and run.json()["verdict"] == "deny", run.stdout + run.stderr
+    assert check(reference, "--report", report, "--report", findings, *registry.flags).rc == 0
+    write(findings, reports.inspector(image, HIGH, repo=repo))
+    assert check(reference, "--report", report, "--report", findings, *registry.flags).rc == 1
+    write(findings, reports.inspector(image, LOW, repo="another/app"))
+    run = check(reference, "--report", report, "--report", findings, *registry.flags, "-o", "json")
+    assert (run.rc, codes(run.json())) == (2, ["scan.otherImage"]), run.stdout + run.stderr
+
+
 # --- logins ----------------------------------------------------------------------------------------------------------
 
 
@@ -122,10 +135,10 @@ def test_a4_a_registry_with_a_certificate_authority_of_its_own(check, registry_t
 
 def test_a4_plain_http_is_spoken_only_where_it_is_allowed(check, registry, registry_tls, repo, image, report):
     plain = registry.push(image, f"{repo}:1")
-    before = registry.requests()
+    before = registry.requests_seen()
     run = check(plain, "--report", report)
     assert run.rc in (3, 5), run.stdout + run.stderr
-    assert registry.requests() == before, "not even loopback is asked in plain http"
+    assert registry.requests_seen() == before, "not even loopback is asked in plain http"
     secret = registry_tls.push(image, f"{repo}:1")
     run = check(secret, "--report", report, "--insecure-registry", registry_tls.host)
     assert run.rc in (2, 3, 5), run.stdout + run.stderr

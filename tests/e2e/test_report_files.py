@@ -115,6 +115,45 @@ def test_a18_an_index_needs_a_report_for_each_platform(check, tmp_path):
     assert blocking(run.json()) == [CRITICAL.id]
 
 
+def test_s1_attestations_of_buildkit_are_no_platform(check, tmp_path):
+    index, children = build_index(tmp_path / "index", ["amd64", "arm64"], attestation=True)
+    files = [write(tmp_path / f"{name}.json", reports.grype(child, LOW)) for name, child in children.items()]
+    run = check(index.oci, "--report", files[0], "--report", files[1], "-o", "json")
+    assert run.rc == 0 and "unknown/unknown" not in run.stdout, run.stdout + run.stderr
+    assert check(index.oci, "--report", files[1]).rc not in (0, 1)
+
+
+def test_a18_reports_of_trivy_may_name_the_index_that_was_pulled(check, tmp_path):
+    """`trivy image --platform …` names the digest of the index, and the image id of the platform."""
+    index, children = build_index(tmp_path / "index", ["amd64", "arm64"])
+    given = []
+    for name, child in children.items():
+        report = reports.trivy(child, LOW)
+        report["Metadata"]["RepoDigests"] = [f"registry.example/app@{index.digest}"]
+        given += ["--report", write(tmp_path / f"{name}.json", report)]
+    assert check(index.oci, *given).rc == 0
+    run = check(index.oci, *given[:2])
+    assert run.rc not in (0, 1) and "linux/arm64" in run.stdout, run.stdout + run.stderr
+
+
+def test_a18_a_report_about_the_index_alone_says_nothing_about_its_platforms(check, tmp_path):
+    index, _ = build_index(tmp_path / "index", ["amd64", "arm64"])
+    write(tmp_path / "harbor.json", reports.harbor(index))
+    run = check(index.oci, "--report", "harbor.json", "-o", "json")
+    assert run.rc == 2 and run.json()["verdict"] == "deny", run.stdout + run.stderr
+    for reason in run.json()["reasons"]:
+        assert reason["message"].count(index.digest) < 2, "not: about X, not X"
+
+
+def test_s18_a_newer_report_of_a_scanner_replaces_its_older_one_in_any_order(check, image, tmp_path):
+    clean_then_found = [reports.trivy(image, ago_s=7200), reports.trivy(image, HIGH)]
+    found_then_clean = [reports.trivy(image, HIGH, ago_s=7200), reports.trivy(image)]
+    for pair, rc in [(clean_then_found, 1), (found_then_clean, 0)]:
+        files = [write(tmp_path / f"{number}.json", report) for number, report in enumerate(pair)]
+        for first, second in [files, files[::-1]]:
+            assert check(image.oci, "--report", first, "--report", second).rc == rc
+
+
 def test_s1_a_policy_may_name_the_platform_that_is_deployed(check, tmp_path):
     index, children = build_index(tmp_path / "index", ["amd64", "arm64"])
     write(tmp_path / "amd64.json", reports.grype(children["amd64"]))
@@ -168,6 +207,20 @@ def test_a5_a_report_of_another_format_than_was_said_is_refused(check, image, tm
     assert check(image.oci, "--report", "grype=grype.json").rc == 0
     run = check(image.oci, "--report", "trivy=grype.json", "-o", "json")
     assert (run.rc, codes(run.json())) == (2, ["report.unknownFormat"]), run.stdout + run.stderr
+
+
+def test_a5_texts_that_others_read_differently_are_refused(check, image, tmp_path):
+    found, clean = json.dumps(reports.trivy(image, HIGH)), json.dumps(reports.trivy(image))
+    for content, rc in [
+        ((found[:-1] + ',"Results":[]}').encode(), 2),
+        ((found[:-1] + ',"results":[]}').encode(), 2),
+        ((clean + found).encode(), 2),
+        (clean.encode("utf-16"), 2),
+        (b"\xef\xbb\xbf" + clean.encode(), 0),
+    ]:
+        (tmp_path / "trivy.json").write_bytes(content)
+        run = check(image.oci, "--report", "trivy.json", "-o", "json")
+        assert run.rc == rc, run.stdout + run.stderr
 
 
 def test_a5_a_report_file_that_is_not_there_is_an_error(check, image):

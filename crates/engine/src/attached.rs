@@ -89,36 +89,53 @@ pub(crate) async fn attached(
     let referred = referrers.descriptors.into_iter().map(|descriptor| {
         let artifact_type = descriptor.artifact_type.clone().unwrap_or_else(|| descriptor.media_type.clone());
         let bytes = opened.remove(&descriptor.digest).map(|manifest| manifest.bytes.to_vec());
-        (descriptor, artifact_type, bytes)
+        (descriptor, artifact_type, bytes, true)
     });
     let inside = attestations.iter().map(|digest| {
         let descriptor = Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest.clone(), 0);
-        (descriptor, "application/vnd.in-toto+json".to_owned(), None)
+        (descriptor, "application/vnd.in-toto+json".to_owned(), None, false)
     });
     let all: Vec<_> = referred.chain(inside).collect();
-    Ok(join_all(all.into_iter().map(|(descriptor, artifact_type, bytes)| async move {
+    Ok(join_all(all.into_iter().map(|(descriptor, artifact_type, bytes, is_referrer)| async move {
         let kind = kind_of(&artifact_type);
         let content = match kind {
             AttachedKind::Signed | AttachedKind::Other => Ok(Vec::new()),
-            _ => open(source, subject, &descriptor, kind, bytes, now).await,
+            _ => open(source, subject, &descriptor, About { kind, is_referrer }, bytes, now).await,
         };
         Attached { descriptor, artifact_type, kind, content }
     }))
     .await)
 }
 
+/// What is known of an attached thing before it is opened.
+#[derive(Clone, Copy)]
+struct About {
+    kind: AttachedKind,
+    /// It says itself what it is about; an attestation inside an index does not.
+    is_referrer: bool,
+}
+
 async fn open(
     source: &Source,
     subject: &Digest,
     descriptor: &Descriptor,
-    kind: AttachedKind,
+    about: About,
     bytes: Option<Vec<u8>>,
     now: Timestamp,
 ) -> Result<Vec<Content>, Reason> {
+    let kind = about.kind;
     let bytes = match bytes {
         Some(bytes) => bytes,
         None => source.manifest(&descriptor.digest).await?.bytes.to_vec(),
     };
+    if about.is_referrer {
+        let claimed = signals::manifest::subject(&bytes, &Limits::STANDARD)?;
+        if claimed.as_ref() != Some(subject) {
+            // A list under a fallback tag is written by whoever may push; only the manifest itself says what it is about.
+            let message = format!("{} is listed as a referrer of {subject}, but is not about it", descriptor.digest);
+            return Err(Reason::new(ReasonCode::RegistryMalformed, message));
+        }
+    }
     let list = blobs(&bytes, &Limits::STANDARD)?;
     let read = join_all(list.iter().map(|blob| content(source, subject, descriptor, kind, blob, now))).await;
     let mut contents = Vec::new();

@@ -13,7 +13,7 @@ use crate::attached::Attached;
 use crate::collect::{Event, Progress};
 use crate::ecr;
 use crate::evidence::{Evidence, Exact, HandedOver};
-use crate::gather::{Gathered, Gatherer};
+use crate::gather::{Gathered, Gatherer, or_none};
 use crate::pace::{Pace, out_of_time};
 use crate::place::{Opened, Place, RegistryAccess, confirm, open_local, open_registry, registry};
 use crate::scan::signal;
@@ -150,7 +150,9 @@ pub(crate) async fn look(
     if let Some(exact) = question.alone(&needs, &evidence) {
         return offline(question, exact?, evidence);
     }
-    let asks_ecr = !evidence.has_reports() && needs.vulnerabilities || needs.ecr_required;
+    // Where no policy matches, ECR is asked all the same: the answer names the digest that nobody judged.
+    let nothing = !(needs.config || needs.contents || needs.attached || needs.sboms || needs.measurements);
+    let asks_ecr = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || nothing));
     match &question.place {
         Place::Ecr(target) if asks_ecr => {
             ecr::check(question, target, (policies, exceptions, &needs), evidence, progress).await
@@ -205,21 +207,24 @@ impl Question<'_> {
     /// What is judged if nothing has to be asked of anybody: the files say exactly what they are about, and hold all that
     /// the policies ask for.
     fn alone(&self, needs: &Needs, evidence: &Evidence) -> Option<Result<Exact, Refused>> {
-        use model::Signal::NotCollected;
         if matches!(self.place, Place::Local(_)) {
             return None;
         }
         let nowhere = matches!(self.place, Place::Nowhere);
+        // A16: a tag stands for something today that only its registry knows. Only a saved answer of ECR, which names the tag
+        // itself, is taken as it is, with a warning.
+        if self.image.tag.is_some() && !nowhere && !evidence.is_saved_from_ecr() {
+            return None;
+        }
         let ecr = needs.ecr_required && !nowhere;
-        let sboms = needs.sboms && matches!(evidence.sboms, NotCollected(_));
-        let measurements = needs.measurements && matches!(evidence.measurements, NotCollected(_));
         let scan = needs.vulnerabilities && !evidence.has_reports();
-        if ecr || needs.config || needs.contents || sboms || measurements || scan || (needs.attached && !nowhere) {
+        if ecr || needs.config || needs.contents || scan || (needs.attached && !nowhere) {
             return None;
         }
         match (evidence.speaks_for_itself(nowhere), &self.image.digest) {
             // Only a registry knows which image id a digest has.
             (Some(Exact::ImageId(_)), Some(_)) | (None, _) => None,
+            (Some(Exact::ImageId(_)), None) if !nowhere => None,
             (Some(Exact::Nothing), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
             (Some(Exact::Nothing), None) => evidence.broken().map(|reason| Err(reason.into())),
             (Some(Exact::Manifest(_)), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
@@ -256,8 +261,8 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
         });
     }
     let mut facts = ManifestFacts::bare(digest.clone(), None);
-    facts.sboms = evidence.sboms.clone();
-    facts.measurements = evidence.measurements.clone();
+    facts.sboms = or_none(evidence.sboms.clone(), ReasonCode::SbomMissing);
+    facts.measurements = or_none(evidence.measurements.clone(), ReasonCode::MeasurementMissing);
     evidence.contradicts(&question.image, question.account.as_deref());
     facts.reports = evidence.bind(&digest, by_image_id.then_some(&digest), now);
     evidence.settle(&digest, std::iter::once(&mut facts), now);
@@ -341,6 +346,7 @@ pub(crate) async fn enrich(
         }
         Err(reason) => {
             let mut facts = ecr;
+            bind(&mut facts, evidence, (question.now)());
             let children = facts.platforms.iter_mut().flatten().map(|(_, child)| child);
             for manifest in std::iter::once(&mut facts.root).chain(children) {
                 manifest.config = signal(reason.clone());
@@ -351,6 +357,22 @@ pub(crate) async fn enrich(
             (facts, None)
         }
     }
+}
+
+/// Adds what was handed over, bound by digest alone.
+pub(crate) fn bind(facts: &mut Facts, evidence: &mut Evidence, now: Timestamp) {
+    let root = facts.root.digest.clone();
+    let mut manifests: Vec<&mut ManifestFacts> = match &mut facts.platforms {
+        Some(children) => children.iter_mut().map(|(_, child)| child).collect(),
+        None => vec![&mut facts.root],
+    };
+    for manifest in &mut manifests {
+        manifest.sboms = or_none(evidence.sboms.clone(), ReasonCode::SbomMissing);
+        manifest.measurements = or_none(evidence.measurements.clone(), ReasonCode::MeasurementMissing);
+        let bound = evidence.bind(&manifest.digest, None, now);
+        manifest.reports.extend(bound);
+    }
+    evidence.settle(&root, manifests.into_iter(), now);
 }
 
 /// What ECR says goes to the manifest it is about.
@@ -370,7 +392,7 @@ fn merge(mut facts: Facts, ecr: Facts) -> Facts {
 
 /// True if something is asked for that ECR's API does not hold.
 pub(crate) fn more_is_needed(needs: &Needs, evidence: &Evidence) -> bool {
-    needs.config || needs.contents || needs.sboms || needs.measurements || needs.attached || evidence.has_reports()
+    needs.config || needs.contents || needs.attached || evidence.wants_config()
 }
 
 /// Nothing is known of the image but its digest, and why.

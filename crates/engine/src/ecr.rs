@@ -7,7 +7,7 @@ use model::{
 };
 use policy::{Exceptions, Needs, PolicySet, evaluate};
 
-use crate::check::{Found, Question, Refused, enrich, more_is_needed};
+use crate::check::{Found, Question, Refused, bind, enrich, more_is_needed};
 use crate::collect::{Collector, Event, Progress, facts};
 use crate::evidence::Evidence;
 use crate::pace::Pacer;
@@ -59,9 +59,11 @@ pub(crate) async fn check(
         Ok(image) => {
             let mut collected =
                 collect(&mut collector, question, target, (policies, exceptions), &ask, &image, account).await;
+            evidence.contradicts(&question.image, ask_account(&ask).as_deref());
             if more_is_needed(needs, &evidence) {
-                evidence.contradicts(&question.image, ask_account(&ask).as_deref());
                 (collected, gathered) = enrich(question, policies, needs, &ask, &mut evidence, collected).await;
+            } else {
+                bind(&mut collected, &mut evidence, (question.now)());
             }
             if collected.vex.is_empty() {
                 collected.vex.append(&mut evidence.vex);

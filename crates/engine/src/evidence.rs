@@ -127,6 +127,11 @@ impl Evidence {
         !self.reports.is_empty() || self.broken.is_some()
     }
 
+    /// True if all there is are saved answers of ECR, or files that cannot be read as anything.
+    pub(crate) fn is_saved_from_ecr(&self) -> bool {
+        self.reports.iter().all(|report| report.value.scanner == Scanner::Ecr)
+    }
+
     /// Adds a report that was found in the registry.
     pub(crate) fn attach(&mut self, document: Document, referrer: &Digest, evidence: Digest) {
         self.reports.push(Given { value: document, origin: Origin::Registry(referrer.to_string()), evidence });
@@ -136,9 +141,6 @@ impl Evidence {
     /// has to be asked of a registry: by the digest of one manifest (never of an index), or by one image id.
     /// With `by_id` an image id will do where a report names digests too: there is no registry to ask about them.
     pub(crate) fn speaks_for_itself(&self, by_id: bool) -> Option<Exact> {
-        if self.broken.is_some() && self.reports.is_empty() {
-            return Some(Exact::Nothing);
-        }
         let mut exact: Option<Exact> = None;
         for report in &self.reports {
             let subject = &report.value.subject;
@@ -146,6 +148,8 @@ impl Evidence {
                 (Scanner::Ecr | Scanner::Grype | Scanner::Inspector, [one], _) => Exact::Manifest(one.clone()),
                 (_, [], Some(id)) => Exact::ImageId(id.clone()),
                 (_, _, Some(id)) if by_id => Exact::ImageId(id.clone()),
+                // What says nothing cannot be bound by anything that a registry knows.
+                (_, [], None) => continue,
                 _ => return None,
             };
             match &exact {
@@ -153,7 +157,7 @@ impl Evidence {
                 _ => exact = Some(this),
             }
         }
-        exact
+        Some(exact.unwrap_or(Exact::Nothing))
     }
 
     /// Why the first report that cannot be read cannot be read.
@@ -270,7 +274,7 @@ pub(crate) enum Exact {
     Manifest(Digest),
     /// This image id.
     ImageId(Digest),
-    /// No report could be read.
+    /// No report says anything about it.
     Nothing,
 }
 

@@ -11,7 +11,7 @@ use registry::{Client, Location, Reference};
 use signals::Limits;
 use signals::manifest::{Manifest, attestations, manifest};
 
-use crate::attached::{Attached, Content, attached};
+use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::evidence::Evidence;
 use crate::scan::signal;
 use crate::source::Source;
@@ -118,8 +118,11 @@ impl Gatherer<'_> {
                     manifests.push((Some(platform), unreadable(ManifestFacts::bare(digest, None), &reason)));
                 }
                 Ok((platform, mut facts, attached)) => {
-                    facts.sboms = together(facts.sboms, evidence.sboms.clone());
-                    facts.measurements = together(facts.measurements, evidence.measurements.clone());
+                    facts.sboms = or_none(together(facts.sboms, evidence.sboms.clone()), ReasonCode::SbomMissing);
+                    facts.measurements = or_none(
+                        together(facts.measurements, evidence.measurements.clone()),
+                        ReasonCode::MeasurementMissing,
+                    );
                     match attached {
                         Some(Ok(list)) => {
                             let list = take_content(&mut facts, &mut gathered.facts.vex, evidence, list);
@@ -174,7 +177,7 @@ impl Gatherer<'_> {
             Some((config, contents))
         };
         let listed = async {
-            if needs.sboms || needs.measurements || needs.vex || needs.attached {
+            if needs.attached {
                 Some(attached(self.source, &target.digest, &target.attestations, self.now).await)
             } else {
                 None
@@ -217,9 +220,17 @@ impl Gatherer<'_> {
             match attached(self.source, baseline, &[], self.now).await {
                 Err(reason) => facts.measurements = signal(reason),
                 Ok(list) => {
-                    for content in list.into_iter().filter_map(|one| one.content.ok()).flatten() {
-                        if let Content::Measurement(list) = content {
-                            push(&mut facts.measurements, list);
+                    for one in list {
+                        match one.content {
+                            Err(reason) if one.kind == AttachedKind::Measurement => facts.measurements = signal(reason),
+                            Err(_) => {}
+                            Ok(contents) => {
+                                for content in contents {
+                                    if let Content::Measurement(list) = content {
+                                        push(&mut facts.measurements, list);
+                                    }
+                                }
+                            }
                         }
                     }
                 }
@@ -230,13 +241,17 @@ impl Gatherer<'_> {
     /// The approved base images, as their registries have them now.
     async fn bases(&self, manifests: impl Iterator<Item = &ManifestFacts>) -> Vec<(String, Signal<KnownBase>)> {
         let mut names = self.needs.bases.clone();
+        let mut platforms = Vec::new();
         for facts in manifests {
             if let Signal::Present(config) = &facts.config {
                 names.extend(self.policies.claimed_bases(self.ask, &config.value));
+                platforms.push(config.value.platform.clone());
             }
         }
         names.sort_unstable();
         names.dedup();
+        platforms.sort_unstable();
+        platforms.dedup();
         let Source::Registry { client, .. } = self.source else {
             let none = |name: &String| {
                 let message = format!("{name} was not looked up: the image is not in a registry");
@@ -244,8 +259,10 @@ impl Gatherer<'_> {
             };
             return names.iter().map(none).collect();
         };
-        join_all(names.iter().map(|name| async move {
-            let found = base(client, name).await;
+        // A base image is another one for each platform.
+        let wanted = names.iter().flat_map(|name| platforms.iter().map(move |platform| (name, platform)));
+        join_all(wanted.map(|(name, platform)| async move {
+            let found = base(client, name, platform).await;
             let digest = found.as_ref().map_or_else(|_| Digest::of(name.as_bytes()), |base| base.digest.clone());
             (name.clone(), self.observed(found, &digest))
         }))
@@ -255,8 +272,8 @@ impl Gatherer<'_> {
 
 type Part = (Option<Platform>, ManifestFacts, Option<Result<Vec<Attached>, Reason>>);
 
-/// A base image by its name. Of an index the first platform stands for all: they are built together, from one source.
-async fn base(client: &Client, name: &str) -> Result<KnownBase, Reason> {
+/// A base image by its name, for one platform.
+async fn base(client: &Client, name: &str, platform: &Platform) -> Result<KnownBase, Reason> {
     let invalid = |what: String| Reason::new(ReasonCode::RegistryNotFound, what);
     let image: model::ImageReference =
         name.parse().map_err(|error| invalid(format!("the base image {name:?}: {error}")))?;
@@ -268,7 +285,10 @@ async fn base(client: &Client, name: &str) -> Result<KnownBase, Reason> {
     let (index, child) = match manifest(&found.bytes, &Limits::STANDARD)? {
         Manifest::Image => (None, found),
         Manifest::Index(children) => {
-            let (_, digest) = children.first();
+            let child = children.iter().find(|(offered, _)| platform.covers(offered));
+            let Some((_, digest)) = child else {
+                return Err(invalid(format!("the base image {name} has no manifest for {platform}")));
+            };
             (Some(found.digest.clone()), source.manifest(digest).await?)
         }
     };
@@ -284,7 +304,6 @@ fn take_content(
     evidence: &mut Evidence,
     list: Vec<Attached>,
 ) -> Vec<Attached> {
-    use crate::attached::AttachedKind;
     let mut kept = Vec::new();
     for mut one in list {
         match std::mem::replace(&mut one.content, Ok(Vec::new())) {
@@ -325,7 +344,8 @@ fn push<T>(signal: &mut Signal<Vec<T>>, more: Vec<T>) {
     }
 }
 
-/// What the registry has and what was handed over: a source that was not asked adds nothing, one that failed stays failed.
+/// What the registry has and what was handed over. A source that was not asked adds nothing; one that was asked and failed
+/// stays failed: what it would have said is not known (S25).
 fn together<T>(attached: Signal<Vec<T>>, handed: Signal<Vec<T>>) -> Signal<Vec<T>> {
     match (attached, handed) {
         (Signal::Present(mut list), Signal::Present(more)) => {
@@ -334,9 +354,18 @@ fn together<T>(attached: Signal<Vec<T>>, handed: Signal<Vec<T>>) -> Signal<Vec<T
         }
         (attached, Signal::NotCollected(_)) => attached,
         (Signal::NotCollected(_), handed) => handed,
-        (_, failed @ Signal::Failed(_)) => failed,
-        // The registry could not be asked, but what was handed over is there.
-        (_, handed) => handed,
+        (Signal::Present(_), failed) => failed,
+        (failed, _) => failed,
+    }
+}
+
+/// No policy believes what is in the registry, and nothing was handed over: there is none.
+pub(crate) fn or_none<T>(signal: Signal<Vec<T>>, code: ReasonCode) -> Signal<Vec<T>> {
+    match signal {
+        Signal::NotCollected(_) => {
+            Signal::Absent(Reason::new(code, "none was handed over, and the registry is not believed"))
+        }
+        other => other,
     }
 }
 

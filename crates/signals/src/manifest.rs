@@ -136,6 +136,28 @@ pub fn attestations(bytes: &[u8], limits: &Limits) -> Result<Vec<(Digest, Digest
     Ok(found)
 }
 
+/// What a manifest says that it is about (`subject` of OCI 1.1).
+///
+/// # Errors
+/// [`ReasonCode::ImageManifestInvalid`]: not a manifest.
+pub fn subject(bytes: &[u8], limits: &Limits) -> Result<Option<Digest>, Reason> {
+    #[derive(Deserialize)]
+    struct Referrer {
+        subject: Option<Subject>,
+    }
+    #[derive(Deserialize)]
+    struct Subject {
+        digest: Digest,
+    }
+    let invalid = |what: String| Reason::new(ReasonCode::ImageManifestInvalid, what);
+    if bytes.len() > limits.bytes {
+        return Err(invalid(format!("the manifest has {} bytes; at most {} are read", bytes.len(), limits.bytes)));
+    }
+    let referrer: Referrer =
+        serde_json::from_slice(bytes).map_err(|error| invalid(format!("the referrer cannot be read: {error}")))?;
+    Ok(referrer.subject.map(|subject| subject.digest))
+}
+
 /// The layers of an artifact manifest: media type, digest, size, and the predicate type that BuildKit writes beside it.
 ///
 /// # Errors

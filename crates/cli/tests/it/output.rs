@@ -114,7 +114,7 @@ fn a5_an_image_without_an_answer_looks_clean_in_no_form() {
 
     let forms = scene("cut off").bytes(b"{\"imageScanStatus\": {\"sta").exits(2);
     snapshot!("malformed.table", &forms.table);
-    assert_eq!(forms.results()[0]["ruleId"], "scan.malformed");
+    assert_eq!(forms.results()[0]["ruleId"], "report.unknownFormat");
 
     // Without any digest there is not even a question: a record without rules.
     let forms = scene("no digest").image(":v1").bytes(b"{}").exits(2);

@@ -32,13 +32,25 @@ struct Part<'a> {
 struct Group<'a> {
     name: String,
     parts: Vec<Part<'a>>,
+    /// Whose parts these are, each once.
+    sources: Vec<usize>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
     fn has(&self, source: usize) -> bool {
-        self.parts.iter().any(|part| part.source == source)
+        self.sources.contains(&source)
+    }
+
+    fn add(&mut self, part: Part<'a>) {
+        if !self.has(part.source) {
+            self.sources.push(part.source);
+        }
+        self.parts.push(part);
     }
 }
+
+/// In how many groups of one CVE and package an advisory speaks. There are several only where a source repeats itself.
+const MOST_REPEATS: usize = 16;
 
 /// The groups, and where to look for one.
 #[derive(Default)]
@@ -50,25 +62,25 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    /// The groups of this vulnerability that may be about the same package.
-    fn matching(&self, name: &str, finding: &Finding) -> BTreeSet<usize> {
-        if finding.packages.is_empty() {
-            return self.by_name.get(name).into_iter().flatten().copied().collect();
-        }
-        let keys = std::iter::once(String::new()).chain(finding.packages.iter().flat_map(package_keys));
-        keys.filter_map(|key| self.by_package.get(&(name.to_owned(), key))).flatten().copied().collect()
+    /// The groups of this vulnerability that may be about the same package, in one list per package.
+    fn matching(&self, name: &str, finding: &Finding) -> impl Iterator<Item = &Vec<usize>> {
+        let named = !finding.packages.is_empty();
+        let keys = named.then(String::new).into_iter().chain(finding.packages.iter().flat_map(package_keys));
+        let of_packages = keys.filter_map(|key| self.by_package.get(&(name.to_owned(), key)));
+        self.by_name.get(name).filter(|_| !named).into_iter().chain(of_packages)
     }
 
-    /// Puts a finding into the first group of its vulnerability and package that its source has no part in yet.
+    /// Puts a finding into a group of its vulnerability and package that its source has no part in yet.
     fn place(&mut self, name: &str, part: Part<'a>) {
-        let free = self.matching(name, part.finding).into_iter().find(|group| !self.list[*group].has(part.source));
+        let is_free = |group: &&usize| !self.list[**group].has(part.source);
+        let free = self.matching(name, part.finding).filter_map(|groups| groups.iter().find(is_free)).min().copied();
         let group = free.unwrap_or_else(|| {
-            self.list.push(Group { name: name.to_owned(), parts: Vec::new() });
+            self.list.push(Group { name: name.to_owned(), parts: Vec::new(), sources: Vec::new() });
             let group = self.list.len() - 1;
             self.by_name.entry(name.to_owned()).or_insert_with(Vec::new).push(group);
             group
         });
-        self.list[group].parts.push(part);
+        self.list[group].add(part);
         let none = part.finding.packages.is_empty().then(String::new);
         for key in part.finding.packages.iter().flat_map(package_keys).chain(none) {
             let known = self.by_package.entry((name.to_owned(), key)).or_insert_with(Vec::new);
@@ -76,6 +88,13 @@ impl<'a> Groups<'a> {
                 known.push(group);
             }
         }
+    }
+
+    /// The groups of this CVE in which an advisory speaks: those in the same package that another source has a part in.
+    fn of_others(&self, name: &str, part: &Part<'a>) -> BTreeSet<usize> {
+        let others = |group: &&usize| self.list[**group].sources.iter().any(|source| *source != part.source);
+        let lists = self.matching(name, part.finding);
+        lists.flat_map(|groups| groups.iter().filter(others).take(MOST_REPEATS)).copied().collect()
     }
 }
 
@@ -109,16 +128,14 @@ pub(super) fn merge<'a>(heard: &[Answer<'a>], block_when: BlockWhen) -> Vec<Merg
         // then it stands for itself, too.
         let (mut everywhere, mut joined) = (true, BTreeSet::new());
         for name in &names {
-            let matching = groups.matching(name, part.finding);
-            let before = joined.len();
-            let others = |group: &usize| groups.list[*group].parts.iter().any(|other| other.source != part.source);
-            joined.extend(matching.into_iter().filter(others));
-            everywhere &= joined.len() > before;
+            let of_others = groups.of_others(name, &part);
+            everywhere &= !of_others.is_empty();
+            joined.extend(of_others);
         }
         let mut alone = true;
         for group in joined {
             alone &= groups.list[group].has(part.source);
-            groups.list[group].parts.push(part);
+            groups.list[group].add(part);
         }
         if alone || !everywhere {
             let own = super::names::upper(part.finding.id.as_str());

@@ -2,8 +2,8 @@
 //! whether it proves a complete scan, and whether that is of today. What does not count is named, never passed over.
 
 use model::{
-    Clock, CompleteScan, Finding, Gap, ManifestFacts, Origin, Reason, ReasonCode, ScanReport, Scanner, Signal,
-    SignedDuration, Timestamp, UnknownClass, format_duration,
+    Clock, CompleteScan, Completeness, Finding, Gap, ManifestFacts, Origin, Reason, ReasonCode, ScanReport, Scanner,
+    Signal, SignedDuration, Timestamp, UnknownClass, format_duration,
 };
 
 use super::rule::rule_for;
@@ -59,7 +59,7 @@ pub(super) fn read<'a>(
         // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
         let accepted = match (report.scanner, &report.scan) {
             (Scanner::Unknown, Signal::Present(_)) => false,
-            (Scanner::Unknown, _) => rule.opens(Source::way(&report.origin)),
+            (Scanner::Unknown, _) => !matches!(report.origin, Origin::File(_)) || rule.opens(Source::File),
             (scanner, _) => rule.accepts(&report.origin, scanner),
         };
         let scan = of_today(member, rule, report, manifest, clock);
@@ -104,7 +104,10 @@ pub(super) fn read<'a>(
         // Nothing stands in for a source that the policy requires.
         let answered = |answer: &Answer<'_>| answer.report.scanner == report.scanner;
         let required = rule.required().any(|scanner| scanner == report.scanner) && !complete.iter().any(answered);
-        if complete.is_empty() || required {
+        // What was handed over for this image and is not about it, or cannot be read, is a mistake that nothing makes up for.
+        let mistaken =
+            matches!((&report.origin, &report.scan), (Origin::File(_), Signal::Failed(why)) if is_mistake(why));
+        if complete.is_empty() || required || mistaken {
             gaps.push(Gap { class, reason });
         } else {
             let adds =
@@ -134,6 +137,12 @@ pub(super) fn read<'a>(
     }
     let more = adding.into_iter().chain(strangers).filter(|answer| !answer.findings.is_empty());
     Answers { heard: complete.into_iter().chain(more).collect(), gaps, notes }
+}
+
+/// True for a file that is broken or is not about the image.
+fn is_mistake(why: &Reason) -> bool {
+    use ReasonCode::{ReportUnknownFormat, ScanMalformed, ScanOtherImage, ScanPartial};
+    matches!(why.code, ReportUnknownFormat | ScanMalformed | ScanPartial | ScanOtherImage)
 }
 
 /// Of several scans by one source, the one with the newest data (S18). What a scanner says in one way in (the ECR API, a
@@ -195,8 +204,10 @@ fn of_today<'a>(
         let message = format!("the scan is dated {newest}, in the future");
         return Err(Reason::new(ReasonCode::ScanMalformed, message).into());
     }
-    // S16: a saved answer does not hold the time of the push; the registry may.
+    // S16: a saved answer does not hold the time of the push; the registry may. A scanner's own report is about content: what
+    // was scanned before it was pushed under its digest was scanned.
     if let Some(pushed) = manifest.pushed_at
+        && !matches!(scan.proof(), Completeness::Report { .. })
         && scan.completed_at() < pushed
     {
         let message =

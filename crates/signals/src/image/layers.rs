@@ -218,7 +218,12 @@ impl Reader {
     /// What an entry makes; `None` for what nobody asks about.
     fn made(&mut self, entry: &Entry, path: &[Box<[u8]>], content: &mut impl Read) -> Result<Option<Is>, String> {
         Ok(match entry.kind {
-            Kind::Directory => (!self.crowded).then_some(Is::Directory),
+            Kind::Directory if self.crowded => {
+                // No new ones; one that is there stays, and a link gives way.
+                let there = self.tree.follow(path.to_vec(), false).map_or(None, |found| found.node);
+                there.is_some_and(|node| matches!(node.is, Is::Directory)).then_some(Is::Directory)
+            }
+            Kind::Directory => Some(Is::Directory),
             Kind::Symlink if entry.link.is_empty() => return Err("it is a symbolic link to nothing".to_owned()),
             Kind::Symlink => Some(Is::Symlink(entry.link.as_slice().into())),
             Kind::Special => Some(Is::Special),

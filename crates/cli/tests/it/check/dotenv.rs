@@ -87,7 +87,7 @@ fn s14_an_earlier_report_is_never_left_behind() {
         (&["--policy", "missing.yaml"][..], image.as_str(), 3),
         (&["--fail-on", "SEVERE"][..], &image, 64),
         (&["--environment", "mars"][..], &image, 64),
-        (&[][..], "public.ecr.aws/nginx/nginx:1", 64),
+        (&[][..], "123456789012.dkr.ecr.eu-west-1.amazonaws.com/App:1", 64),
     ] {
         let (ended, text) = command(more, image);
         assert_eq!(ended, code, "{more:?}");

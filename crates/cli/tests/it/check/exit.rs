@@ -126,7 +126,7 @@ fn a1_64_wrong_usage() {
         (&["--output", "xml"], "xml"),
         (&["--output", "json=x", "--output", "json"], "two outputs go to stdout"),
         (&["--warn-exit-code", "256"], "256"),
-        (&["--report", "trivy=x.json"], "trivy"),
+        (&["--report", "nessus=x.json"], "nessus"),
         (&["--tag", "v1"], "not both"),
         (&["--fail-on", "SEVERE"], "SEVERE"),
     ] {

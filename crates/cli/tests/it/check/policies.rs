@@ -142,7 +142,7 @@ fn a1_3_a_policy_that_cannot_be_used_says_where_and_what_was_meant() {
         (nested("max: { critical: none }"), &["gate.yaml:8"]),
         (nested("max:"), &["gate.yaml", "without a value"]),
         (policy("rules: []"), &["`spec.rules` is empty", "would allow everything"]),
-        (policy("rules:\n- id: r"), &["`vulnerabilities` is missing"]),
+        (policy("rules:\n- id: r"), &["exactly one of `vulnerabilities`"]),
         (policy(&format!("{RULES}\naction: alow")), &["alow", "deny"]),
         (policy(&format!("match: {{ environments: [mars] }}\n{RULES}")), &["mars", "declared"]),
         (policy(&format!("onUnknown: {{ scanPending: allow }}\n{RULES}")), &["allow", "pending"]),

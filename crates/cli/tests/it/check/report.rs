@@ -98,7 +98,7 @@ fn a5_half_a_report() {
     {
         judged(&gate, text, &by_digest()).exits(2);
     }
-    judged(&gate, [0xff, 0xfe, 0, 0], &by_digest()).exits(2).because("scan.malformed");
+    judged(&gate, [0xff, 0xfe, 0, 0], &by_digest()).exits(2).because("report.unknownFormat");
     let whole = basic().as_cli_output().to_string();
     for part in mutate::truncations(&whole, 12) {
         judged(&gate, part, &by_digest()).exits(2);
@@ -112,7 +112,7 @@ fn a5_half_a_report() {
 fn a1_3_a_report_that_cannot_be_read() {
     let gate = Gate::new(scan(&basic()));
     for (report, code) in
-        [("ecr=missing.json", 3), ("missing.json", 3), ("ecr=.", 3), ("ecr=", 64), ("", 64), ("sarif=x.json", 64)]
+        [("ecr=missing.json", 3), ("missing.json", 3), ("ecr=.", 3), ("ecr=", 64), ("", 64), ("nessus=x.json", 64)]
     {
         gate.check().args(&["--report", report]).run().exits(code);
     }
@@ -127,8 +127,12 @@ fn s22_a_policy_takes_a_file_only_where_it_lists_files() {
         let file = gate.write("gate.yaml", policy(&rule));
         gate.check().args(&["--policy", &file, "--report", &report]).image(by_digest()).run()
     };
-    with("sources: { accept: [ecr] },").exits(4).because("scan.missing").says("does not accept the source");
     with("sources: { accept: [file] },").exits(0);
+    // A policy that believes ECR alone asks ECR; what the file says satisfies nothing, with or without `sources`.
+    with("sources: { accept: [ecr] },").exits(0).says("does not accept its source");
+    gate.ecr.set(scan(&Scan::only_status(&digest(1), "FAILED")));
+    with("sources: { accept: [ecr] },").exits(2).because("scan.failed");
+    with("").exits(2).because("scan.failed");
     // And one that lists only files takes no answer of ECR.
     let only = gate.write(
         "gate.yaml",

@@ -185,7 +185,11 @@ fn s19_required_sources_must_all_answer() {
     let judgement = judge(&set, &heard(vec![ecr(), attached]));
     assert_eq!(codes(&judgement), ["scan.requiredMissing"]);
     // A second try of the same scanner that worked is an answer.
-    assert_eq!(judge(&set, &heard(vec![ecr(), failed(ReasonCode::ScanMalformed), trivy()])).verdict, Verdict::Allow);
+    assert_eq!(judge(&set, &heard(vec![ecr(), failed(ReasonCode::ScanFailed), trivy()])).verdict, Verdict::Allow);
+    // But a file that was handed over for this image and is broken, or about another one, is a mistake.
+    for code in [ReasonCode::ScanMalformed, ReasonCode::ScanOtherImage, ReasonCode::ScanPartial] {
+        assert_eq!(judge(&set, &heard(vec![ecr(), failed(code), trivy()])).verdict, Verdict::Deny);
+    }
 }
 
 #[test]
@@ -212,13 +216,13 @@ fn s19_an_unusable_report_beside_a_usable_one_is_named() {
     let set = sources("accept: [ecr, file]");
     let stale = Scan { dated: now() - days(9), ..bad(Scanner::Trivy) }.report();
     let future = Scan { dated: now() + hours(2), ..bad(Scanner::Snyk) }.report();
-    let failed = without(Scanner::Grype, Signal::Failed(Reason::new(ReasonCode::ScanMalformed, "cut off")), vec![]);
+    let failed = without(Scanner::Grype, Signal::Failed(Reason::new(ReasonCode::ScanFailed, "it broke")), vec![]);
     let judgement = judge(&set, &heard(vec![stale, scan(vec![]).report(), failed, future]));
     assert_eq!(judgement.verdict, Verdict::Allow, "{:?}", judgement.reasons());
     let notes = notes(&judgement);
     for says in [
         "trivy (file trivy.json): the vulnerability data",
-        "grype (file grype.json): cut off; another source answers",
+        "grype (file grype.json): it broke; another source answers",
         "snyk (file snyk.json): the scan is dated",
     ] {
         assert!(notes.contains(says), "{says}: {notes}");
@@ -241,10 +245,10 @@ fn s22_a_file_that_cannot_be_read_says_so_wherever_files_count() {
         assert_eq!(codes(&judgement), ["report.unknownFormat"], "{accept}");
     }
     assert_eq!(codes(&judge(&sources("accept: [ecr]"), &heard(vec![unreadable()]))), ["scan.notAccepted"]);
+    // Whoever hands over a file means it to count: one that cannot be read leaves the answer open.
     let set = sources("accept: [ecr, file]");
     let judgement = judge(&set, &heard(vec![scan(vec![]).report(), unreadable()]));
-    assert_eq!(judgement.verdict, Verdict::Allow);
-    assert!(notes(&judgement).contains("no format that is known"));
+    assert_eq!((judgement.verdict, codes(&judgement)), (Verdict::Deny, vec!["report.unknownFormat"]));
     // Whatever it claims to be, a report of nobody satisfies nothing.
     let claims = Scan { scanner: Scanner::Unknown, ..clean(Scanner::Trivy) }.report();
     assert_eq!(judge(&set, &heard(vec![claims])).verdict, Verdict::Deny);

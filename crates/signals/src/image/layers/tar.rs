@@ -113,10 +113,10 @@ impl<R: BufRead> Archive<R> {
             return Ok(None);
         }
         let mut block = [0; 512];
-        self.source.read_exact(&mut block)?;
+        self.block(&mut block)?;
         if block == [0; 512] {
             if !self.source.fill_buf()?.is_empty() {
-                self.source.read_exact(&mut block)?;
+                self.block(&mut block)?;
             }
             return if block == [0; 512] {
                 Ok(None)
@@ -133,6 +133,12 @@ impl<R: BufRead> Archive<R> {
         } else {
             Err(wrong("the checksum of a header is wrong, or this is no tar archive"))
         }
+    }
+
+    fn block(&mut self, block: &mut [u8; 512]) -> io::Result<()> {
+        self.source
+            .read_exact(block)
+            .map_err(|error| if error.kind() == io::ErrorKind::UnexpectedEof { cut() } else { error })
     }
 
     fn open(&mut self, size: u64) -> io::Result<()> {
@@ -171,7 +177,7 @@ impl<R: BufRead> Archive<R> {
     fn sparse_map(&mut self, mut more: u8) -> io::Result<()> {
         let mut block = [0; 512];
         while more != 0 {
-            self.source.read_exact(&mut block)?;
+            self.block(&mut block)?;
             more = block[504];
         }
         Ok(())

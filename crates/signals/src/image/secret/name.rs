@@ -21,100 +21,16 @@ const SECRET_ENDINGS: [&str; 2] = ["_PWD", "_PASS"];
 /// What follows in words that only begin like a secret one: tokenizer, passwordless, secretary.
 const OTHER_WORDS: [&str; 3] = ["IZ", "LESS", "AR"];
 /// Last words of names that say something about a secret and do not hold it.
-const ABOUT: [&str; 67] = [
-    "ALG",
-    "ALGORITHM",
-    "ARN",
-    "AUDIENCE",
-    "BACKEND",
-    "CHECKSUM",
-    "CLASS",
-    "COMMAND",
-    "COUNT",
-    "DIR",
-    "DIRECTORY",
-    "DISABLED",
-    "DURATION",
-    "ENABLED",
-    "ENCRYPTION",
-    "ENDPOINT",
-    "EXPIRATION",
-    "EXPIRE",
-    "EXPIRES",
-    "EXPIRY",
-    "FILE",
-    "FILENAME",
-    "FILES",
-    "FOLDER",
-    "FORMAT",
-    "HEADER",
-    "HELPER",
-    "HOST",
-    "ID",
-    "INTERVAL",
-    "ISSUER",
-    "KEYNAME",
-    "LEN",
-    "LENGTH",
-    "LIFETIME",
-    "LIMIT",
-    "LOCATION",
-    "MAX",
-    "MIN",
-    "MODE",
-    "MOUNT",
-    "NAME",
-    "NAMESPACE",
-    "PATH",
-    "POLICY",
-    "PORT",
-    "PREFIX",
-    "PROVIDER",
-    "REF",
-    "REGION",
-    "REQUIRED",
-    "ROUNDS",
-    "SCOPE",
-    "SCOPES",
-    "SERVER",
-    "SERVICE",
-    "SHA256",
-    "SHA512",
-    "SIZE",
-    "STORE",
-    "SUFFIX",
-    "TIMEOUT",
-    "TTL",
-    "TYPE",
-    "URI",
-    "URL",
-    "VERSION",
-];
+const ABOUT: &str = "\
+    ALG ALGORITHM ARN AUDIENCE BACKEND CHECKSUM CLASS COMMAND COUNT DIR DIRECTORY DISABLED DURATION ENABLED \
+    ENCRYPTION ENDPOINT EXPIRATION EXPIRE EXPIRES EXPIRY FILE FILENAME FILES FOLDER FORMAT HEADER HELPER HOST \
+    ID INTERVAL ISSUER KEYNAME LEN LENGTH LIFETIME LIMIT LOCATION MAX MIN MODE MOUNT NAME NAMESPACE PATH \
+    POLICY PORT PREFIX PROVIDER REF REGION REQUIRED ROUNDS SCOPE SCOPES SERVER SERVICE SHA256 SHA512 SIZE \
+    STORE SUFFIX TIMEOUT TTL TYPE URI URL VERSION";
 /// Values that switch something or stand for a missing one.
-const NO_VALUES: [&str; 22] = [
-    "0",
-    "1",
-    "changeme",
-    "change-me",
-    "change_me",
-    "disabled",
-    "dummy",
-    "enabled",
-    "false",
-    "nil",
-    "no",
-    "none",
-    "null",
-    "off",
-    "on",
-    "placeholder",
-    "redacted",
-    "true",
-    "undefined",
-    "unset",
-    "yes",
-    "your_token_here",
-];
+const NO_VALUES: &str = "\
+    0 1 changeme change-me change_me disabled dummy enabled false nil no none null off on placeholder \
+    redacted true undefined unset yes your_token_here";
 /// Beginnings of values that name where the secret is kept.
 const REFERENCES: [&str; 14] = [
     "arn:",
@@ -144,7 +60,7 @@ pub(super) fn is_secret(name: &str) -> bool {
     };
     let last = name.rsplit('_').next().unwrap_or(&name);
     // The secret id of Vault's AppRole is the secret itself.
-    let about = ABOUT.contains(&last) && !name.ends_with("SECRET_ID");
+    let about = ABOUT.split(' ').any(|word| word == last) && !name.ends_with("SECRET_ID");
     !about && (SECRET.into_iter().any(whole) || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)))
 }
 
@@ -171,7 +87,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         || ["${", "$(", "{{", "%("].iter().any(|open| value.contains(open))
         || (value.starts_with('<') && value.ends_with('>'))
         || (value.len() > 2 && value.starts_with('%') && value.ends_with('%'))
-        || NO_VALUES.contains(&value.to_ascii_lowercase().as_str())
+        || NO_VALUES.split(' ').any(|word| word.eq_ignore_ascii_case(value))
 }
 
 fn is_number(value: &str) -> bool {

@@ -135,7 +135,7 @@ fn b16_broken_archives_are_refused() {
     let gap = [good.clone(), vec![0; 512], good.clone()].concat();
     assert_eq!(cause(&gap), "a block of zeros stands between two entries");
     assert_eq!(cause(&good[..700]), "the archive is cut off", "inside the content");
-    assert!(read(&good[..100]).is_err(), "inside the header");
+    assert_eq!(cause(&good[..100]), "the archive is cut off", "inside the header");
     let mut summed = good.clone();
     summed[0] ^= 1;
     assert_eq!(cause(&summed), "the checksum of a header is wrong, or this is no tar archive");
@@ -186,6 +186,8 @@ fn nested(number: usize, folders: usize) -> Vec<u8> {
 fn b16_many_programs_leave_the_entrypoint_open_and_the_packages_whole() {
     let mut bytes: Vec<u8> = (0..450).flat_map(|number| nested(number, 500)).collect();
     bytes.extend(entry(STATUS.as_bytes(), b'0', &deb("a")));
+    bytes.extend(entry(b"var/lib", b'5', b""));
+    bytes.extend([entry(b"lib", b'5', b""), entry(b"etc/program", b'0', b"x")].concat());
     let mut reader = Reader::new(&config(1, &["/app"]), &Limits::STANDARD);
     reader.layer(PLAIN, &bytes[..]).unwrap();
     let names = reader.tree.size().names;
