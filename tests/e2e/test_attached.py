@@ -40,9 +40,9 @@ def judge(check, tmp_path: Path):
 def record(gate):
     """`ecr-gate measure record` of the peak memory."""
 
-    def run(reference, *samples, arguments=(), metric="memory_peak_bytes", env=None):
+    def run(reference, *samples, arguments=(), metric="memory_peak_bytes"):
         given = [argument for sample in samples for argument in ("--sample", sample)]
-        return gate("measure", "record", reference, "--metric", metric, "--unit", "MiB", "--tool", "cgroup", *given, "-o", "json", *arguments, env=env)
+        return gate("measure", "record", reference, "--metric", metric, "--unit", "MiB", "--tool", "cgroup", *given, "-o", "json", *arguments)
 
     return run
 
@@ -76,9 +76,9 @@ def test_b4_the_fallback_tag_lists_what_was_attached(record, registry, repo, ima
     assert {one["artifactType"] for one in listed} == {MEASUREMENT, CYCLONEDX}
 
 
-def test_s22_a_measurement_counts_only_from_where_the_policy_says(judge, record, registry, repo, image, tmp_path):
+def test_s22_a_measurement_counts_only_from_where_the_policy_says(judge, record, registry, repo, image):
     reference = registry.push(image, f"{repo}:1")
-    assert record(reference, "180", arguments=[*registry.flags, "--file", "measured.json"], env={"HOME": str(tmp_path)}).rc == 0
+    assert record(reference, "180", arguments=[*registry.flags, "--file", "measured.json"]).rc == 0
     from_file = {"measurements": {**MEMORY["measurements"], "from": ["file"]}}
     assert judge(reference, from_file, *registry.flags, "--measurement", "measured.json").rc == 0
     run = judge(reference, MEMORY, *registry.flags, "--measurement", "measured.json")
@@ -89,7 +89,7 @@ def test_s22_a_measurement_counts_only_from_where_the_policy_says(judge, record,
     assert (run.rc, codes(run.json())) == (1, ["measurement.missing"]), run.stdout + run.stderr
 
 
-def test_s1_a_measurement_of_another_image_is_none(judge, record, registry, repo, image, build_image, tmp_path):
+def test_s1_a_measurement_of_another_image_is_none(judge, record, registry, repo, image, build_image):
     reference = registry.push(image, f"{repo}:1")
     other = registry.push(build_image({"other": "content"}), f"{repo}:2")
     assert record(other, "10", arguments=[*registry.flags, "--file", "measured.json"]).rc == 0
@@ -204,4 +204,4 @@ def test_b2_inspect_shows_what_is_attached_and_judges_nothing(gate, record, any_
         assert word in run.stdout, word
     assert "verdict" not in run.stdout
     people = gate("inspect", reference, *any_registry.flags, "--layers")
-    assert people.rc == 0 and "openssl" in people.stdout or "packages" in people.stdout, people.stdout + people.stderr
+    assert people.rc == 0 and image.digest in people.stdout and "packages" in people.stdout, people.stdout + people.stderr

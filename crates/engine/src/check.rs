@@ -225,9 +225,8 @@ impl Question<'_> {
             // Only a registry knows which image id a digest has.
             (Some(Exact::ImageId(_)), Some(_)) | (None, _) => None,
             (Some(Exact::ImageId(_)), None) if !nowhere => None,
-            (Some(Exact::Nothing), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
             (Some(Exact::Nothing), None) => evidence.broken().map(|reason| Err(reason.into())),
-            (Some(Exact::Manifest(_)), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
+            (Some(Exact::Manifest(_) | Exact::Nothing), Some(digest)) => Some(Ok(Exact::Manifest(digest.clone()))),
             (Some(exact), None) => Some(Ok(exact)),
         }
     }
@@ -295,15 +294,15 @@ async fn online(
     progress.event(&Event::Resolved { digest: &digest });
     let ask = question.ask(digest.clone(), None);
     evidence.contradicts(&question.image, question.account.as_deref());
-    let gatherer = Gatherer { source: &source, policies, ask: &ask, needs, now: (question.now)() };
+    let place = Gatherer { source: &source, policies, ask: &ask, needs, now: (question.now)() };
     let mut warnings = Vec::new();
     if by_image_id {
         warnings.push(format!(
             "an archive of `docker save` has no digest of any registry: the verdict is about the image id {digest} alone"
         ));
     }
-    let gathered = match gatherer.image(&digest, &bytes, &mut evidence).await {
-        Ok(gathered) => gathered,
+    let found = match place.image(&digest, &bytes, &mut evidence).await {
+        Ok(found) => found,
         Err(reason) => return Ok(unknown(question, digest, &reason)),
     };
     // A16: the tag still stands for the digest that is judged.
@@ -312,7 +311,7 @@ async fn online(
     {
         return Ok(unknown(question, digest, &reason));
     }
-    let Gathered { facts, attached, unlisted } = gathered;
+    let Gathered { facts, attached, unlisted } = found;
     let requests = source.requests();
     Ok(Found { warnings, attached, unlisted, requests, ..Found::new(ask, facts, by_image_id) })
 }
@@ -331,9 +330,9 @@ pub(crate) async fn enrich(
         let (source, client, location) = registry(&ask.image, question.access)?;
         let found =
             client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
-        let gatherer = Gatherer { source: &source, policies, ask, needs, now: (question.now)() };
-        let gathered = gatherer.image(&digest, &found.bytes, evidence).await?;
-        Ok((gathered, client.requests()))
+        let place = Gatherer { source: &source, policies, ask, needs, now: (question.now)() };
+        let image = place.image(&digest, &found.bytes, evidence).await?;
+        Ok((image, client.requests()))
     }
     .await;
     match gathered {

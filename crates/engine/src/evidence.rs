@@ -241,7 +241,14 @@ impl Evidence {
                 Reason::new(ReasonCode::ScanUnbound, message)
             } else {
                 let theirs = subject.manifests.first().or(subject.config.as_ref()).map_or("", Digest::as_str);
-                let message = format!("the report {} is about image {theirs}, not {root}", tell(&origin));
+                let what = tell(&origin);
+                let message = if theirs == root.as_str() {
+                    format!(
+                        "the report {what} is about the whole index {root}; each platform needs a report of its own"
+                    )
+                } else {
+                    format!("the report {what} is about image {theirs}, not {root}")
+                };
                 Reason::new(ReasonCode::ScanOtherImage, message)
             };
             // A report that proves nothing anyway may keep its reason.
@@ -351,7 +358,7 @@ fn list<T>(
         match parse(&file.bytes) {
             Err(error) => return Signal::Failed(Reason::new(code, format!("{}: {error}", file.name))),
             Ok(values) => {
-                all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)))
+                all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)));
             }
         }
         last = Some((Origin::File(file.name.clone()), evidence));

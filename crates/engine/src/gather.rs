@@ -354,8 +354,7 @@ fn together<T>(attached: Signal<Vec<T>>, handed: Signal<Vec<T>>) -> Signal<Vec<T
         }
         (attached, Signal::NotCollected(_)) => attached,
         (Signal::NotCollected(_), handed) => handed,
-        (Signal::Present(_), failed) => failed,
-        (failed, _) => failed,
+        (Signal::Present(_), failed) | (failed, _) => failed,
     }
 }
 

@@ -116,6 +116,8 @@ pub struct Contents {
     pub databases: Vec<String>,
     /// The packages of all of them, sorted.
     pub packages: Vec<OsPackage>,
+    /// Packages that dpkg removed and whose configuration stayed, sorted: not there, but some tools list them.
+    pub removed: Vec<OsPackage>,
     /// Package databases that are there and cannot be read (older rpm formats). If this is not empty, `packages` is not
     /// the whole truth.
     pub unreadable: Vec<String>,

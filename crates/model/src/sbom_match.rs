@@ -45,7 +45,16 @@ pub fn compare(sbom: &Sbom, contents: &Contents) -> Comparison {
     let only_in = |here: &BTreeMap<Key, OsPackage>, there: &BTreeMap<Key, OsPackage>| {
         here.iter().filter(|(key, _)| !there.contains_key(*key)).map(|(_, package)| package.clone()).collect()
     };
-    Comparison { missing: only_in(&held, &listed), phantom: only_in(&listed, &held) }
+    let mut phantom: Vec<OsPackage> = only_in(&listed, &held);
+    // A package that was removed and left its configuration behind is in the database, and some tools list it.
+    let left = |package: &OsPackage| {
+        contents.removed.iter().any(|removed| {
+            (&removed.kind, &removed.name) == (&package.kind, &package.name)
+                && without_zero_epoch(&removed.version) == package.version
+        })
+    };
+    phantom.retain(|package| !left(package));
+    Comparison { missing: only_in(&held, &listed), phantom }
 }
 
 fn listed(sbom: &Sbom) -> BTreeMap<Key, OsPackage> {
@@ -113,9 +122,24 @@ mod tests {
             os: None,
             databases: vec![],
             packages: packages.iter().map(package).collect(),
+            removed: vec![],
             unreadable: vec![],
             entrypoint: Entrypoint::NotSet,
         }
+    }
+
+    #[test]
+    fn b15_a_removed_package_whose_configuration_stays_is_neither_missing_nor_too_many() {
+        let mut image = image(&[("deb", "kept", "1", "amd64")]);
+        image.removed = vec![OsPackage {
+            kind: "deb".to_owned(),
+            name: "gone".to_owned(),
+            version: "2".to_owned(),
+            architecture: "amd64".to_owned(),
+        }];
+        assert!(compare(&sbom(&["pkg:deb/debian/kept@1", "pkg:deb/debian/gone@2"]), &image).is_match());
+        assert!(compare(&sbom(&["pkg:deb/debian/kept@1"]), &image).is_match());
+        assert!(!compare(&sbom(&["pkg:deb/debian/kept@1", "pkg:deb/debian/gone@3"]), &image).is_match());
     }
 
     fn names(packages: &[OsPackage]) -> Vec<String> {

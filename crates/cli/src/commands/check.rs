@@ -111,7 +111,7 @@ impl CheckArgs {
         let inputs: Vec<&Path> = handed.iter().chain(&policies).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
-        let answered = self.decide(ui).await;
+        let answered = Box::pin(self.decide(ui)).await;
         if let Err(failure) = &answered {
             self.delivery().take_back(failure.exit, ui);
         }
@@ -124,7 +124,7 @@ impl CheckArgs {
 
     async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
         let plan = self.plan(ui)?;
-        let result = self.ask(&plan, ui).await?;
+        let result = Box::pin(self.ask(&plan, ui)).await?;
         let answered = self.answer(&plan, &result, ui);
         // The process ends with this: giving back ten thousand findings one by one would only take time.
         std::mem::forget(result);
@@ -190,15 +190,15 @@ impl CheckArgs {
     fn plan(&self, ui: Ui) -> Result<Plan, Failure> {
         env::check()?;
         let image = self.image.resolve()?;
-        let place = image.place(self.handed.is_given())?;
+        let whereabouts = image.place(self.handed.is_given())?;
         let named = image.reference.tag.is_some() || image.reference.digest.is_some();
-        if !named && !self.handed.has_reports() && !matches!(place, Place::Local(_)) {
+        if !named && !self.handed.has_reports() && !matches!(whereabouts, Place::Local(_)) {
             return Err(Failure::usage(format!("{} has neither tag nor digest", image.reference))
                 .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
         let handed = self.handed.read()?;
         let access = self.registry.access()?;
-        let pace = self.pace(matches!(place, Place::Ecr(_)))?;
+        let pace = self.pace(matches!(whereabouts, Place::Ecr(_)))?;
         let outputs = self.outputs()?;
         let start_scan = self.may_start()?;
         let paths = self.policy_files()?;
@@ -229,7 +229,7 @@ impl CheckArgs {
             start_scan,
             warn_exit_code,
             outputs,
-            place,
+            place: whereabouts,
             handed,
             access,
         })

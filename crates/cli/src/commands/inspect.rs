@@ -54,9 +54,9 @@ pub(crate) struct InspectArgs {
 impl InspectArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let image = self.image.resolve()?;
-        let place = image.place(self.handed.is_given())?;
+        let whereabouts = image.place(self.handed.is_given())?;
         let named = image.reference.tag.is_some() || image.reference.digest.is_some();
-        if !named && !matches!(place, Place::Local(_) | Place::Nowhere) {
+        if !named && !matches!(whereabouts, Place::Local(_) | Place::Nowhere) {
             return Err(Failure::usage(format!("{} has neither tag nor digest", image.reference))
                 .hint("name the image exactly: `…:TAG` or, better, `…@sha256:…`"));
         }
@@ -77,7 +77,7 @@ impl InspectArgs {
         };
         let question = Question {
             image: image.canonical(),
-            place,
+            place: whereabouts,
             account: image.account.clone(),
             environment: "production".to_owned(),
             handed: &handed,
@@ -87,7 +87,7 @@ impl InspectArgs {
             now,
         };
         let teller = Teller::new(ui, false, timeout);
-        let found = inspect(&question, image.written(), self.layers, &teller).await;
+        let found = Box::pin(inspect(&question, image.written(), self.layers, &teller)).await;
         teller.finish();
         let inspection = found.map_err(|refused| {
             let exit = Exit::of_reason(refused.reason.code);
@@ -177,5 +177,5 @@ fn row(signal: &InspectedSignal) -> [String; 5] {
     };
     let counts = signal.counts.iter().flatten().map(|(severity, count)| format!(" {count} {severity}"));
     let says = format!("{}{}", logged(&signal.detail, SENTENCE), counts.collect::<String>());
-    [logged(&signal.name, 60).into(), signal.state.to_owned(), age, source, says]
+    [logged(&signal.name, 60), signal.state.to_owned(), age, source, says]
 }

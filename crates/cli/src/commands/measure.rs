@@ -124,12 +124,11 @@ impl RecordArgs {
             metric: self.metric.clone(),
             samples: self.sample.len(),
         };
-        match &self.file {
-            Some(file) => files::write("the measurement", file, &String::from_utf8_lossy(&bytes))?,
-            None => {
-                let attached = attach(&reference, &access, &subject, bytes).await.map_err(refused)?;
-                recorded.referrer = Some(attached.referrer);
-            }
+        if let Some(file) = &self.file {
+            files::write("the measurement", file, &String::from_utf8_lossy(&bytes))?;
+        } else {
+            let attached = attach(&reference, &access, &subject, bytes).await.map_err(refused)?;
+            recorded.referrer = Some(attached.referrer);
         }
         let text = match self.output {
             OutputFormat::Json => serde_json::to_string_pretty(&recorded)

@@ -98,8 +98,13 @@ impl<'a> View<'a> {
             let mut seen = BTreeSet::new();
             let several = manifest.reports.len() > 1;
             for finding in manifest.reports.iter().flat_map(|report| self.findings_of(manifest, report)) {
-                let names = finding.names().map(|id| (id.as_str(), finding.package_names()));
-                if !several || !names.fold(false, |known, name| !seen.insert(name) || known) {
+                let mut known = false;
+                if several {
+                    for id in finding.names() {
+                        known |= !seen.insert((id.as_str(), finding.package_names()));
+                    }
+                }
+                if !known {
                     listed.push((platform, finding));
                 }
             }

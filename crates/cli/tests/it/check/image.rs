@@ -105,7 +105,7 @@ fn a1_what_is_no_image_of_ecr_is_never_asked_of_ecr() {
     let gate = clean();
     // Other registries are asked themselves; nothing listens here.
     let nobody = "127.0.0.1:1";
-    let ran = gate.check().image(&format!("{nobody}/acme/app:1")).args(&["--insecure-registry", nobody]).run();
+    let ran = gate.check().image(format!("{nobody}/acme/app:1")).args(&["--insecure-registry", nobody]).run();
     ran.exits(5).because("registry.unavailable").says(nobody);
     for (reference, says) in [
         ("12345.dkr.ecr.eu-west-1.amazonaws.com/app:1", "12 digits"),

@@ -329,8 +329,14 @@ fn b16_the_entrypoint_can_be_run() {
         (Entrypoint::NotDecidable(text()), vec![ReasonCode::ContentUnsupported]),
     ] {
         let mut facts = facts(image());
-        let contents =
-            Contents { os: None, databases: vec![], packages: vec![], unreadable: vec!["x".to_owned()], entrypoint };
+        let contents = Contents {
+            os: None,
+            databases: vec![],
+            packages: vec![],
+            removed: vec![],
+            unreadable: vec!["x".to_owned()],
+            entrypoint,
+        };
         facts.contents = Signal::Present(seen(contents.clone()));
         let found = judge(&rule("{ entrypoint: resolvable }"), &facts, &[], &Clock::at(now()));
         assert_eq!(codes(&found), wanted, "{contents:?}");

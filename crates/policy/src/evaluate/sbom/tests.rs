@@ -220,6 +220,7 @@ fn held(packages: &[&str]) -> Contents {
         os: None,
         databases: if packages.is_empty() { vec![] } else { vec!["dpkg".to_owned()] },
         packages: packages.iter().map(package).collect(),
+        removed: Vec::new(),
         unreadable: Vec::new(),
         entrypoint: Entrypoint::NotSet,
     }

@@ -33,8 +33,14 @@ enum There<'a> {
 }
 
 pub(super) fn contents(reader: &Reader) -> Result<Contents, ParseError> {
-    let mut found =
-        Databases { reader, seen: BTreeSet::new(), names: Vec::new(), packages: Vec::new(), unreadable: Vec::new() };
+    let mut found = Databases {
+        reader,
+        seen: BTreeSet::new(),
+        names: Vec::new(),
+        packages: Vec::new(),
+        removed: Vec::new(),
+        unreadable: Vec::new(),
+    };
     found.dpkg()?;
     for path in APK {
         found.text_database("apk", path, apk::installed)?;
@@ -49,19 +55,21 @@ pub(super) fn contents(reader: &Reader) -> Result<Contents, ParseError> {
             _ => found.unreadable.push(format!("{name}: {path} is of a package manager whose database is not read")),
         }
     }
-    let Databases { mut names, mut packages, mut unreadable, .. } = found;
+    let Databases { mut names, mut packages, mut removed, mut unreadable, .. } = found;
     for list in [&mut names, &mut unreadable] {
         list.sort();
         list.dedup();
     }
-    packages.sort();
-    packages.dedup();
+    for list in [&mut packages, &mut removed] {
+        list.sort();
+        list.dedup();
+    }
     let entrypoint = if reader.crowded && !reader.image.arguments.is_empty() {
         Entrypoint::NotDecidable("the image has more programs than are kept in memory".to_owned())
     } else {
         Search { image: &reader.image, tree: &reader.tree }.entrypoint()
     };
-    Ok(Contents { os: os_release(reader)?, databases: names, packages, unreadable, entrypoint })
+    Ok(Contents { os: os_release(reader)?, databases: names, packages, removed, unreadable, entrypoint })
 }
 
 struct Databases<'a> {
@@ -70,6 +78,7 @@ struct Databases<'a> {
     seen: BTreeSet<Path>,
     names: Vec<String>,
     packages: Vec<OsPackage>,
+    removed: Vec<OsPackage>,
     unreadable: Vec<String>,
 }
 
@@ -138,7 +147,15 @@ impl<'a> Databases<'a> {
     }
 
     fn dpkg(&mut self) -> Result<(), ParseError> {
-        self.text_database("dpkg", "/var/lib/dpkg/status", deb::installed)?;
+        const STATUS: &str = "/var/lib/dpkg/status";
+        self.text_database("dpkg", STATUS, deb::installed)?;
+        if let There::Kept(kept) = self.at(STATUS)? {
+            let content = content(kept, STATUS, self.reader.limits.bytes)?;
+            // What is broken in it was told above.
+            if let Ok(removed) = deb::removed(&content, self.reader.limits.entries) {
+                self.removed = removed;
+            }
+        }
         let name = "dpkg status.d";
         let (real, folder) = match self.at(STATUS_FOLDER)? {
             There::Nothing => return Ok(()),

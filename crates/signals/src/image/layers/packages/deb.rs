@@ -20,11 +20,27 @@ struct Stanza<'a> {
 
 /// The installed packages. Those whose files are there count, also if their configuration was not finished.
 pub(in super::super) fn installed(database: &[u8], most: usize) -> Installed {
+    read(database, most, State::Installed)
+}
+
+/// Packages that were removed and whose configuration stayed. Some scanners list them as if they were there.
+pub(in super::super) fn removed(database: &[u8], most: usize) -> Installed {
+    read(database, most, State::Removed)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Installed,
+    Removed,
+    Never,
+}
+
+fn read(database: &[u8], most: usize, wanted: State) -> Installed {
     let mut packages = Vec::new();
     let mut stanza = Stanza::default();
     for (number, line) in database.split(|byte| *byte == b'\n').enumerate().map(|(at, line)| (at + 1, line)) {
         if line.trim_ascii().is_empty() {
-            stanza.end(&mut packages, most)?;
+            stanza.end(&mut packages, most, wanted)?;
             stanza = Stanza::default();
             continue;
         }
@@ -49,17 +65,17 @@ pub(in super::super) fn installed(database: &[u8], most: usize) -> Installed {
             return Err(Broken::new(place, "the field is there twice"));
         }
     }
-    stanza.end(&mut packages, most)?;
+    stanza.end(&mut packages, most, wanted)?;
     Ok(packages)
 }
 
 impl Stanza<'_> {
-    fn end(&self, packages: &mut Vec<OsPackage>, most: usize) -> Result<(), Broken> {
+    fn end(&self, packages: &mut Vec<OsPackage>, most: usize, wanted: State) -> Result<(), Broken> {
         if self.line == 0 {
             return Ok(());
         }
         let place = format!("the package that begins in line {}", self.line);
-        if !self.is_installed(&place)? {
+        if self.state(&place)? != wanted {
             return Ok(());
         }
         let value = |field: Option<&[u8]>, what: &str| {
@@ -77,12 +93,13 @@ impl Stanza<'_> {
     }
 
     /// `Status: wanted error state`. Tools that write a database without dpkg leave it out for what they install.
-    fn is_installed(&self, place: &str) -> Result<bool, Broken> {
-        let Some(status) = self.status else { return Ok(true) };
+    fn state(&self, place: &str) -> Result<State, Broken> {
+        let Some(status) = self.status else { return Ok(State::Installed) };
         let words: Vec<&[u8]> = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
         match words.as_slice() {
-            [_, _, b"not-installed" | b"config-files"] => Ok(false),
-            [_, _, state] if THERE.iter().any(|there| there.as_bytes() == *state) => Ok(true),
+            [_, _, b"not-installed"] => Ok(State::Never),
+            [_, _, b"config-files"] => Ok(State::Removed),
+            [_, _, state] if THERE.iter().any(|there| there.as_bytes() == *state) => Ok(State::Installed),
             _ => {
                 let shown: String = String::from_utf8_lossy(status).chars().take(60).collect();
                 Err(Broken::new(place, format!("the status {shown:?} is unknown")))
