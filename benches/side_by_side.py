@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import evidence
+
 HERE = Path(__file__).resolve().parent
 TURNS = int(os.environ.get("BENCH_TURNS", "15"))  # how often each side runs; an odd number has a middle
 FINDINGS_LIVE = 120  # of the image on the stand-in for ECR
@@ -217,6 +219,7 @@ def main() -> None:
         a_decision(gate, folder, base, floor)
         a_saved_report(gate, folder, base, floor)
         start_up(gate, folder, base)
+        evidence.main(gate, folder, base, sys.modules[__name__], floor)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

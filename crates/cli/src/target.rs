@@ -136,6 +136,7 @@ impl Image {
         // `docker-archive:app.tar:team/app:1` says a name; a folder or file only has one of its own.
         let (_, rest) = text.split_once(':').unwrap_or(("", text));
         let (path, name) = rest.split_once(':').unwrap_or((rest, ""));
+        let name = if text.starts_with("docker-archive:") { name } else { "" };
         let stem = std::path::Path::new(path).file_stem().map_or("image".into(), |stem| stem.to_string_lossy());
         let plain: String =
             stem.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -153,6 +154,13 @@ impl Image {
         self.local.as_ref().map_or_else(|| self.reference.to_string(), |(text, _)| text.clone())
     }
 
+    fn looks_like_a_file(&self) -> bool {
+        let name = self.reference.to_string();
+        let archive = [".tar", ".tgz", ".tar.gz"].iter().any(|end| name.ends_with(end));
+        archive
+            || (self.reference.tag.is_none() && self.reference.digest.is_none() && std::path::Path::new(&name).exists())
+    }
+
     /// Where to look for the image. With `handed` something was handed over that may speak for an image whose registry is
     /// not known.
     ///
@@ -164,6 +172,14 @@ impl Image {
         }
         match (&self.registry, &self.reference.host, &self.region) {
             (Err(EcrHostError::Public(_) | EcrHostError::NotEcr(_)), Some(_), _) => Ok(Place::Registry),
+            // `app.tar` is a repository name too; who writes it means the file.
+            (Err(_), None, _) if self.looks_like_a_file() => {
+                let name = self.reference.to_string();
+                Err(Failure::usage(format!(
+                    "{name:?} is a file or folder here; as an image it names nothing that can be looked at"
+                ))
+                .hint(format!("write docker-archive:{name}, oci-archive:{name} or oci:{name}")))
+            }
             (Err(_), None, None) if handed => Ok(Place::Nowhere),
             _ => self.target().map(Place::Ecr),
         }
@@ -230,8 +246,13 @@ impl Image {
         reference
     }
 
+    /// `host/repository`, or a local image as it was written.
+    pub(crate) fn shown_name(&self) -> String {
+        self.local.as_ref().map_or_else(|| self.name(), |(text, _)| text.clone())
+    }
+
     /// `host/repository`
-    pub(crate) fn name(&self) -> String {
+    fn name(&self) -> String {
         let repository: &Repository = &self.reference.repository;
         self.reference.host.as_ref().map_or_else(|| repository.to_string(), |host| format!("{host}/{repository}"))
     }

@@ -121,6 +121,20 @@ pub async fn check(
     Ok(judge(question, policies, exceptions, found, started.elapsed()))
 }
 
+/// What was handed over and no rule looks at: whoever gave it believes that it was looked at.
+fn unread(needs: &Needs, handed: &HandedOver) -> Vec<String> {
+    let kinds = [
+        ("bill of materials", "sbom", &handed.sboms, needs.sboms),
+        ("VEX document", "vex", &handed.vex, needs.vex),
+        ("measurement", "measurements", &handed.measurements, needs.measurements),
+        ("report", "vulnerabilities", &handed.reports, needs.vulnerabilities),
+    ];
+    let unread = kinds.into_iter().filter(|(.., files, asked)| !files.is_empty() && !asked);
+    unread
+        .map(|(what, key, ..)| format!("a {what} was given, and no rule looks at it: no policy has `{key}`"))
+        .collect()
+}
+
 /// Judges what was handed over and nothing else; `None` if that does not say enough, so that somebody has to be asked.
 pub fn check_handed(
     question: &Question<'_>,
@@ -173,7 +187,8 @@ fn judge(
     found: Found,
     request: Duration,
 ) -> Checked {
-    let Found { ask, facts, by_image_id, warnings, .. } = found;
+    let Found { ask, facts, by_image_id, mut warnings, .. } = found;
+    warnings.extend(unread(&policies.needs(&ask), question.handed));
     let decided_at = (question.now)();
     let mut judgement = evaluate(policies, &ask, &facts, exceptions, decided_at);
     judgement.warnings.extend(warnings);
@@ -211,9 +226,9 @@ impl Question<'_> {
             return None;
         }
         let nowhere = matches!(self.place, Place::Nowhere);
-        // A16: a tag stands for something today that only its registry knows. Only a saved answer of ECR, which names the tag
-        // itself, is taken as it is, with a warning.
-        if self.image.tag.is_some() && !nowhere && !evidence.is_saved_from_ecr() {
+        // Only its registry knows what a tag stands for today (A16), and whether a digest is one image or an index. A saved
+        // answer of ECR, which names the manifest that was scanned and its tag, is taken as it is, with a warning.
+        if !nowhere && !evidence.is_saved_from_ecr() {
             return None;
         }
         let ecr = needs.ecr_required && !nowhere;
@@ -249,13 +264,17 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
         Exact::Nothing => return Err(question.nowhere().into()),
     };
     let mut warnings = Vec::new();
-    if let (Some(tag), None) = (&question.image.tag, &question.image.digest) {
+    if by_image_id {
+        let name = &question.image;
+        warnings.push(format!(
+            "{name} was not looked up anywhere: the verdict is about the image id {digest}, which the report names"
+        ));
+    } else if let (tag, None) = (&question.image.tag, &question.image.digest) {
         // Nothing was asked of the registry: the report alone says which image this is about.
-        warnings.push(if by_image_id {
-            format!("the tag {tag} was not looked up: the verdict is about the image id {digest}, which the report names")
-        } else {
+        let tag = tag.as_ref().map_or_else(|| question.image.to_string(), |tag| format!("the tag {tag}"));
+        warnings.push({
             format!(
-                "the tag {tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
+                "{tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
             )
         });
     }

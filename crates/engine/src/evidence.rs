@@ -74,7 +74,8 @@ impl Evidence {
     /// Reads every file.
     ///
     /// # Errors
-    /// A VEX document cannot be read: a verdict without it would not be the one that was asked for.
+    /// A VEX document, bill of materials or measurement cannot be read: a verdict without it would not be the one that was
+    /// asked for.
     pub(crate) fn read(handed: &HandedOver, now: Timestamp) -> Result<Self, Reason> {
         let limits = &Limits::STANDARD;
         let mut evidence = Self {
@@ -102,12 +103,12 @@ impl Evidence {
         if !handed.sboms.is_empty() {
             evidence.sboms = list(&handed.sboms, now, ReasonCode::SbomInvalid, |bytes| {
                 sbom::parse(bytes, limits).map(|sbom| vec![sbom])
-            });
+            })?;
         }
         if !handed.measurements.is_empty() {
             evidence.measurements = list(&handed.measurements, now, ReasonCode::MeasurementInvalid, |bytes| {
                 measurement::parse(bytes, limits)
-            });
+            })?;
         }
         for file in &handed.vex {
             let document = vex::parse(&file.bytes, limits)
@@ -350,23 +351,19 @@ fn list<T>(
     now: Timestamp,
     code: ReasonCode,
     parse: impl Fn(&[u8]) -> Result<Vec<T>, signals::ParseError>,
-) -> Signal<Vec<Observed<T>>> {
+) -> Result<Signal<Vec<Observed<T>>>, Reason> {
     let mut all = Vec::new();
     let mut last = None;
     for file in files {
         let evidence = Digest::of(&file.bytes);
-        match parse(&file.bytes) {
-            Err(error) => return Signal::Failed(Reason::new(code, format!("{}: {error}", file.name))),
-            Ok(values) => {
-                all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)));
-            }
-        }
+        let values = parse(&file.bytes).map_err(|error| Reason::new(code, format!("{}: {error}", file.name)))?;
+        all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)));
         last = Some((Origin::File(file.name.clone()), evidence));
     }
-    match last {
+    Ok(match last {
         None => not_asked("nothing"),
         Some((origin, evidence)) => Signal::Present(Observed { value: all, origin, at: now, evidence }),
-    }
+    })
 }
 
 /// What the bytes say, and their digest. The digest of a large report takes half as long as reading it, so both are done

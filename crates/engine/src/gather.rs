@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use model::{
     Ask, Digest, Facts, FirstSeen, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode,
-    Signal, Timestamp,
+    ScanReport, Scanner, Signal, Timestamp,
 };
 use policy::{Needs, PolicySet};
 use registry::{Client, Location, Reference};
@@ -203,7 +203,7 @@ impl Gatherer<'_> {
             Err(reason) => signal(reason),
             Ok(value) => Signal::Present(Observed {
                 value,
-                origin: Origin::Registry(digest.to_string()),
+                origin: self.source.origin(digest),
                 at: self.now,
                 evidence: digest.clone(),
             }),
@@ -311,7 +311,15 @@ fn take_content(
                 match one.kind {
                     AttachedKind::Measurement => facts.measurements = signal(reason.clone()),
                     AttachedKind::Sbom | AttachedKind::Statement => facts.sboms = signal(reason.clone()),
-                    _ => {}
+                    // It may say the opposite of what is there: nobody knows.
+                    AttachedKind::Report | AttachedKind::Vex => facts.reports.push(ScanReport {
+                        scanner: Scanner::Unknown,
+                        tool: None,
+                        origin: Origin::Registry(one.descriptor.digest.to_string()),
+                        scan: signal(reason.clone()),
+                        unproven: Vec::new(),
+                    }),
+                    AttachedKind::Signed | AttachedKind::Other => {}
                 }
                 one.content = Err(reason);
             }
@@ -374,8 +382,8 @@ pub(crate) fn unreadable(mut facts: ManifestFacts, reason: &Reason) -> ManifestF
     facts.contents = signal(reason.clone());
     facts.sboms = signal(reason.clone());
     facts.measurements = signal(reason.clone());
-    facts.reports.push(model::ScanReport {
-        scanner: model::Scanner::Unknown,
+    facts.reports.push(ScanReport {
+        scanner: Scanner::Unknown,
         tool: None,
         origin: Origin::Registry(facts.digest.to_string()),
         scan: signal(reason.clone()),

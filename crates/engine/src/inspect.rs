@@ -217,7 +217,8 @@ fn scans(facts: &ManifestFacts, at: Timestamp) -> Vec<InspectedSignal> {
             let name = format!("scan by {who}");
             let mut line = signal(&name, &report.scan, at, |scan| {
                 let total: u64 = scan.counts().values().sum();
-                (Some(scan.database_at()), format!("complete, {total} findings"))
+                let plural = if total == 1 { "" } else { "s" };
+                (Some(scan.database_at()), format!("complete, {total} finding{plural}"))
             });
             if let Signal::Present(observed) = &report.scan {
                 line.counts = Some(observed.value.counts());

@@ -64,7 +64,10 @@ pub struct ImageRecord {
     pub reference: String,
     /// `host/repository`
     pub name: String,
-    /// The digest; `None` only if it could not be resolved.
+    /// The reference names a registry; a local image does not.
+    #[serde(skip)]
+    pub in_registry: bool,
+    /// The digest; `None` if it could not be resolved, or if there is none.
     pub digest: Option<String>,
     /// The digest of its configuration, if that is known; the only name of an image of `docker save`.
     pub image_id: Option<String>,
@@ -109,6 +112,8 @@ pub struct ReasonRecord {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingsRecord {
+    /// A rule is about vulnerabilities; `false`: nobody asked for a scan.
+    pub judged: bool,
     /// Per severity, the larger of list and summary; `None` unless every scan is complete.
     pub counts: Option<SeverityCounts>,
     /// How many block.
@@ -203,6 +208,7 @@ impl Record {
             image: ImageRecord {
                 reference,
                 name: ask.name(),
+                in_registry: ask.image.host.is_some(),
                 digest: (!by_image_id).then(|| ask.digest.to_string()),
                 image_id: image_id(checked),
                 tag: ask.image.tag.as_ref().map(ToString::to_string),
@@ -219,6 +225,7 @@ impl Record {
             environment: EnvironmentRecord { name: ask.environment.clone(), class: Some(judgement.environment_class) },
             reasons: judgement.reasons().into_iter().map(reason).collect(),
             findings: FindingsRecord {
+                judged: judgement.scans_asked,
                 counts: judgement.counts(),
                 blocking_total: unlisted.saturating_add(blocking.len() as u64),
                 blocking,
@@ -285,6 +292,7 @@ impl Record {
             image: ImageRecord {
                 reference: image.to_string(),
                 name,
+                in_registry: image.host.is_some(),
                 digest: None,
                 image_id: None,
                 tag: image.tag.as_ref().map(ToString::to_string),
@@ -292,7 +300,13 @@ impl Record {
             },
             environment: EnvironmentRecord { name: environment, class: None },
             reasons: vec![reason(&refused.reason)],
-            findings: FindingsRecord { counts: None, blocking_total: 0, blocking: Vec::new(), waived: Vec::new() },
+            findings: FindingsRecord {
+                judged: true,
+                counts: None,
+                blocking_total: 0,
+                blocking: Vec::new(),
+                waived: Vec::new(),
+            },
             policies: Vec::new(),
             rules: Vec::new(),
             signals: Vec::new(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{Contents, Digest, ImageConfig, Reason, ReasonCode};
+use model::{Contents, Digest, ImageConfig, Origin, Reason, ReasonCode};
 use registry::source::Source as LocalSource;
 use registry::{Client, Descriptor, Location, Manifest, Reference, Referrers, ReferrersBy};
 use signals::Limits;
@@ -103,6 +103,14 @@ impl Source {
                 let opened = std::collections::BTreeMap::new();
                 Ok(Referrers { descriptors, by: ReferrersBy::Api, requests: 0, opened })
             }
+        }
+    }
+
+    /// Where what it says of this manifest comes from.
+    pub(crate) fn origin(&self, digest: &Digest) -> Origin {
+        match self {
+            Self::Registry { .. } => Origin::Registry(digest.to_string()),
+            Self::Local(images) => Origin::File(images.reference().to_string()),
         }
     }
 

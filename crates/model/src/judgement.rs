@@ -183,6 +183,8 @@ pub struct Judgement {
     /// True if there is a complete scan of everything that had to be judged, and no rule was left without an answer. Never
     /// true where no rule is about vulnerabilities: nobody looked at a scan.
     pub complete: bool,
+    /// A rule is about vulnerabilities. If none is, findings are not judged, and not known either.
+    pub scans_asked: bool,
     /// The class of the environment asked for.
     pub environment_class: EnvironmentClass,
     /// Every rule applied.

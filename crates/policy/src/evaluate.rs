@@ -59,11 +59,13 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let mut policies = Vec::new();
     let mut evidence = Evidence::none();
     let (mut used, mut warnings) = (Vec::new(), Vec::new());
+    let mut scans_asked = false;
     for member in set.matching(ask) {
         let applicable = exceptions.about(&member.id.name, ask, &clock);
         policies.push(member.id.clone());
         let targets = targets(member, facts);
         for rule in &member.policy.spec.rules {
+            scans_asked |= rule.vulnerabilities.is_some();
             let scene = rule::Scene { member, rule, facts, exceptions: &applicable, clock: &clock };
             rules.push(rule::apply(&scene, &targets, &mut evidence));
         }
@@ -89,6 +91,8 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let complete = answered && !nothing_matched && !evidence.is_empty();
     Judgement {
         complete,
+        // Where no policy matches nobody said that findings do not matter.
+        scans_asked: scans_asked || nothing_matched,
         verdict: rules.max_by(|rule| rule.verdict).verdict,
         environment_class,
         counts: complete.then(|| evidence.counts()),

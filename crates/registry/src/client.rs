@@ -65,7 +65,7 @@ impl Client {
     /// A manifest or index, its digest computed and compared with the asked one and with what the registry says.
     pub async fn manifest(&self, location: &Location, reference: &Reference) -> Result<Manifest, Error> {
         let mut last = None;
-        for source in self.inner.sources(location) {
+        for source in self.inner.sources_of(location, reference) {
             match self.inner.manifest(&source, reference, Follow::Registry).await {
                 Ok(manifest) => return Ok(manifest),
                 Err(error) => last = Some(error),
@@ -78,7 +78,7 @@ impl Client {
     /// was fetched proves it.
     pub async fn head(&self, location: &Location, reference: &Reference) -> Result<Descriptor, Error> {
         let mut last = None;
-        for source in self.inner.sources(location) {
+        for source in self.inner.sources_of(location, reference) {
             match self.inner.head(&source, reference).await {
                 Ok(descriptor) => return Ok(descriptor),
                 Err(error) => last = Some(error),

@@ -161,7 +161,7 @@ impl CheckArgs {
         let (mut record, facts) = match result {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
             Err(refused) => {
-                let name = plan.image.name();
+                let name = plan.image.shown_name();
                 (Record::refused(refused, &plan.image.reference, name, plan.environment.clone(), now(), asker()), None)
             }
         };

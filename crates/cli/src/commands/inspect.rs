@@ -175,7 +175,9 @@ fn row(signal: &InspectedSignal) -> [String; 5] {
         Some(Origin::File(file)) => format!("file {}", logged(file, 60)),
         Some(Origin::Registry(digest)) => format!("registry {}", digest.chars().take(19).collect::<String>()),
     };
-    let counts = signal.counts.iter().flatten().map(|(severity, count)| format!(" {count} {severity}"));
-    let says = format!("{}{}", logged(&signal.detail, SENTENCE), counts.collect::<String>());
+    let counts: Vec<String> =
+        signal.counts.iter().flatten().map(|(severity, count)| format!("{count} {severity}")).collect();
+    let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
+    let says = format!("{}{}", logged(&signal.detail, SENTENCE), logged(&counts, SENTENCE));
     [logged(&signal.name, 60), signal.state.to_owned(), age, source, says]
 }

@@ -25,8 +25,10 @@ pub(crate) fn dotenv(record: &Record) -> String {
         lines.push(("VULN_MEDIUM", count(Severity::Medium)));
         lines.push(("VULN_LOW", count(Severity::Low)));
         lines.push(("VULN_TOTAL", record.findings.blocking_total.to_string()));
-        let digest = record.image.digest.as_deref().unwrap_or("-");
-        lines.push(("ECR_GATE_IMAGE", format!("{}@{digest}", record.image.name)));
+        // To deploy by: only what a registry knows.
+        if let (Some(digest), true) = (&record.image.digest, record.image.in_registry) {
+            lines.push(("ECR_GATE_IMAGE", format!("{}@{digest}", record.image.name)));
+        }
     }
     if let Some(id) = &record.id {
         lines.push(("ECR_GATE_DECISION_ID", id.clone()));

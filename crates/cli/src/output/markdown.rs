@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use model::{Judged, Verdict};
 
 use super::View;
-use super::words::{self, age, fixes, found, justification, line, link, minute, versions};
+use super::words::{self, fixes, found, justification, line, link, minute, versions};
 use crate::failure::Failure;
 
 /// How many findings, reasons, or warnings are listed.
@@ -81,8 +81,9 @@ fn facts(text: &mut String, view: &View<'_>) {
     for used in &record.signals {
         let platform = used.signal.platform.as_ref().map(|platform| format!("{}: ", code(&platform.to_string())));
         let platform = platform.unwrap_or_else(String::new);
-        let (finished, age) = (minute(used.signal.completed_at), age(used.age_seconds));
-        fact("Scan", &format!("{platform}finished {finished}, vulnerability data {age}"));
+        let (finished, age) = (minute(used.signal.completed_at), words::data_age(used));
+        let scan = words::scan(used);
+        fact("Scan", &format!("{platform}{}finished {finished}, {age}", escape(&scan)));
     }
     if let Some(id) = &record.id {
         fact("Decision", &code(id));
@@ -91,7 +92,11 @@ fn facts(text: &mut String, view: &View<'_>) {
 
 fn counts(text: &mut String, view: &View<'_>) {
     let Some(counts) = &view.record.findings.counts else {
-        text.push_str("\n**The findings are not known; the reasons say why.**\n");
+        text.push_str(if view.record.findings.judged {
+            "\n**The findings are not known; the reasons say why.**\n"
+        } else {
+            "\nFindings were not judged: no rule is about them.\n"
+        });
         return;
     };
     if !view.is_complete() {

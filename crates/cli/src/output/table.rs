@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use model::{Judged, Severity, Verdict};
 
 use super::View;
-use super::words::{self, age, counts, fixes, logged, minute, versions, why};
+use super::words::{self, counts, fixes, logged, minute, versions, why};
 
 /// How many findings the table shows; the JSON record has all.
 const ROWS: usize = 50;
@@ -62,6 +62,8 @@ fn facts(text: &mut String, view: &View<'_>) {
     };
     if let Some(digest) = &record.image.digest {
         fact("digest", digest);
+    } else if let Some(id) = &record.image.image_id {
+        fact("image id", id);
     }
     for child in &record.image.platforms {
         let signal = record.signals.iter().find(|used| used.signal.subject.as_str() == child.digest);
@@ -80,14 +82,13 @@ fn facts(text: &mut String, view: &View<'_>) {
         let scan = &used.signal;
         let platform = scan.platform.as_ref().map_or_else(String::new, |platform| format!("{platform}: "));
         let finished = minute(scan.completed_at);
-        fact(
-            "scan",
-            &format!("{}finished {finished}, vulnerability data {}", logged(&platform, CELL), age(used.age_seconds)),
-        );
+        let scan = words::scan(used);
+        fact("scan", &format!("{}{scan}finished {finished}, {}", logged(&platform, CELL), words::data_age(used)));
     }
     match &record.findings.counts {
         Some(found) if view.is_complete() => fact("findings", &counts(found)),
         Some(found) => fact("findings", &format!("{}, and not every scan is complete", counts(found))),
+        None if !record.findings.judged => fact("findings", "not judged: no rule is about them"),
         None => fact("findings", "not known; the reasons say why"),
     }
     if let Some(decided) = words::latencies(&record.timing_ms) {

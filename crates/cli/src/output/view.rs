@@ -43,10 +43,12 @@ pub(super) fn is_about_findings(code: ReasonCode) -> bool {
 }
 
 impl<'a> View<'a> {
-    /// True if every finding there is was read; otherwise no output may look like a clean result. A rule that is broken
+    /// True if every finding there is was read, or no rule is about findings; otherwise no output may look like a clean result. A rule that is broken
     /// on one platform says nothing about another one whose scan is not done, so no reason may be one of not knowing.
     pub(crate) fn is_complete(&self) -> bool {
-        self.record.findings.counts.is_some() && self.record.reasons.iter().all(|reason| reason.class.is_none())
+        let findings = &self.record.findings;
+        (findings.counts.is_some() || !findings.judged)
+            && self.record.reasons.iter().all(|reason| reason.class.is_none())
     }
 
     /// The heaviest verdict of a rule that gives this reason; [`Verdict::Allow`] if a rule only records it.

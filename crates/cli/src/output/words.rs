@@ -76,6 +76,25 @@ pub(super) fn ended(message: &str) -> String {
     if message.ends_with('.') { message.to_owned() } else { format!("{message}.") }
 }
 
+/// Whose scan it is, where that is not ECR itself: `Trivy 0.67.2: `.
+pub(super) fn scan(used: &engine::SignalRecord) -> String {
+    match used.signal.scanner {
+        model::Scanner::Ecr => String::new(),
+        scanner => format!("{}: ", line(used.signal.tool.as_deref().unwrap_or(scanner.as_str()), 80)),
+    }
+}
+
+/// How old the vulnerability data is, as far as that is known.
+pub(super) fn data_age(used: &engine::SignalRecord) -> String {
+    let age = age(used.age_seconds);
+    match used.signal.proof {
+        model::Completeness::Report { database_dated: false, .. } => {
+            format!("{age}; the age of its vulnerability data is not said")
+        }
+        _ => format!("vulnerability data {age}"),
+    }
+}
+
 /// What became of a finding, and why.
 pub(super) fn why(disposition: &Disposition) -> String {
     match disposition {

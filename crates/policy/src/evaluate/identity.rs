@@ -112,15 +112,46 @@ fn names(finding: &Finding) -> (BTreeSet<String>, Vec<String>) {
     (cves, others)
 }
 
-/// The names by which a package is recognised: its own, and that of its package URL; versions do not matter.
-pub(super) fn package_keys(package: &Package) -> Vec<String> {
-    let mut keys = vec![package.name.trim().to_lowercase()];
-    if let Some(purl) = &package.purl {
-        let path = purl.split(['@', '?', '#']).next().unwrap_or(purl);
-        let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-        if !name.is_empty() && !keys.contains(&name) {
-            keys.push(name);
-        }
+/// How a package is recognised. A package URL says exactly which one it is; a bare name is any package of that name, but
+/// two packages with different URLs are two, whatever they are called.
+pub(super) struct PackageKeys {
+    /// By what it is found.
+    pub(super) own: Vec<String>,
+    /// What it looks for.
+    pub(super) sought: Vec<String>,
+}
+
+/// The keys of a package; versions do not matter.
+pub(super) fn package_keys(package: &Package) -> PackageKeys {
+    let name = package.name.trim().to_lowercase();
+    let Some((exact, last)) = package.purl.as_deref().and_then(exactly) else {
+        return PackageKeys {
+            own: vec![format!("bare {name}")],
+            sought: vec![format!("named {name}"), format!("bare {name}")],
+        };
+    };
+    let mut names = vec![name];
+    if !names.contains(&last) {
+        names.push(last);
     }
-    keys
+    let with = |kind: &str| names.iter().map(|name| format!("{kind} {name}")).collect::<Vec<_>>();
+    let (mut own, mut sought) = (with("named"), with("bare"));
+    own.push(exact.clone());
+    sought.push(exact);
+    PackageKeys { own, sought }
+}
+
+/// What a package URL names, without version and qualifiers, and its last word. Scanners name distributions differently
+/// (`redhat`, `rhel`), so for their packages the type and the name say it.
+fn exactly(purl: &str) -> Option<(String, String)> {
+    let path = purl.split(['?', '#']).next().unwrap_or(purl);
+    // A version begins at the last `@` behind the name; npm's scopes are written `%40`.
+    let path = path.rsplit_once('@').map_or(path, |(path, _)| path).strip_prefix("pkg:")?.to_lowercase();
+    let (kind, _) = path.split_once('/')?;
+    let last = path.rsplit('/').next().unwrap_or(&path).to_owned();
+    let exact = match kind {
+        "deb" | "apk" | "rpm" => format!("{kind}/{last}"),
+        _ => path.clone(),
+    };
+    (!last.is_empty()).then(|| (format!("purl {exact}"), last))
 }

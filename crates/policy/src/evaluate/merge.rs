@@ -26,6 +26,8 @@ struct Part<'a> {
     finding: &'a Finding,
     /// An advisory about several CVEs, which speaks in the group of each.
     advisory: bool,
+    /// The policy accepts its source.
+    accepted: bool,
 }
 
 /// The findings of one vulnerability in one package.
@@ -65,7 +67,10 @@ impl<'a> Groups<'a> {
     /// The groups of this vulnerability that may be about the same package, in one list per package.
     fn matching(&self, name: &str, finding: &Finding) -> impl Iterator<Item = &Vec<usize>> {
         let named = !finding.packages.is_empty();
-        let keys = named.then(String::new).into_iter().chain(finding.packages.iter().flat_map(package_keys));
+        let keys = named
+            .then(String::new)
+            .into_iter()
+            .chain(finding.packages.iter().flat_map(|package| package_keys(package).sought));
         let of_packages = keys.filter_map(|key| self.by_package.get(&(name.to_owned(), key)));
         self.by_name.get(name).filter(|_| !named).into_iter().chain(of_packages)
     }
@@ -82,7 +87,7 @@ impl<'a> Groups<'a> {
         });
         self.list[group].add(part);
         let none = part.finding.packages.is_empty().then(String::new);
-        for key in part.finding.packages.iter().flat_map(package_keys).chain(none) {
+        for key in part.finding.packages.iter().flat_map(|package| package_keys(package).own).chain(none) {
             let known = self.by_package.entry((name.to_owned(), key)).or_insert_with(Vec::new);
             if known.last() != Some(&group) {
                 known.push(group);
@@ -90,9 +95,11 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The groups of this CVE in which an advisory speaks: those in the same package that another source has a part in.
+    /// The groups of this CVE in which an advisory speaks: those in the same package that another source has a part in. A
+    /// source that is not accepted makes no such group: what it calls its finding could waive what the advisory says (S22).
     fn of_others(&self, name: &str, part: &Part<'a>) -> BTreeSet<usize> {
-        let others = |group: &&usize| self.list[**group].sources.iter().any(|source| *source != part.source);
+        let other = |there: &Part<'_>| there.source != part.source && there.accepted && !there.advisory;
+        let others = |group: &&usize| self.list[**group].parts.iter().any(other);
         let lists = self.matching(name, part.finding);
         lists.flat_map(|groups| groups.iter().filter(others).take(MOST_REPEATS)).copied().collect()
     }
@@ -107,7 +114,7 @@ pub(super) fn merge<'a>(heard: &[Answer<'a>], block_when: BlockWhen) -> Vec<Merg
     let mut votes = Votes::of(heard, block_when);
     for (source, answer) in heard.iter().enumerate() {
         for finding in answer.findings {
-            let part = Part { source, finding, advisory: false };
+            let part = Part { source, finding, advisory: false, accepted: answer.accepted };
             match identities.of(finding) {
                 Identity::One(name) => {
                     votes.add(&name, source);
@@ -277,14 +284,22 @@ fn packages(parts: &[Part<'_>], heard: &[Answer<'_>]) -> Vec<Package> {
         let known = all.len();
         for package in &part.finding.packages {
             let keys = package_keys(package);
-            let named = |other: &[String]| other.iter().any(|key| keys.contains(key));
+            let named = |other: &[String]| other.iter().any(|key| keys.sought.contains(key));
             let mut before = all[..known].iter();
             let same = before.position(|(other, others)| other.version == package.version && named(others));
-            let near = || all[..known].iter().position(|(_, others)| named(others));
+            // Of another version it is another package, unless one of the two does not say which.
+            let open = |other: &Package| other.version.is_empty() || package.version.is_empty();
+            let near = || all[..known].iter().position(|(other, others)| open(other) && named(others));
+            let any = || all[..known].iter().position(|(_, others)| named(others));
             match same.or_else(near) {
                 Some(at) => add(&mut all[at].0, package, heard[part.source].accepted),
-                None if part.advisory => {}
-                None => all.push((package.clone(), keys)),
+                // An advisory speaks of many packages; of this one it says what it says of a fix.
+                None if part.advisory => {
+                    if let Some(at) = any() {
+                        add(&mut all[at].0, package, false);
+                    }
+                }
+                None => all.push((package.clone(), keys.own)),
             }
         }
     }

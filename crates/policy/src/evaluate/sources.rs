@@ -11,7 +11,7 @@ use crate::document::{BlockWhen, OnUnknown, Source, Vulnerabilities};
 use crate::set::{BASIC_AGE, CONTINUOUS_AGE, Member};
 
 /// How far ahead of our clock a source's clock may be.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// A report that has something to say in a rule.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,8 @@ pub(super) fn read<'a>(
         // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
         let accepted = match (report.scanner, &report.scan) {
             (Scanner::Unknown, Signal::Present(_)) => false,
-            (Scanner::Unknown, _) => !matches!(report.origin, Origin::File(_)) || rule.opens(Source::File),
+            (Scanner::Unknown, Signal::Failed(why)) if is_mistake(why) => rule.opens(Source::way(&report.origin)),
+            (Scanner::Unknown, _) => true,
             (scanner, _) => rule.accepts(&report.origin, scanner),
         };
         let scan = of_today(member, rule, report, manifest, clock);
@@ -141,8 +142,8 @@ pub(super) fn read<'a>(
 
 /// True for a file that is broken or is not about the image.
 fn is_mistake(why: &Reason) -> bool {
-    use ReasonCode::{ReportUnknownFormat, ScanMalformed, ScanOtherImage, ScanPartial};
-    matches!(why.code, ReportUnknownFormat | ScanMalformed | ScanPartial | ScanOtherImage)
+    use ReasonCode::{ReportUnknownFormat, ScanMalformed, ScanOtherImage, ScanPartial, VexInvalid};
+    matches!(why.code, ReportUnknownFormat | ScanMalformed | ScanPartial | ScanOtherImage | VexInvalid)
 }
 
 /// Of several scans by one source, the one with the newest data (S18). What a scanner says in one way in (the ECR API, a
@@ -155,7 +156,9 @@ fn newest_of_each<'a>(complete: Vec<Answer<'a>>, notes: &mut Vec<String>) -> Vec
     };
     let mut kept: Vec<Answer<'a>> = Vec::new();
     for answer in complete {
-        let Some(earlier) = kept.iter_mut().find(|earlier| same(earlier, &answer)) else {
+        // Of two with the same data neither is the newer one: both count.
+        let tie = |earlier: &Answer<'_>| dated(earlier) == dated(&answer);
+        let Some(earlier) = kept.iter_mut().find(|earlier| same(earlier, &answer) && !tie(earlier)) else {
             kept.push(answer);
             continue;
         };
@@ -169,11 +172,11 @@ fn newest_of_each<'a>(complete: Vec<Answer<'a>>, notes: &mut Vec<String>) -> Vec
 fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[&ScanReport]) -> Reason {
     if refused.is_empty() {
         let reason = Reason::new(ReasonCode::ScanMissing, "there is no scan of this image");
-        if rule.opens(Source::Ecr) {
+        if rule.opens(Source::Ecr) && !rule.opens(Source::File) {
             return reason;
         }
         return reason
-            .remedy("Scan the image with a scanner that the rule accepts and give its report with `--report`.");
+            .remedy("Scan the image with a scanner that the rule accepts and give its report with `--report`; an image in ECR can be scanned there.");
     }
     let names: Vec<_> = refused.iter().map(|report| named(report)).collect();
     let message = format!("rule {id:?} does not accept the source of what there is: {}", names.join(", "));

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Digest, Finding, LastWord, Observed, Origin, VexDocument, VexStatus, last_word};
+use model::{Clock, Digest, Finding, LastWord, Observed, Origin, VexDocument, VexStatus, last_word};
 
 use super::names::upper;
+use super::sources::SKEW;
 use crate::document::{Vex, VexWay};
 
 /// How many statements that are not applied are named.
@@ -30,11 +31,16 @@ pub(super) enum Word {
 }
 
 impl<'a> Statements<'a> {
-    pub(super) fn new(rule: Option<&Vex>, documents: &'a [Observed<VexDocument>], image: Vec<Digest>) -> Self {
+    pub(super) fn new(
+        rule: Option<&Vex>,
+        documents: &'a [Observed<VexDocument>],
+        image: Vec<Digest>,
+        clock: &Clock,
+    ) -> Self {
         let (mut believed, mut others) = (Index::empty(), Index::empty());
         for observed in documents {
             let index = if rule.is_some_and(|rule| believes(rule, observed)) { &mut believed } else { &mut others };
-            index.add(&observed.value);
+            index.add(&observed.value, clock);
         }
         Self { believed, others, has_rule: rule.is_some(), image }
     }
@@ -86,8 +92,13 @@ impl<'a> Index<'a> {
         Self { documents: Vec::new(), by_name: BTreeMap::new() }
     }
 
-    fn add(&mut self, document: &'a VexDocument) {
+    fn add(&mut self, document: &'a VexDocument, clock: &Clock) {
         for (at, statement) in document.statements.iter().enumerate() {
+            // What is dated in the future was not said yet, as far as it would soften anything.
+            let said = statement.at.is_none_or(|at| clock.reached(at.checked_sub(SKEW).unwrap_or(at)));
+            if !said && matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed) {
+                continue;
+            }
             for name in &statement.vulnerabilities {
                 let name = upper(name.as_str().trim());
                 self.by_name.entry(name).or_insert_with(BTreeSet::new).insert((self.documents.len(), at));

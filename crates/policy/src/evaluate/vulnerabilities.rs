@@ -47,7 +47,7 @@ pub(super) fn judge<'a>(
         platform,
         allow: Names::of(rule.allow.as_ref()),
         deny: Names::of(rule.deny.as_ref()),
-        vex: Statements::new(rule.vex.as_ref(), &facts.vex, image),
+        vex: Statements::new(rule.vex.as_ref(), &facts.vex, image, clock),
         unapplied: RefCell::new(Vec::new()),
     };
     let mut found = judge_findings(&context, &view, &scans);

@@ -1,8 +1,8 @@
 //! Where a repository can be read: the mirrors of its host in their order, then the host itself.
 
-use crate::Location;
 use crate::client::Inner;
 use crate::error::Asked;
+use crate::{Location, Reference};
 
 /// One place to read a repository from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,17 @@ impl Inner {
         let mut sources: Vec<Source> = mirrors.filter_map(|mirror| mirrored(mirror, &origin.location)).collect();
         sources.push(origin);
         sources
+    }
+}
+
+impl Inner {
+    /// Where a manifest is read: by digest anywhere, because the bytes prove themselves; what a tag stands for only the host
+    /// itself knows.
+    pub(crate) fn sources_of(&self, location: &Location, reference: &Reference) -> Vec<Source> {
+        match reference {
+            Reference::Digest(_) => self.sources(location),
+            Reference::Tag(_) => vec![Source::origin(location)],
+        }
     }
 }
 

@@ -116,16 +116,18 @@ fn proof(
     }
     let built = database.and_then(wire::Database::built);
     let timestamp = descriptor.timestamp.and_then(|time| time.0);
-    let Some(completed_at) = timestamp.or(built) else {
-        let what = format!("{FORMAT}: it has neither descriptor.timestamp nor the time of its database");
+    // Without a database there is nothing that was looked up, and nothing that says how old it is.
+    let Some(built) = built else {
+        let what = format!("{FORMAT}: it does not say when its vulnerability database was built (descriptor.db)");
         return Err(Reason::new(ReasonCode::ScanUndated, what));
     };
+    let completed_at = timestamp.unwrap_or(built);
     let name = subject.name.clone().or_else(|| subject.manifests.first().map(ToString::to_string));
     Ok(Proof {
         by: "source.type = image, matches, descriptor.timestamp, descriptor.db",
         targets: name.or_else(|| subject.config.as_ref().map(ToString::to_string)).into_iter().collect(),
         completed_at,
-        database_at: built,
+        database_at: Some(built),
     })
 }
 

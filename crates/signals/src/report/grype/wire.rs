@@ -71,6 +71,8 @@ pub(super) struct Configuration<'a> {
     #[serde(borrow)]
     ignore_states: Option<Text<'a>>,
     exclude: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    distro: Option<Text<'a>>,
 }
 
 impl Configuration<'_> {
@@ -78,7 +80,10 @@ impl Configuration<'_> {
     pub(super) fn filter(&self) -> Option<&'static str> {
         let states = self.ignore_states.as_ref().and_then(Text::filled).is_some();
         let paths = self.exclude.as_ref().is_some_and(|paths| !paths.is_empty());
+        // Another distribution than the image's own was asked about.
+        let distro = self.distro.as_ref().and_then(Text::filled).is_some();
         let filters = [
+            (distro, "distro"),
             (self.only_fixed == Some(true), "only-fixed"),
             (self.only_not_fixed == Some(true), "only-notfixed"),
             (states, "ignore-states"),
