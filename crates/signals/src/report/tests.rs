@@ -9,7 +9,7 @@ fn read(text: &str) -> Result<Document, ParseError> {
 const TRIVY: &str = r#"{"SchemaVersion":2,"CreatedAt":"2026-01-02T03:04:05Z","ArtifactType":"container_image",
   "Metadata":{"OS":{"Family":"alpine"}},"Results":[{"Target":"a","Class":"os-pkgs"}]}"#;
 const GRYPE: &str = r#"{"matches":[],"source":{"type":"image","target":{"userInput":"a"}},
-  "descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}"#;
+  "descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z","db":{"built":"2026-01-01T00:00:00Z"}}}"#;
 const SNYK: &str = r#"[{"vulnerabilities":[],"ok":true,"packageManager":"apk"}]"#;
 const HARBOR: &str = r#"{"application/vnd.security.vulnerability.report; version=1.1":
   {"generated_at":"2026-01-02T03:04:05Z","scanner":{"name":"x"},"vulnerabilities":[]}}"#;
