@@ -128,7 +128,12 @@ impl<'a> Databases<'a> {
         Ok(())
     }
 
-    fn text_database(&mut self, name: &str, path: &str, read: fn(&[u8], usize) -> Installed) -> Result<(), ParseError> {
+    fn text_database(
+        &mut self,
+        name: &str,
+        path: &str,
+        read: impl FnOnce(&[u8], usize) -> Installed,
+    ) -> Result<(), ParseError> {
         match self.at(path)? {
             There::Nothing => Ok(()),
             There::Kept(kept) => {
@@ -147,15 +152,12 @@ impl<'a> Databases<'a> {
     }
 
     fn dpkg(&mut self) -> Result<(), ParseError> {
-        const STATUS: &str = "/var/lib/dpkg/status";
-        self.text_database("dpkg", STATUS, deb::installed)?;
-        if let There::Kept(kept) = self.at(STATUS)? {
-            let content = content(kept, STATUS, self.reader.limits.bytes)?;
-            // What is broken in it was told above.
-            if let Ok(removed) = deb::removed(&content, self.reader.limits.entries) {
-                self.removed = removed;
-            }
-        }
+        let mut removed = Vec::new();
+        self.text_database("dpkg", "/var/lib/dpkg/status", |database, most| {
+            removed = deb::removed(database, most)?;
+            deb::installed(database, most)
+        })?;
+        self.removed = removed;
         let name = "dpkg status.d";
         let (real, folder) = match self.at(STATUS_FOLDER)? {
             There::Nothing => return Ok(()),
