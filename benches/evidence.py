@@ -85,6 +85,7 @@ def the_layers_of_a_large_image(gate: str, folder: Path, base: dict[str, str], b
         "apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: { name: contents }\n"
         "spec: { rules: [{ id: runs, config: { entrypoint: resolvable }, action: audit }] }\n"
     )
+    (folder / "registry").mkdir()
     with registries.docker_registry(folder / "registry", die_with_parent) as registry:
         reference = registry.push(image, "shop/large:1")
         print(f"\n(e) Reading the layers of an image of {IMAGE_BYTES >> 20} MiB in a registry on loopback, beside `crane export`")
@@ -100,7 +101,8 @@ def the_layers_of_a_large_image(gate: str, folder: Path, base: dict[str, str], b
 def round_trips(gate: str, folder: Path, base: dict[str, str], bench: Any, _floor: float) -> None:
     image = images.build(folder / "referred", images.dpkg({"openssl": "3.0.8"}))
     sbom = {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": {"type": "container", "name": "app"}}, "components": []}
-    with registries.docker_registry(folder / "registry-f", die_with_parent) as registry:
+    (folder / "registry").mkdir()
+    with registries.docker_registry(folder / "registry", die_with_parent) as registry:
         reference = registry.push(image, "shop/referred:1")
         for number in range(REFERRERS):
             document = json.dumps({**sbom, "version": number + 1}).encode()
