@@ -57,6 +57,39 @@ fn b14_numbers_are_one_whatever_the_rules_accept() {
 }
 
 #[test]
+fn b14_two_packages_of_one_name_are_two() {
+    let of_package = |purl: &str, version: &str| {
+        let package = model::Package {
+            name: "core".to_owned(),
+            version: version.to_owned(),
+            fix: Fix::NotSaid,
+            purl: Some(purl.to_owned()),
+        };
+        Finding { packages: vec![package], ..finding("CVE-1", Severity::High) }
+    };
+    let facts = |one: (&str, &str), two: (&str, &str)| {
+        heard(vec![
+            of(Scanner::Trivy, vec![of_package(one.0, one.1)]),
+            of(Scanner::Grype, vec![of_package(two.0, two.1)]),
+        ])
+    };
+    let apart = facts(("pkg:npm/%40a/core@1.0.0", "1.0.0"), ("pkg:npm/%40b/core@2.0.0", "2.0.0"));
+    assert_eq!(judge(&policy("max: { high: 1 }"), &apart).verdict, Verdict::Deny);
+    let other_kind = facts(("pkg:deb/debian/core@1.0.0", "1.0.0"), ("pkg:npm/core@1.0.0", "1.0.0"));
+    assert_eq!(judge(&policy("max: { high: 1 }"), &other_kind).verdict, Verdict::Deny);
+    let same = facts(("pkg:deb/debian/core@1.0.0?arch=amd64", "1.0.0"), ("pkg:deb/debian/core@1.0.0", "1.0.0"));
+    assert_eq!(judge(&policy("max: { high: 1 }"), &same).verdict, Verdict::Allow);
+}
+
+#[test]
+fn s18_of_two_reports_of_one_moment_both_count() {
+    let (clean, bad) = (|| of(Scanner::Trivy, vec![]), || of(Scanner::Trivy, vec![finding("CVE-1", Severity::High)]));
+    for reports in [vec![clean(), bad()], vec![bad(), clean()]] {
+        assert_eq!(judge(&policy("max: { high: 0 }"), &heard(reports)).verdict, Verdict::Deny);
+    }
+}
+
+#[test]
 fn s17_a_report_without_counts_of_its_own_disagrees_with_nobody() {
     let facts = || heard(vec![of(Scanner::Trivy, vec![finding("CVE-1", Severity::High)])]);
     let judgement = judge(&policy("max: { high: 1 }"), &facts());
