@@ -154,3 +154,13 @@ fn a1_a_report_needs_no_credentials_and_no_region() {
     check().image(format!("registry.example/team/app@{}", digest(1))).run().exits(0);
     check().image("registry.example/team/other:v1").run().exits(2).because("scan.otherImage");
 }
+
+/// `app.tar` is a name that an image may have, and what people write who mean the file.
+#[test]
+fn s1_a_file_is_no_image_of_that_name() {
+    let gate = Gate::new(scan(&basic()));
+    let file = gate.write("report.json", basic().as_cli_output().to_string());
+    let nothing = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let ran = gate.check().without(&nothing).args(&["--report", &file]).image("app.tar").run();
+    ran.exits(64).says("docker-archive:app.tar");
+}
