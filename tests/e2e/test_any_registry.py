@@ -11,7 +11,7 @@ import reports
 from conftest import digest_of
 from images import build_index
 from registries import docker_config, free_port, skopeo
-from reports import CRITICAL, HIGH, LOW, write
+from reports import CRITICAL, HIGH, LOW, policy, write
 from scans import blocking, codes, dotenv
 
 
@@ -65,6 +65,28 @@ def test_a18_an_index_in_a_registry_needs_a_report_for_each_platform(check, regi
     write(tmp_path / "arm64.json", reports.trivy(children["arm64"], CRITICAL))
     run = check(reference, "--report", "amd64.json", "--report", "arm64.json", *registry.flags)
     assert run.rc == 1 and CRITICAL.id in run.stdout
+
+
+def test_a18_a_report_that_calls_the_index_a_manifest_speaks_for_no_platform(check, registry, repo, tmp_path):
+    index, children = build_index(tmp_path / "index", ["amd64", "arm64"])
+    registry.push(index, f"{repo}:1")
+    report = reports.grype(children["amd64"])
+    report["source"]["target"]["manifestDigest"] = index.digest
+    write(tmp_path / "grype.json", report)
+    run = check(f"{registry.host}/{repo}@{index.digest}", "--report", "grype.json", *registry.flags, "-o", "json")
+    assert run.rc not in (0, 1) and run.json()["verdict"] == "deny", run.stdout + run.stderr
+
+
+def test_a16_a_tag_that_moved_is_refused_whatever_the_policy_asks(check, registry, repo, build_image, image, tmp_path):
+    """A rule about the bill of materials alone, which a file could answer: the tag is looked up all the same."""
+    registry.push(image, f"{repo}:old")
+    reference = registry.push(build_image({"other": "content"}), f"{repo}:1")
+    described = {"type": "container", "name": "app", "version": image.digest}
+    write(tmp_path / "sbom.json", {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": described}, "components": []})
+    arguments = ["--sbom", "sbom.json", "--policy", policy(tmp_path / "policy.yaml", {"sbom": {"from": ["file"]}}), *registry.flags, "-o", "json"]
+    assert check(f"{registry.host}/{repo}:old@{image.digest}", *arguments).rc == 0
+    run = check(f"{reference}@{image.digest}", *arguments)
+    assert run.rc == 3 and "image.tagMoved" in codes(run.json()), run.stdout + run.stderr
 
 
 def test_b14_an_image_without_a_report_has_no_scan(check, registry, repo, image):

@@ -167,6 +167,61 @@ def test_s25_an_attached_thing_that_the_registry_lost_is_never_green(judge, regi
         assert run.rc not in (0, 1) and run.json()["verdict"] == "deny", run.stdout + run.stderr
 
 
+def broken(document: dict) -> bytes:
+    """Cut off, as an upload that did not end leaves it."""
+    return json.dumps(document).encode()[:-3]
+
+
+def test_s25_an_attached_report_that_cannot_be_read_leaves_no_green_beside_a_clean_one(judge, registry, repo, image, tmp_path):
+    reference = registry.push(image, f"{repo}:1")
+    clean = ["--report", write(tmp_path / "grype.json", reports.grype(image))]
+    believed = vulnerabilities(["file", "registry"])
+    assert judge(reference, believed, *clean, *registry.flags).rc == 0
+    registry.attach(repo, image, TRIVY, broken(reports.trivy(image, HIGH)))
+    for arguments in (clean, []):
+        run = judge(reference, believed, *arguments, *registry.flags)
+        assert run.rc == 2 and "scan.malformed" in codes(run.json()), run.stdout + run.stderr
+    # Where the registry is not believed, it says nothing that matters.
+    assert judge(reference, vulnerabilities(["file"]), *clean, *registry.flags).rc == 0
+
+
+def test_s25_a_list_of_referrers_that_cannot_be_had_leaves_no_green(judge, registry, repo, image, build_image, tmp_path):
+    """Under the fallback tag stands an image: whatever was listed there is not known."""
+    reference = registry.push(image, f"{repo}:1")
+    clean = ["--report", write(tmp_path / "grype.json", reports.grype(image))]
+    registry.push(build_image({"other": "content"}), f"{repo}:{image.digest.replace(':', '-')}")
+    run = judge(reference, vulnerabilities(["file", "registry"]), *clean, *registry.flags)
+    assert run.rc not in (0, 1) and run.json()["verdict"] == "deny", run.stdout + run.stderr
+    # A statement that says "affected after all" would have been in that list.
+    vex = ["--vex", write(tmp_path / "vex.json", openvex("Us", HIGH.id, HIGH.purl))]
+    found = ["--report", write(tmp_path / "found.json", reports.grype(image, HIGH))]
+    softened = vulnerabilities(["file"], vex={"from": ["file", "registry"], "authors": ["Us"]})
+    run = judge(reference, softened, *found, *vex, *registry.flags)
+    assert run.rc != 0 and run.json()["verdict"] == "deny", run.stdout + run.stderr
+
+
+def test_s25_an_attached_vex_document_that_cannot_be_read_leaves_no_green(judge, registry, repo, image, tmp_path):
+    reference = registry.push(image, f"{repo}:1")
+    report = ["--report", write(tmp_path / "trivy.json", reports.trivy(image, HIGH)), *registry.flags]
+    softened = vulnerabilities(vex={"from": ["registry"], "authors": ["Us"]})
+    registry.attach(repo, image, OPENVEX, json.dumps(openvex("Us", HIGH.id, HIGH.purl)).encode())
+    assert judge(reference, softened, *report).rc == 0
+    registry.attach(repo, image, OPENVEX, broken(openvex("Us", HIGH.id, HIGH.purl, "affected")))
+    run = judge(reference, softened, *report)
+    assert run.rc != 0 and "vex.invalid" in codes(run.json()), run.stdout + run.stderr
+
+
+def test_s1_an_attached_report_is_bound_by_the_image_id(judge, registry, repo, image, build_image):
+    """It names the digest of this image and the configuration of another one: what was scanned is the other one."""
+    reference = registry.push(image, f"{repo}:1")
+    other = build_image({"other": "content"})
+    report = reports.trivy(other, repo="")
+    report["Metadata"]["RepoDigests"] = [f"registry.example/app@{image.digest}"]
+    registry.attach(repo, image, TRIVY, json.dumps(report).encode())
+    run = judge(reference, vulnerabilities(["registry"]), *registry.flags)
+    assert run.rc not in (0, 1) and run.json()["verdict"] == "deny", run.stdout + run.stderr
+
+
 def test_b15_an_attached_bill_of_materials_is_matched(judge, any_registry, repo, image, tmp_path):
     reference = any_registry.push(image, f"{repo}:1")
     rule = {"sbom": {"from": ["registry"], "mustMatch": "osPackages"}}

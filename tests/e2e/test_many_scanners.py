@@ -149,6 +149,31 @@ def test_s24_a_statement_that_is_not_exact_or_not_believed_changes_nothing(judge
     assert run.rc in (1, 2) and run.json()["verdict"] == "deny", run.stdout
 
 
+def test_s24_a_statement_of_tomorrow_softens_nothing_today(judge):
+    rule = vulnerabilities(vex={"from": ["file"], "authors": [AUTHOR]})
+    statement = openvex(AUTHOR, HIGH.id, HIGH.purl)
+    assert judge(rule, [reports.trivy, HIGH], vex=statement).rc == 0
+    tomorrow = {**statement, "timestamp": reports.stamp(-86_400)}
+    assert judge(rule, [reports.trivy, HIGH], vex=tomorrow).rc == 1
+
+
+def test_s24_a_statement_about_one_package_softens_no_other_of_that_name(judge):
+    """Two scanners find the same vulnerability in two versions; the statement is about one of them."""
+    rule = vulnerabilities(vex={"from": ["file"], "authors": [AUTHOR]})
+    older = dataclasses.replace(HIGH, version="1.1.1n-0")
+    for given in ([[reports.trivy, HIGH], [reports.grype, older]], [[reports.grype, older], [reports.trivy, HIGH]]):
+        run = judge(rule, *given, vex=openvex(AUTHOR, HIGH.id, HIGH.purl))
+        assert run.rc == 1, run.stdout
+
+
+def test_b2_what_no_rule_looks_at_is_said(check, image, tmp_path):
+    sbom = write(tmp_path / "sbom.json", {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": {"type": "container", "name": "app"}}, "components": []})
+    report = write(tmp_path / "trivy.json", reports.trivy(image))
+    run = check(image.oci, "--report", report, "--sbom", sbom)
+    assert run.rc == 0 and "no rule looks at it" in run.stdout, run.stdout + run.stderr
+    assert check(image.oci, "--report", report, "--sbom", report).rc == 2, "what is no bill of materials is refused"
+
+
 def test_s6_a_deny_list_outweighs_vex(judge):
     rule = vulnerabilities(vex=BELIEVED, deny=[HIGH.id])
     run = judge(rule, [reports.trivy, HIGH], vex=openvex(AUTHOR, HIGH.id, HIGH.purl))

@@ -115,7 +115,10 @@ fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(format!("the runtime cannot be started: {error}")))?;
-    Ok(runtime.block_on(future))
+    let answer = runtime.block_on(future);
+    // A layer that is still being read when the time is up is not waited for.
+    runtime.shutdown_background();
+    Ok(answer)
 }
 
 #[cfg(test)]

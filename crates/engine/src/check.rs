@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use aws::Target;
-use model::{
-    Ask, Digest, EcrHost, Facts, FirstSeen, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Timestamp,
-};
+use model::{Ask, Digest, EcrHost, Facts, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Timestamp};
 use policy::{Exceptions, Needs, PolicySet, evaluate};
 use registry::Reference;
 
@@ -13,10 +11,9 @@ use crate::attached::Attached;
 use crate::collect::{Event, Progress};
 use crate::ecr;
 use crate::evidence::{Evidence, Exact, HandedOver};
-use crate::gather::{Gathered, Gatherer, or_none};
+use crate::gather::{Gathered, Gatherer, or_none, unreadable};
 use crate::pace::{Pace, out_of_time};
 use crate::place::{Opened, Place, RegistryAccess, confirm, open_local, open_registry, registry};
-use crate::scan::signal;
 use crate::source::Source;
 
 /// What is asked, and how patiently.
@@ -117,7 +114,7 @@ pub async fn check(
     progress: &dyn Progress,
 ) -> Result<Checked, Refused> {
     let started = tokio::time::Instant::now();
-    let found = look(question, policies, exceptions, None, progress).await?;
+    let found = Box::pin(look(question, policies, exceptions, None, progress)).await?;
     Ok(judge(question, policies, exceptions, found, started.elapsed()))
 }
 
@@ -228,7 +225,7 @@ impl Question<'_> {
         let nowhere = matches!(self.place, Place::Nowhere);
         // Only its registry knows what a tag stands for today (A16), and whether a digest is one image or an index. A saved
         // answer of ECR, which names the manifest that was scanned and its tag, is taken as it is, with a warning.
-        if !nowhere && !evidence.is_saved_from_ecr() {
+        if !(nowhere || evidence.is_saved_from_ecr()) {
             return None;
         }
         let ecr = needs.ecr_required && !nowhere;
@@ -272,11 +269,9 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
     } else if let (tag, None) = (&question.image.tag, &question.image.digest) {
         // Nothing was asked of the registry: the report alone says which image this is about.
         let tag = tag.as_ref().map_or_else(|| question.image.to_string(), |tag| format!("the tag {tag}"));
-        warnings.push({
-            format!(
-                "{tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
-            )
-        });
+        warnings.push(format!(
+            "{tag} was not looked up: the verdict is about {digest}, which the report names; deploy by that digest"
+        ));
     }
     let mut facts = ManifestFacts::bare(digest.clone(), None);
     facts.sboms = or_none(evidence.sboms.clone(), ReasonCode::SbomMissing);
@@ -285,8 +280,7 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
     facts.reports = evidence.bind(&digest, by_image_id.then_some(&digest), now);
     evidence.settle(&digest, std::iter::once(&mut facts), now);
     let ask = question.ask(digest, None);
-    let facts =
-        Facts { root: facts, platforms: None, first_seen: FirstSeen::new(), vex: evidence.vex, bases: Vec::new() };
+    let facts = Facts { vex: evidence.vex, ..Facts::of(facts) };
     Ok(Found { warnings, ..Found::new(ask, facts, by_image_id) })
 }
 
@@ -343,36 +337,30 @@ pub(crate) async fn enrich(
     ask: &Ask,
     evidence: &mut Evidence,
     ecr: Facts,
-) -> (Facts, Option<(Gathered, u64)>) {
+    within: Duration,
+) -> Found {
     let digest = ask.digest.clone();
-    let gathered: Result<(Gathered, u64), Reason> = async {
+    let gathered = async {
         let (source, client, location) = registry(&ask.image, question.access)?;
         let found =
             client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
         let place = Gatherer { source: &source, policies, ask, needs, now: (question.now)() };
         let image = place.image(&digest, &found.bytes, evidence).await?;
         Ok((image, client.requests()))
-    }
-    .await;
-    match gathered {
-        Ok((mut gathered, requests)) => {
-            let root = ManifestFacts::bare(digest, None);
-            let nothing =
-                Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
-            let facts = std::mem::replace(&mut gathered.facts, nothing);
-            (merge(facts, ecr), Some((gathered, requests)))
+    };
+    let gathered = tokio::time::timeout(within, gathered).await;
+    match gathered.unwrap_or_else(|_| Err(out_of_time("the registry"))) {
+        Ok((Gathered { facts, attached, unlisted }, requests)) => {
+            Found { attached, unlisted, requests, ..Found::new(ask.clone(), merge(facts, ecr), false) }
         }
         Err(reason) => {
             let mut facts = ecr;
             bind(&mut facts, evidence, (question.now)());
             let children = facts.platforms.iter_mut().flatten().map(|(_, child)| child);
             for manifest in std::iter::once(&mut facts.root).chain(children) {
-                manifest.config = signal(reason.clone());
-                manifest.contents = signal(reason.clone());
-                manifest.sboms = signal(reason.clone());
-                manifest.measurements = signal(reason.clone());
+                *manifest = unreadable(manifest.clone(), &reason);
             }
-            (facts, None)
+            Found::new(ask.clone(), facts, false)
         }
     }
 }
@@ -415,7 +403,6 @@ pub(crate) fn more_is_needed(needs: &Needs, evidence: &Evidence) -> bool {
 
 /// Nothing is known of the image but its digest, and why.
 fn unknown(question: &Question<'_>, digest: Digest, reason: &Reason) -> Found {
-    let root = crate::gather::unreadable(ManifestFacts::bare(digest.clone(), None), reason);
-    let facts = Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
-    Found::new(question.ask(digest, None), facts, false)
+    let root = unreadable(ManifestFacts::bare(digest.clone(), None), reason);
+    Found::new(question.ask(digest, None), Facts::of(root), false)
 }

@@ -2,8 +2,8 @@
 
 use aws::{Ecr, ImageId, Target, endpoint_override};
 use model::{
-    Ask, CompleteScan, Digest, Facts, FirstSeen, ImageReference, ManifestFacts, NonEmpty, Outcome, Platform, Reason,
-    ReasonCode, RuleResult, Signal, Timestamp, Verdict,
+    Ask, CompleteScan, Digest, Facts, ImageReference, ManifestFacts, NonEmpty, Outcome, Platform, Reason, ReasonCode,
+    RuleResult, Signal, Timestamp, Verdict,
 };
 use policy::{Exceptions, Needs, PolicySet, evaluate};
 
@@ -53,41 +53,34 @@ pub(crate) async fn check(
     progress.event(&Event::Resolved { digest: &digest });
     let account = target.account.clone().or_else(|| image.as_ref().ok().and_then(|image| image.account.clone()));
     let ask = question.ask(digest.clone(), account.as_deref());
-    let mut gathered = None;
-    let facts = match image {
-        Err(reason) => unknown(digest, None, &target.region, reason),
-        Ok(image) => {
-            let mut collected =
-                collect(&mut collector, question, target, (policies, exceptions), &ask, &image, account).await;
-            evidence.contradicts(&question.image, ask_account(&ask).as_deref());
-            if more_is_needed(needs, &evidence) {
-                (collected, gathered) = enrich(question, policies, needs, &ask, &mut evidence, collected).await;
-            } else {
-                bind(&mut collected, &mut evidence, (question.now)());
-            }
-            if collected.vex.is_empty() {
-                collected.vex.append(&mut evidence.vex);
-            }
-            // Only where there is something to allow does it matter whether the tag still means it.
-            let allows = || evaluate(policies, &ask, &collected, exceptions, (question.now)()).verdict <= Verdict::Warn;
-            let matters = collected.has_scan() || allows();
-            let confirmed = if matters { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
-            match confirmed {
-                // A tag that could not be looked at again, for want of time for one, does not hide why there was nothing to allow.
-                Err(reason) if reason.code == ReasonCode::ImageTagMoved || allows() => {
-                    unknown(digest, image.pushed_at, &target.region, reason)
-                }
-                _ => collected,
-            }
-        }
+    let image = match image {
+        Err(reason) => return Ok(Found::new(ask, unknown(digest, None, &target.region, reason), false)),
+        Ok(image) => image,
     };
-    let mut found = Found::new(ask, facts, false);
-    if let Some((gathered, requests)) = gathered {
-        found.attached = gathered.attached;
-        found.unlisted = gathered.unlisted;
-        found.requests = requests;
+    let mut collected = collect(&mut collector, question, target, (policies, exceptions), &ask, &image, account).await;
+    evidence.contradicts(&question.image, ask_account(&ask).as_deref());
+    let mut found = if more_is_needed(needs, &evidence) {
+        let within = collector.pacer.left();
+        enrich(question, policies, needs, &ask, &mut evidence, collected, within).await
+    } else {
+        bind(&mut collected, &mut evidence, (question.now)());
+        Found::new(ask, collected, false)
+    };
+    if found.facts.vex.is_empty() {
+        found.facts.vex.append(&mut evidence.vex);
     }
-    Ok(found)
+    // Only where there is something to allow does it matter whether the tag still means it.
+    let allows = || evaluate(policies, &found.ask, &found.facts, exceptions, (question.now)()).verdict <= Verdict::Warn;
+    let matters = found.facts.has_scan() || allows();
+    let confirmed = if matters { confirm(&mut collector, reference, &image.digest).await } else { Ok(()) };
+    match confirmed {
+        // A tag that could not be looked at again, for want of time for one, does not hide why there was nothing to allow.
+        Err(reason) if reason.code == ReasonCode::ImageTagMoved || allows() => {
+            let facts = unknown(digest, image.pushed_at, &target.region, reason);
+            Ok(Found::new(found.ask, facts, false))
+        }
+        _ => Ok(found),
+    }
 }
 
 /// The account in the host name that policies match on.
@@ -98,11 +91,7 @@ fn ask_account(ask: &Ask) -> Option<String> {
 
 /// Facts that say why nothing is known.
 fn unknown(digest: Digest, pushed_at: Option<Timestamp>, region: &str, reason: Reason) -> Facts {
-    alone(facts(digest, pushed_at, region, signal(reason)))
-}
-
-fn alone(root: ManifestFacts) -> Facts {
-    Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() }
+    Facts::of(facts(digest, pushed_at, region, signal(reason)))
 }
 
 async fn collect(
@@ -138,7 +127,7 @@ async fn collect(
             Err(reason) => Some(signal(reason)),
         };
         let scan = scan.unwrap_or_else(|| signal(Reason::new(ReasonCode::Internal, "no scan was looked at")));
-        return alone(facts(image.digest.clone(), image.pushed_at, &target.region, scan));
+        return Facts::of(facts(image.digest.clone(), image.pushed_at, &target.region, scan));
     };
     let wanted = |platform: &Platform| {
         needs.platforms.as_ref().is_none_or(|named| named.iter().any(|name| name.covers(platform)))
@@ -173,7 +162,7 @@ async fn collect(
         });
         // An index is never scanned, its platforms are.
         let root = ManifestFacts::bare(image.digest.clone(), image.pushed_at);
-        Facts { platforms: NonEmpty::new(platforms.collect()), ..alone(root) }
+        Facts { platforms: NonEmpty::new(platforms.collect()), ..Facts::of(root) }
     };
     // S11: one platform that breaks a rule is enough; the others are not waited for.
     let denied = |scans: Vec<Signal<CompleteScan>>| {

@@ -128,9 +128,9 @@ impl Evidence {
         !self.reports.is_empty() || self.broken.is_some()
     }
 
-    /// True if all there is are saved answers of ECR, or files that cannot be read as anything.
+    /// True if there are reports, all of them saved answers of ECR or files that cannot be read as anything.
     pub(crate) fn is_saved_from_ecr(&self) -> bool {
-        self.reports.iter().all(|report| report.value.scanner == Scanner::Ecr)
+        self.has_reports() && self.reports.iter().all(|report| report.value.scanner == Scanner::Ecr)
     }
 
     /// Adds a report that was found in the registry.

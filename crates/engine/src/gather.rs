@@ -3,8 +3,8 @@
 
 use futures_util::future::join_all;
 use model::{
-    Ask, Digest, Facts, FirstSeen, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode,
-    ScanReport, Scanner, Signal, Timestamp,
+    Ask, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal,
+    Timestamp,
 };
 use policy::{Needs, PolicySet};
 use registry::{Client, Location, Reference};
@@ -101,13 +101,7 @@ impl Gatherer<'_> {
         evidence: &mut Evidence,
     ) -> Result<Gathered, Reason> {
         let mut gathered = Gathered {
-            facts: Facts {
-                root: ManifestFacts::bare(root.clone(), None),
-                platforms: None,
-                first_seen: FirstSeen::new(),
-                vex: evidence.vex.clone(),
-                bases: Vec::new(),
-            },
+            facts: Facts { vex: evidence.vex.clone(), ..Facts::of(ManifestFacts::bare(root.clone(), None)) },
             attached: Vec::new(),
             unlisted: Vec::new(),
         };
@@ -128,7 +122,10 @@ impl Gatherer<'_> {
                             let list = take_content(&mut facts, &mut gathered.facts.vex, evidence, list);
                             gathered.attached.push((facts.digest.clone(), list));
                         }
-                        Some(Err(reason)) => gathered.unlisted.push((facts.digest.clone(), reason)),
+                        Some(Err(reason)) => {
+                            facts.unknown(Origin::Registry(facts.digest.to_string()), signal(reason.clone()));
+                            gathered.unlisted.push((facts.digest.clone(), reason));
+                        }
                         None => {}
                     }
                     manifests.push((platform, facts));
@@ -165,7 +162,8 @@ impl Gatherer<'_> {
         let needs = self.needs;
         let mut facts = ManifestFacts::bare(target.digest.clone(), None);
         let described = async {
-            if !(needs.config || needs.contents || config_is_asked) {
+            // An attached report may name the image by its configuration, which is known only when it was opened.
+            if !(needs.config || needs.contents || needs.registry_reports || config_is_asked) {
                 return None;
             }
             let config = self.source.config(&target.bytes).await;
@@ -312,13 +310,9 @@ fn take_content(
                     AttachedKind::Measurement => facts.measurements = signal(reason.clone()),
                     AttachedKind::Sbom | AttachedKind::Statement => facts.sboms = signal(reason.clone()),
                     // It may say the opposite of what is there: nobody knows.
-                    AttachedKind::Report | AttachedKind::Vex => facts.reports.push(ScanReport {
-                        scanner: Scanner::Unknown,
-                        tool: None,
-                        origin: Origin::Registry(one.descriptor.digest.to_string()),
-                        scan: signal(reason.clone()),
-                        unproven: Vec::new(),
-                    }),
+                    AttachedKind::Report | AttachedKind::Vex => {
+                        facts.unknown(Origin::Registry(one.descriptor.digest.to_string()), signal(reason.clone()));
+                    }
                     AttachedKind::Signed | AttachedKind::Other => {}
                 }
                 one.content = Err(reason);
@@ -382,12 +376,6 @@ pub(crate) fn unreadable(mut facts: ManifestFacts, reason: &Reason) -> ManifestF
     facts.contents = signal(reason.clone());
     facts.sboms = signal(reason.clone());
     facts.measurements = signal(reason.clone());
-    facts.reports.push(ScanReport {
-        scanner: Scanner::Unknown,
-        tool: None,
-        origin: Origin::Registry(facts.digest.to_string()),
-        scan: signal(reason.clone()),
-        unproven: Vec::new(),
-    });
+    facts.unknown(Origin::Registry(facts.digest.to_string()), signal(reason.clone()));
     facts
 }

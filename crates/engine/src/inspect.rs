@@ -140,7 +140,7 @@ pub async fn inspect(
     };
     let policies = PolicySet::built_in()
         .map_err(|error| Reason::new(model::ReasonCode::Internal, format!("the built-in policy: {error}")))?;
-    let found = look(question, &policies, &Exceptions::none(), Some(needs), progress).await?;
+    let found = Box::pin(look(question, &policies, &Exceptions::none(), Some(needs), progress)).await?;
     Ok(page(found, reference, (question.now)(), layers))
 }
 

@@ -51,6 +51,11 @@ impl Pacer {
         tokio::time::timeout(self.call_timeout(), call).await.ok()
     }
 
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// True if there is no time left.
     pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.deadline

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Reason, ReasonCode,
-    Sbom, ScanReport, Signal, VexDocument,
+    CompleteScan, Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Origin,
+    Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, VexDocument,
 };
 
 /// An operating system, architecture and variant, as in the OCI image index (`linux/arm64/v8`).
@@ -128,6 +128,11 @@ pub struct ManifestFacts {
 }
 
 impl ManifestFacts {
+    /// Adds that something about it could not be known, and why: no report, but the reason that there may be one.
+    pub fn unknown(&mut self, origin: Origin, scan: Signal<CompleteScan>) {
+        self.reports.push(ScanReport { scanner: Scanner::Unknown, tool: None, origin, scan, unproven: Vec::new() });
+    }
+
     /// A manifest about which nothing but its digest is known: nobody asked.
     pub fn bare(digest: Digest, pushed_at: Option<Timestamp>) -> Self {
         let nobody = |what: &str| Reason::new(ReasonCode::NotCollected, format!("{what} was not asked for"));
@@ -169,6 +174,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Facts of an image of one platform, and nothing beside them.
+    pub fn of(root: ManifestFacts) -> Self {
+        Self { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() }
+    }
+
     /// True if there is a complete scan of the image or of one of its platforms.
     pub fn has_scan(&self) -> bool {
         let manifests = std::iter::once(&self.root).chain(self.platforms.iter().flatten().map(|(_, child)| child));

@@ -7,7 +7,7 @@ use model::{
 };
 
 use super::rule::rule_for;
-use crate::document::{BlockWhen, OnUnknown, Source, Vulnerabilities};
+use crate::document::{BlockWhen, OnUnknown, Source, VexWay, Vulnerabilities};
 use crate::set::{BASIC_AGE, CONTINUOUS_AGE, Member};
 
 /// How far ahead of our clock a source's clock may be.
@@ -59,8 +59,7 @@ pub(super) fn read<'a>(
         // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
         let accepted = match (report.scanner, &report.scan) {
             (Scanner::Unknown, Signal::Present(_)) => false,
-            (Scanner::Unknown, Signal::Failed(why)) if is_mistake(why) => rule.opens(Source::way(&report.origin)),
-            (Scanner::Unknown, _) => true,
+            (Scanner::Unknown, _) => !matches!(report.origin, Origin::File(_)) || rule.opens(Source::File),
             (scanner, _) => rule.accepts(&report.origin, scanner),
         };
         let scan = of_today(member, rule, report, manifest, clock);
@@ -108,7 +107,9 @@ pub(super) fn read<'a>(
         // What was handed over for this image and is not about it, or cannot be read, is a mistake that nothing makes up for.
         let mistaken =
             matches!((&report.origin, &report.scan), (Origin::File(_), Signal::Failed(why)) if is_mistake(why));
-        if complete.is_empty() || required || mistaken {
+        // And what may be attached, but cannot be listed or read, may say the opposite of what is there (S25).
+        let unseen = report.scanner == Scanner::Unknown && is_asked_of_registry(rule, &report.origin, reason.code);
+        if complete.is_empty() || required || mistaken || unseen {
             gaps.push(Gap { class, reason });
         } else {
             let adds =
@@ -140,10 +141,23 @@ pub(super) fn read<'a>(
     Answers { heard: complete.into_iter().chain(more).collect(), gaps, notes }
 }
 
+/// True if the rule would have listened to what is attached in the registry and cannot be known.
+fn is_asked_of_registry(rule: &Vulnerabilities, origin: &Origin, code: ReasonCode) -> bool {
+    let vex = rule.vex.as_ref().is_some_and(|vex| vex.from.contains(&VexWay::Registry));
+    let reports = rule.opens(Source::Registry);
+    matches!(origin, Origin::Registry(_))
+        && match code {
+            ReasonCode::VexInvalid => vex,
+            ReasonCode::ScanMalformed | ReasonCode::ReportUnknownFormat => reports,
+            // A list or a document that could not be had: it may be either.
+            _ => vex || reports,
+        }
+}
+
 /// True for a file that is broken or is not about the image.
 fn is_mistake(why: &Reason) -> bool {
-    use ReasonCode::{ReportUnknownFormat, ScanMalformed, ScanOtherImage, ScanPartial, VexInvalid};
-    matches!(why.code, ReportUnknownFormat | ScanMalformed | ScanPartial | ScanOtherImage | VexInvalid)
+    use ReasonCode::{ReportUnknownFormat, ScanMalformed, ScanOtherImage, ScanPartial};
+    matches!(why.code, ReportUnknownFormat | ScanMalformed | ScanPartial | ScanOtherImage)
 }
 
 /// Of several scans by one source, the one with the newest data (S18). What a scanner says in one way in (the ECR API, a
