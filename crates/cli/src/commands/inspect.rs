@@ -167,7 +167,11 @@ fn manifest_page(text: &mut String, manifest: &InspectedManifest) {
 fn row(signal: &InspectedSignal) -> [String; 5] {
     let age = signal.age_seconds.map_or_else(String::new, |seconds| {
         let hours = SignedDuration::from_hours(seconds / 3600);
-        if hours.is_zero() { format!("{seconds}s") } else { format_duration(hours) }
+        match hours.as_hours() {
+            0 => format!("{seconds}s"),
+            1..48 => format_duration(hours),
+            hours => format!("{}d", hours / 24),
+        }
     });
     let source = match &signal.source {
         None => String::new(),

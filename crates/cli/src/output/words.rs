@@ -86,12 +86,11 @@ pub(super) fn scan(used: &engine::SignalRecord) -> String {
 
 /// How old the vulnerability data is, as far as that is known.
 pub(super) fn data_age(used: &engine::SignalRecord) -> String {
-    let age = age(used.age_seconds);
     match used.signal.proof {
         model::Completeness::Report { database_dated: false, .. } => {
-            format!("{age}; the age of its vulnerability data is not said")
+            "the age of its vulnerability data is not said".to_owned()
         }
-        _ => format!("vulnerability data {age}"),
+        _ => format!("vulnerability data {}", age(used.age_seconds)),
     }
 }
 
