@@ -5,13 +5,12 @@
 mod connection;
 mod wire;
 
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::fixtures::REGION;
+use crate::listener::{Listener, Stop, locked};
 use crate::script::Chosen;
 use crate::{Answer, Request, Script};
 
@@ -43,18 +42,15 @@ pub const FOREIGN_ENV: &[&str] = &[
 /// A running endpoint. Dropping it closes every connection, ends hangs and pauses, and waits for its threads.
 #[derive(Debug)]
 pub struct Ecr {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
-    accepting: Option<JoinHandle<Vec<Open>>>,
 }
 
 /// What the threads share.
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    connections: AtomicUsize,
-    stopping: Mutex<bool>,
-    stopped: Condvar,
+    stop: Arc<Stop>,
 }
 
 #[derive(Debug)]
@@ -63,39 +59,25 @@ struct State {
     requests: Vec<Request>,
 }
 
-/// A connection the accepting thread has handed to a thread of its own.
-#[derive(Debug)]
-struct Open {
-    stream: Option<TcpStream>,
-    thread: JoinHandle<()>,
-}
-
 impl Ecr {
     /// Starts an endpoint on a free port of 127.0.0.1.
     pub fn start(script: Script) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
-        let address = listener.local_addr().expect("the address of a bound listener");
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State { script, requests: Vec::new() }),
-            connections: AtomicUsize::new(0),
-            stopping: Mutex::new(false),
-            stopped: Condvar::new(),
-        });
-        let accepting = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
-        });
-        Self { address, shared, accepting: Some(accepting) }
+        let stop = Arc::new(Stop::default());
+        let state = Mutex::new(State { script, requests: Vec::new() });
+        let shared = Arc::new(Shared { state, stop: Arc::clone(&stop) });
+        let serving = Arc::clone(&shared);
+        let listener = Listener::start(stop, |_| move |stream: &TcpStream| connection::serve(stream, &serving));
+        Self { listener, shared }
     }
 
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Everything asked so far, in order.
@@ -115,7 +97,7 @@ impl Ecr {
 
     /// How many connections were opened since the start.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
+        self.shared.stop.connections()
     }
 
     /// Replaces the script and forgets the requests: one endpoint serves many cases.
@@ -137,23 +119,6 @@ impl Ecr {
             ("AWS_SHARED_CREDENTIALS_FILE", text("/dev/null")),
             ("NO_PROXY", text("127.0.0.1")),
         ]
-    }
-}
-
-impl Drop for Ecr {
-    fn drop(&mut self) {
-        *locked(&self.shared.stopping) = true;
-        self.shared.stopped.notify_all();
-        // The listener wakes for one more connection and finds that it is over.
-        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
-        let Some(accepting) = self.accepting.take().filter(|_| woken) else { return };
-        let open = accepting.join().unwrap_or_default();
-        for stream in open.iter().filter_map(|connection| connection.stream.as_ref()) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-        for connection in open {
-            let _ = connection.thread.join();
-        }
     }
 }
 
@@ -182,38 +147,6 @@ impl Shared {
 
     /// Waits; false when the endpoint is being dropped.
     fn pause(&self, duration: Duration) -> bool {
-        let stopping = locked(&self.stopping);
-        if duration.is_zero() {
-            return !*stopping;
-        }
-        let waited = self.stopped.wait_timeout_while(stopping, duration, |stopping| !*stopping);
-        let (stopping, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !*stopping
+        self.stop.pause(duration)
     }
-}
-
-/// Hands each connection to a thread; gives back those still open when it ends.
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) -> Vec<Open> {
-    let mut open: Vec<Open> = Vec::new();
-    for stream in listener.incoming() {
-        if *locked(&shared.stopping) {
-            break;
-        }
-        open.retain(|connection| !connection.thread.is_finished());
-        let Ok(stream) = stream else {
-            shared.pause(Duration::from_millis(10));
-            continue;
-        };
-        shared.connections.fetch_add(1, Ordering::SeqCst);
-        let handle = stream.try_clone().ok();
-        let shared = Arc::clone(shared);
-        let thread = thread::spawn(move || connection::serve(&stream, &shared));
-        open.push(Open { stream: handle, thread });
-    }
-    open
-}
-
-/// The lock, whether or not a thread died with it: a test that already failed must not fail a second time.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -31,7 +31,9 @@
 
 mod answer;
 mod ecr;
+mod escapes;
 pub mod fixtures;
+mod listener;
 pub mod mutate;
 pub mod oci;
 mod request;

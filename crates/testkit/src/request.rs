@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
+use crate::escapes::pairs;
+
 /// What `X-Amz-Target` starts with for ECR.
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
 
@@ -77,51 +79,5 @@ impl Request {
 
 /// The fields of an `application/x-www-form-urlencoded` body.
 fn form(text: &str) -> Map<String, Value> {
-    text.trim()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decoded(name), Value::String(percent_decoded(value)))
-        })
-        .collect()
-}
-
-/// `%41` and `+` undone; what is no valid escape stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (first, escaped) {
-            (_, Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            (b'+', None) => {
-                bytes.push(b' ');
-                rest = tail;
-            }
-            (byte, None) => {
-                bytes.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent_decoded;
-
-    #[test]
-    fn escapes_are_undone_and_broken_ones_are_kept() {
-        assert_eq!(percent_decoded("arn%3Aaws+x%2"), "arn:aws x%2");
-        assert_eq!(percent_decoded("%%zz%C3%A9"), "%%zzé");
-    }
+    pairs(text.trim()).into_iter().map(|(name, value)| (name, Value::String(value))).collect()
 }

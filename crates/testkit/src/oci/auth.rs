@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::reply::Reply;
 use super::state::State;
-use super::wire::{Call, pairs};
+use super::wire::Call;
+use crate::escapes::pairs;
 
 /// How callers are known.
 #[derive(Debug, Clone, Default)]
