@@ -9,6 +9,7 @@ binary := $$CARGO_TARGET_DIR/debug/ecr-gate
 # The same selection everywhere, so that features resolve the same way and nothing is built twice.
 build := cargo build --quiet --locked --workspace --bins --tests
 pytest_flags ?= -n 2
+suite = ECR_GATE_BIN="$(binary)" pytest -c tests/pytest.ini $(pytest_flags) tests/e2e
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,13 +24,14 @@ test: ## Run every test: unit, crate, documentation, end to end
 	@tools/fresh-target
 	@$(env) cargo nextest run --locked --workspace --no-fail-fast
 	@$(env) if grep -rqE '^\s*//[/!] ```' crates/*/src; then cargo test --quiet --locked --workspace --doc; fi
-	@$(MAKE) --no-print-directory e2e
+	@$(env) $(build)
+	@$(env) $(suite)
 
-e2e: ## Run the end-to-end suite against the built binary
-	@tools/setup test
+e2e: ## Run the end-to-end suite, beside real cosign and notation
+	@tools/setup test peers
 	@tools/fresh-target
 	@$(env) $(build)
-	@$(env) ECR_GATE_BIN="$(binary)" pytest -c tests/pytest.ini $(pytest_flags) tests/e2e
+	@$(env) ECR_GATE_EVERY_MUTANT=1 $(suite)
 
 check: ## Check formatting, lints, dependencies, documentation, scripts
 	@tools/setup check

@@ -308,6 +308,17 @@ def check(gate: Callable[..., Run]) -> Callable[..., Run]:
 
 
 @pytest.fixture
+def verify(gate: Callable[..., Run]) -> Callable[..., Run]:
+    """`gate("verify", …)` of an image that was placed, told how to speak to its registry; JSON unless something else is asked for."""
+
+    def run(placed: Any, *args: str | Path, output: str = "json", env: dict[str, str | None] | None = None, **keywords: Any) -> Run:
+        given = ["--output", output] if output else []
+        return gate("verify", placed.reference, *args, *given, *placed.registry.flags, env={**NO_AWS, **(env or {})}, **keywords)
+
+    return run
+
+
+@pytest.fixture
 def build_image(tmp_path: Path) -> Callable[..., images.Image]:
     """Makes an image in an OCI layout: `build_image(*layers, config={…})`."""
     numbers = itertools.count(1)
@@ -342,22 +353,22 @@ def registry_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registrie
 
 
 @pytest.fixture(scope="session")
-def zot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
-    """zot, which has the referrers API; only in tests with the mark `zot`."""
-    with registries.zot(tmp_path_factory.mktemp("zot"), _die_with_parent) as running:
+def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """A registry with the referrers API: zot where it is installed, else the testkit's."""
+    folder = tmp_path_factory.mktemp("referrers")
+    with registries.zot(folder, _die_with_parent) if registries.zot_binary() else registries.testkit(folder) as running:
         yield running
 
 
-@pytest.fixture(params=["docker-registry", pytest.param("zot", marks=pytest.mark.zot)])
+@pytest.fixture(params=["docker-registry", "referrers-api"])
 def any_registry(request: pytest.FixtureRequest) -> registries.Registry:
     """Both kinds: without the referrers API, and with it."""
-    return request.getfixturevalue("registry" if request.param == "docker-registry" else "zot")
+    return request.getfixturevalue("registry" if request.param == "docker-registry" else "referrers_registry")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need what is not installed are skipped, and the summary says how many and why."""
-    if not registries.zot_binary():
-        skip = pytest.mark.skip(reason="zot is not installed: a registry with the referrers API (ECR_GATE_ZOT or PATH)")
-        for item in items:
-            if item.get_closest_marker("zot"):
-                item.add_marker(skip)
+    for item in items:
+        for mark in item.iter_markers("peers"):
+            for missing in [name for name in mark.args if not os.access(os.environ.get(f"ECR_GATE_{name.upper()}", ""), os.X_OK)]:
+                item.add_marker(pytest.mark.skip(reason=f"{missing} is not built: `make e2e` builds it, or `tools/setup peers`"))

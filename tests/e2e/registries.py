@@ -1,4 +1,5 @@
-"""Real registries on loopback: Debian's docker-registry, and zot where it is installed; and skopeo, an independent client that pushes to them."""
+"""Registries on loopback: Debian's docker-registry, which has no referrers API, and one that has it: zot where it is installed, else the testkit's own.
+And skopeo, an independent client that pushes to them."""
 
 from __future__ import annotations
 
@@ -51,6 +52,8 @@ class Registry:
     auth: bool = False
     ca: Path | None = None
     """The certificate authority, if it speaks TLS."""
+    lists_referrers: bool = False
+    """Whether it has the referrers API."""
 
     @property
     def flags(self) -> list[str]:
@@ -73,41 +76,20 @@ class Registry:
 
     def attach(self, name: str, subject: Image, artifact_type: str, content: bytes, *, subject_digest: str | None = None) -> str:
         """Attaches a file as a referrer, as oras does: by the referrers API, or where there is none by the fallback tag. Its digest."""
-        repository = f"{'https' if self.ca else 'http'}://{self.host}/v2/{name}"
+        repository = self.repository(name)
+        body = subject.blob(subject.digest)
+        about = {"mediaType": json.loads(body)["mediaType"], "digest": subject_digest or subject.digest, "size": len(body)}
+        layer = repository.put_blob(content, artifact_type)
+        empty = repository.put_blob(b"{}", "application/vnd.oci.empty.v1+json")
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": [layer], "subject": about}
+        return repository.refer(manifest, subject.digest)
+
+    def repository(self, name: str) -> Repository:
+        """A repository as whoever writes to it holds it."""
         session = requests.Session()
         session.verify = str(self.ca) if self.ca else True
         session.auth = (USER, PASSWORD) if self.auth else None
-
-        def answered(response: requests.Response) -> requests.Response:
-            response.raise_for_status()
-            return response
-
-        for blob in [content, b"{}"]:
-            upload = answered(session.post(f"{repository}/blobs/uploads/", timeout=TIMEOUT_S)).headers["Location"]
-            place = urllib.parse.urljoin(repository, upload)
-            place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": digest_of(blob)})
-            answered(session.put(place, data=blob, headers={"Content-Type": "application/octet-stream"}, timeout=TIMEOUT_S))
-
-        def put(manifest: dict[str, Any], reference: str | None = None) -> tuple[dict[str, Any], requests.Response]:
-            body = json.dumps(manifest).encode()
-            described = {"mediaType": manifest["mediaType"], "digest": digest_of(body), "size": len(body)}
-            headers = {"Content-Type": manifest["mediaType"]}
-            place = f"{repository}/manifests/{reference or described['digest']}"
-            return described, answered(session.put(place, data=body, headers=headers, timeout=TIMEOUT_S))
-
-        empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(b"{}"), "size": 2}
-        body = subject.blob(subject.digest)
-        about = {"mediaType": json.loads(body)["mediaType"], "digest": subject_digest or subject.digest, "size": len(body)}
-        layers = [{"mediaType": artifact_type, "digest": digest_of(content), "size": len(content)}]
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": layers, "subject": about}
-        described, response = put(manifest)
-        if "OCI-Subject" not in response.headers:
-            tag = subject.digest.replace(":", "-")
-            found = session.get(f"{repository}/manifests/{tag}", headers={"Accept": INDEX}, timeout=TIMEOUT_S)
-            listed = found.json()["manifests"] if found.ok else []
-            listed.append({**described, "artifactType": artifact_type})
-            put({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, tag)
-        return described["digest"]
+        return Repository(f"{'https' if self.ca else 'http'}://{self.host}/v2/{name}", session)
 
     def fallback(self, name: str, image: Image) -> list[dict[str, Any]]:
         """What the fallback tag of the image lists."""
@@ -118,6 +100,57 @@ class Registry:
     def requests_seen(self) -> int:
         """How many requests it has logged."""
         return self.log.read_text(errors="replace").count("HTTP/")
+
+
+def _answered(response: requests.Response) -> requests.Response:
+    response.raise_for_status()
+    return response
+
+
+@dataclasses.dataclass(frozen=True)
+class Repository:
+    """What is put into a repository byte by byte, and read back."""
+
+    url: str
+    session: requests.Session
+
+    def put_blob(self, content: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
+        """Uploads a blob: its descriptor."""
+        upload = _answered(self.session.post(f"{self.url}/blobs/uploads/", timeout=TIMEOUT_S)).headers["Location"]
+        place = urllib.parse.urljoin(self.url, upload)
+        place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": digest_of(content)})
+        _answered(self.session.put(place, data=content, headers={"Content-Type": "application/octet-stream"}, timeout=TIMEOUT_S))
+        return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
+
+    def put_manifest(self, manifest: dict[str, Any] | bytes, reference: str | None = None, media_type: str = MANIFEST) -> tuple[dict[str, Any], requests.Response]:
+        """Uploads a manifest or index, by a tag or by its digest: its descriptor, and what was answered."""
+        if isinstance(manifest, dict):
+            media_type, manifest = manifest.get("mediaType", media_type), json.dumps(manifest).encode()
+        described = {"mediaType": media_type, "digest": digest_of(manifest), "size": len(manifest)}
+        place = f"{self.url}/manifests/{reference or described['digest']}"
+        return described, _answered(self.session.put(place, data=manifest, headers={"Content-Type": media_type}, timeout=TIMEOUT_S))
+
+    def refer(self, manifest: dict[str, Any], listed_for: str) -> str:
+        """Uploads a manifest that has a subject; a registry without the referrers API lists it under the fallback tag of `listed_for`. Its digest."""
+        described, response = self.put_manifest(manifest)
+        if "OCI-Subject" not in response.headers:
+            tag = listed_for.replace(":", "-")
+            found = self.session.get(f"{self.url}/manifests/{tag}", headers={"Accept": INDEX}, timeout=TIMEOUT_S)
+            listed = found.json()["manifests"] if found.ok else []
+            listed.append({**described, "artifactType": manifest["artifactType"]})
+            self.put_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}, tag)
+        return described["digest"]
+
+    def manifest(self, reference: str) -> dict[str, Any]:
+        accept = {"Accept": f"{INDEX}, {MANIFEST}"}
+        return _answered(self.session.get(f"{self.url}/manifests/{reference}", headers=accept, timeout=TIMEOUT_S)).json()
+
+    def blob(self, digest: str) -> bytes:
+        return _answered(self.session.get(f"{self.url}/blobs/{digest}", timeout=TIMEOUT_S)).content
+
+    def delete(self, digest: str) -> None:
+        """Deletes a manifest."""
+        _answered(self.session.delete(f"{self.url}/manifests/{digest}", timeout=TIMEOUT_S))
 
 
 def docker_config(folder: Path, host: str, user: str = USER, password: str = PASSWORD) -> Path:
@@ -187,7 +220,7 @@ def zot(folder: Path, die_with_parent: Callable[[], None]) -> contextlib.Abstrac
         (folder / "config.json").write_text(json.dumps(settings))
         return [zot_binary(), "serve", str(folder / "config.json")]
 
-    return _running(command, folder / "log", die_with_parent)
+    return _running(command, folder / "log", die_with_parent, lists_referrers=True)
 
 
 def zot_binary() -> str:
@@ -196,8 +229,20 @@ def zot_binary() -> str:
 
 
 @contextlib.contextmanager
+def testkit(folder: Path) -> Iterator[Registry]:
+    """The testkit's registry, which answers the referrers API, with nothing in it. It ends with its standard input, and writes no log."""
+    binary = Path(os.environ["ECR_GATE_BIN"]).parent / "test-registry"
+    assert binary.exists(), f"{binary} is not there; `make e2e` builds it beside the gate"
+    with subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        host = process.stdout.readline().strip()
+        assert host, "the testkit's registry does not start"
+        yield Registry(host, folder / "log", lists_referrers=True)
+
+
+@contextlib.contextmanager
 def _running(
-    command: Callable[[int], list[str]], log: Path, die_with_parent: Callable[[], None], *, auth: bool = False, ca: Path | None = None
+    command: Callable[[int], list[str]], log: Path, die_with_parent: Callable[[], None], *, auth: bool = False, ca: Path | None = None,
+    lists_referrers: bool = False,
 ) -> Iterator[Registry]:
     """Runs a registry on a free port until the end, and ends it by its own process id."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(log.parent), "OTEL_TRACES_EXPORTER": "none"}
@@ -213,7 +258,7 @@ def _running(
     else:
         raise AssertionError(f"the registry does not start:\n{log.read_text()[-2000:]}")
     try:
-        yield Registry(f"127.0.0.1:{port}", log, auth, ca)
+        yield Registry(f"127.0.0.1:{port}", log, auth, ca, lists_referrers)
     finally:
         _stop(process)
 

@@ -1,6 +1,6 @@
 """What is attached to an image in its registry: measurements by the gate itself, and what others attach; read back by the policy.
 
-docker-registry has no referrers API, so the fallback tag is written and read there; zot has one.
+docker-registry has no referrers API, so the fallback tag is written and read there; the other registry has it.
 """
 
 from __future__ import annotations

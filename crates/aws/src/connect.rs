@@ -1,14 +1,14 @@
 //! Credentials, region and endpoint: the standard chain of the AWS SDKs, and `AWS_OIDC_TOKEN` (S44).
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{
     self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future,
 };
-use aws_sdk_ecr::config::Region;
+use aws_sdk_ecr::config::{Region, SharedHttpClient};
 use model::Partition;
 
 /// Which repository in which registry.
@@ -43,9 +43,19 @@ pub struct Ecr {
     pub(crate) target: Target,
 }
 
-/// The endpoint that the environment puts in place of AWS, by the standard variables.
+/// The endpoint that the environment puts in place of ECR, by the standard variables.
 pub fn endpoint_override() -> Option<String> {
-    if endpoints_are_ignored() { None } else { set("AWS_ENDPOINT_URL_ECR").or_else(|| set("AWS_ENDPOINT_URL")) }
+    service_endpoint(ECR)
+}
+
+/// The variables that put an endpoint in place of one service.
+pub(crate) const ECR: &str = "AWS_ENDPOINT_URL_ECR";
+pub(crate) const KMS: &str = "AWS_ENDPOINT_URL_KMS";
+const STS: &str = "AWS_ENDPOINT_URL_STS";
+
+/// The endpoint that the environment puts in place of the service with this variable.
+pub(crate) fn service_endpoint(variable: &str) -> Option<String> {
+    if endpoints_are_ignored() { None } else { set(variable).or_else(|| set("AWS_ENDPOINT_URL")) }
 }
 
 fn set(name: &str) -> Option<String> {
@@ -56,54 +66,75 @@ fn endpoints_are_ignored() -> bool {
     set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-fn is_plain(url: &str) -> bool {
+/// An endpoint without TLS.
+pub(crate) fn is_plain(url: &str) -> bool {
     url.starts_with("http://")
 }
 
-/// True if nothing that the SDK may call speaks TLS: not a service, and not the endpoint that gives credentials.
-fn everything_is_plain() -> bool {
-    let others = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_STS", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+/// A client for endpoints without TLS.
+pub(crate) fn plain_http() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
+}
+
+/// True if nothing that the SDK may call speaks TLS: not the service with this variable, and not those that give
+/// credentials.
+fn everything_is_plain(variable: &str) -> bool {
+    let others = [variable, STS, "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     !endpoints_are_ignored()
         && set("AWS_ENDPOINT_URL").is_some_and(|url| is_plain(&url))
         && others.into_iter().all(|name| set(name).is_none_or(|url| is_plain(&url)))
 }
 
+/// Credentials and settings by the standard chain, and `AWS_OIDC_TOKEN`, for the service with this endpoint variable. Without
+/// a region it is the chain's own.
+pub(crate) async fn load(
+    region: Option<Region>,
+    variable: &str,
+    shape: impl FnOnce(ConfigLoader) -> ConfigLoader,
+) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5)).build());
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
+    loader = shape(loader);
+    let login = OidcLogin::from_environment();
+    if login.is_some() {
+        // Without this the chain would look for other credentials first.
+        loader = loader.credentials_provider(Credentials::new("-", "-", None, None, "placeholder"));
+    }
+    // An endpoint without TLS, such as one on loopback, needs no TLS stack: nothing has to load the machine's root
+    // certificates, which takes longer than a whole decision. The loader would do so before it is asked anything.
+    if everything_is_plain(variable) {
+        loader = loader.http_client(plain_http());
+    }
+    let config = loader.load().await;
+    let Some(mut login) = login else { return config };
+    let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::standard()).build();
+    login.sts = Some(aws_sdk_sts::Client::from_conf(sts));
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(login)).build()
+}
+
 impl Ecr {
     /// Prepares a client. Nothing is asked of AWS yet.
     pub async fn connect(target: Target) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(target.region.clone()))
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5)).build());
         // An endpoint of the caller's own is neither; the SDK refuses the two together.
         let overridden = endpoint_override().is_some();
-        if target.fips && !overridden {
-            loader = loader.use_fips(true);
-        }
-        if target.dual_stack && !overridden {
-            loader = loader.use_dual_stack(true);
-        }
-        let login = OidcLogin::from_environment();
-        if login.is_some() {
-            // Without this the chain would look for other credentials first.
-            loader = loader.credentials_provider(Credentials::new("-", "-", None, None, "placeholder"));
-        }
-        // An endpoint without TLS, such as one on loopback, needs no TLS stack: nothing has to load the machine's root
-        // certificates, which takes longer than a whole decision. The loader would do so before it is asked anything.
-        let plain = || aws_smithy_http_client::Builder::new().build_http();
-        if everything_is_plain() {
-            loader = loader.http_client(plain());
-        }
-        let mut config = loader.load().await;
-        if let Some(mut login) = login {
-            let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::standard()).build();
-            login.sts = Some(aws_sdk_sts::Client::from_conf(sts));
-            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(login)).build();
-        }
+        let config = load(Some(Region::new(target.region.clone())), ECR, |mut loader| {
+            if target.fips && !overridden {
+                loader = loader.use_fips(true);
+            }
+            if target.dual_stack && !overridden {
+                loader = loader.use_dual_stack(true);
+            }
+            loader
+        })
+        .await;
         let mut ecr = aws_sdk_ecr::config::Builder::from(&config);
         if endpoint_override().is_some_and(|url| is_plain(&url)) {
-            ecr = ecr.http_client(plain());
+            ecr = ecr.http_client(plain_http());
         }
         Self { client: aws_sdk_ecr::Client::from_conf(ecr.build()), sts: aws_sdk_sts::Client::new(&config), target }
     }

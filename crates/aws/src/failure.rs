@@ -13,15 +13,21 @@ use crate::connect::Target;
 
 /// Sends one request of the SDK (each has a type of its own): the body bounded, a failure named.
 macro_rules! call {
-    ($ecr:expr, $operation:expr, $request:expr) => {{
-        let capture = $crate::capture::Capture::new();
-        let sent = $request.customize().interceptor(capture.clone()).send().await;
-        sent.map_err(|error| {
-            $crate::failure::Failure::classify($operation, &$ecr.target, &error, capture.take().as_ref())
-        })
-    }};
+    ($ecr:expr, $operation:expr, $request:expr) => {
+        $crate::failure::call_about!(&$ecr.target.arn(), $operation, $request)
+    };
 }
 pub(crate) use call;
+
+/// The same about anything that has a name of its own.
+macro_rules! call_about {
+    ($arn:expr, $operation:expr, $request:expr) => {{
+        let capture = $crate::capture::Capture::new();
+        let sent = $request.customize().interceptor(capture.clone()).send().await;
+        sent.map_err(|error| $crate::failure::Failure::classify($operation, $arn, &error, capture.take().as_ref()))
+    }};
+}
+pub(crate) use call_about;
 
 /// A call that brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +40,7 @@ pub struct Failure {
     pub code: Option<String>,
     /// What AWS, or the network, said.
     pub message: String,
-    /// The ARN of the repository that was asked about.
+    /// The ARN of the repository, or the name of the key, that was asked about.
     pub arn: String,
 }
 
@@ -128,8 +134,13 @@ const MESSAGE_CHARACTERS: usize = 500;
 
 impl Failure {
     pub(crate) fn new(operation: &'static str, target: &Target, kind: FailureKind, message: impl Into<String>) -> Self {
+        Self::about(operation, &target.arn(), kind, message)
+    }
+
+    /// The same about anything that has a name of its own.
+    pub(crate) fn about(operation: &'static str, arn: &str, kind: FailureKind, message: impl Into<String>) -> Self {
         let message = message.into().chars().take(MESSAGE_CHARACTERS).collect();
-        Self { kind, operation, code: None, message, arn: target.arn() }
+        Self { kind, operation, code: None, message, arn: arn.to_owned() }
     }
 
     /// True if asking again later may help.
@@ -175,14 +186,14 @@ impl Failure {
     /// Names what the SDK reports, by code where there is one, else by what came over the wire.
     pub(crate) fn classify<E>(
         operation: &'static str,
-        target: &Target,
+        arn: &str,
         error: &SdkError<E, Response>,
         captured: Option<&Captured>,
     ) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let fail = |kind, message: String| Self::new(operation, target, kind, message);
+        let fail = |kind, message: String| Self::about(operation, arn, kind, message);
         if let Some(failure) = chain(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
             return fail(credentials_kind(failure), words(failure));
         }

@@ -156,7 +156,7 @@ impl Ecr {
             // A 200 that the SDK cannot read is for our own parser to name.
             (_, Some(captured)) if captured.status == 200 => Ok(captured.body),
             (Err(error), captured) => {
-                Err(Failure::classify("DescribeImageScanFindings", &self.target, &error, captured.as_ref()))
+                Err(Failure::classify("DescribeImageScanFindings", &self.target.arn(), &error, captured.as_ref()))
             }
             (Ok(_), _) => Err(Failure::new(
                 "DescribeImageScanFindings",

@@ -1,14 +1,18 @@
 //! One file per command.
 
+pub(crate) mod attest;
 pub(crate) mod aws_names;
 pub(crate) mod check;
+pub(crate) mod conformance;
 pub(crate) mod doctor;
 pub(crate) mod iam_policy;
 pub(crate) mod init;
 pub(crate) mod input;
 pub(crate) mod inspect;
+pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod measure;
 pub(crate) mod policy;
 pub(crate) mod reference;
 pub(crate) mod trust_policy;
+pub(crate) mod verify;

@@ -39,8 +39,11 @@ variables! {
     AWS_ROLE_ARN "AWS_ROLE_ARN" "The role to assume with AWS_OIDC_TOKEN, or with AWS_WEB_IDENTITY_TOKEN_FILE.";
     AWS_ROLE_SESSION_NAME "AWS_ROLE_SESSION_NAME" "The name of that session; `ecr-gate` if it is not set.";
     AWS_ENDPOINT_URL_ECR "AWS_ENDPOINT_URL_ECR" "An endpoint in place of ECR; allows poll intervals under 10 s.";
+    AWS_ENDPOINT_URL_KMS "AWS_ENDPOINT_URL_KMS" "An endpoint in place of KMS, for keys named `awskms://`.";
     AWS_ENDPOINT_URL "AWS_ENDPOINT_URL" "An endpoint in place of every AWS service.";
-    AWS_IGNORE_ENDPOINTS "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" "`true`: the two above are not read.";
+    AWS_IGNORE_ENDPOINTS "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" "`true`: no `AWS_ENDPOINT_URL…` is read.";
+    KEY_PASSWORD "ECR_GATE_KEY_PASSWORD" "The password of a private key file; taken as it is, also with blanks.";
+    COSIGN_PASSWORD "COSIGN_PASSWORD" "The same, read after ECR_GATE_KEY_PASSWORD.";
     CI_PIPELINE_ID "CI_PIPELINE_ID" "GitLab: the pipeline, for the record.";
     CI_COMMIT_SHA "CI_COMMIT_SHA" "GitLab: the commit, for the record.";
     GITLAB_USER_LOGIN "GITLAB_USER_LOGIN" "GitLab: who asks, for the record.";
@@ -58,6 +61,23 @@ impl Variable {
     pub(crate) fn get(self) -> Option<String> {
         std::env::var(self.name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
+}
+
+/// The password of a private key: of the first variable that is set, whatever is in it. It is never printed.
+///
+/// # Errors
+/// The value is not text.
+pub(crate) fn key_password() -> Result<Option<String>, Failure> {
+    for variable in [KEY_PASSWORD, COSIGN_PASSWORD] {
+        match std::env::var(variable.name) {
+            Ok(password) => return Ok(Some(password)),
+            Err(VarError::NotPresent) => {}
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Failure::usage(format!("the variable {} is not UTF-8 text", variable.name)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses values that are not text: read as "not set" they would quietly change what is judged.

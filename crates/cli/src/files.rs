@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::failure::Failure;
@@ -56,6 +57,36 @@ pub(crate) fn write(what: &str, path: &Path, text: &str) -> Result<(), Failure> 
     written.and_then(|()| std::fs::rename(&part, path)).map_err(|error| {
         let _ = std::fs::remove_file(&part);
         failed(error)
+    })
+}
+
+/// Writes a file that only its owner may read, and that nobody else has made: never through a link, never over a file
+/// unless `replace` says so, and then whole or not at all.
+pub(crate) fn write_private(what: &str, path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
+    write_new(what, path, text, 0o600, replace)
+}
+
+/// The same for a file that everybody may read.
+pub(crate) fn write_public(what: &str, path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
+    write_new(what, path, text, 0o644, replace)
+}
+
+fn write_new(what: &str, path: &Path, text: &str, mode: u32, replace: bool) -> Result<(), Failure> {
+    let mut name = path.file_name().map_or_else(std::ffi::OsString::new, std::ffi::OsStr::to_os_string);
+    name.push(format!(".{}.part", std::process::id()));
+    let target = if replace { path.with_file_name(name) } else { path.to_owned() };
+    let write = |mut file: File| {
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let written = if replace { written.and_then(|()| std::fs::rename(&target, path)) } else { written };
+        written.inspect_err(|_| drop(std::fs::remove_file(&target)))
+    };
+    File::options().write(true).create_new(true).mode(mode).open(&target).and_then(write).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            return Failure::configuration(format!("{what} {} is there already", target.display()))
+                .hint("`--force` replaces it");
+        }
+        Failure::configuration(format!("{what} {} cannot be written: {error}", path.display()))
+            .hint("check that the folder is there and may be written to")
     })
 }
 

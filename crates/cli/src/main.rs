@@ -12,7 +12,9 @@ mod output;
 mod policies;
 mod progress;
 mod registry;
+mod signing;
 mod target;
+mod trust;
 mod ui;
 
 use std::process::ExitCode;
@@ -40,12 +42,17 @@ enum Command {
     Check(Box<commands::check::CheckArgs>),
     Inspect(Box<commands::inspect::InspectArgs>),
     Measure(Box<commands::measure::MeasureArgs>),
+    Verify(Box<commands::verify::VerifyArgs>),
+    Attest(Box<commands::attest::AttestArgs>),
+    Keys(commands::keys::KeysArgs),
     Doctor(Box<commands::doctor::DoctorArgs>),
     IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
     TrustPolicy(commands::trust_policy::TrustPolicyArgs),
     Init(commands::init::InitArgs),
     Lint(commands::lint::LintArgs),
     Policy(commands::policy::PolicyArgs),
+    #[command(hide = true)]
+    SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
     Reference(commands::reference::ReferenceArgs),
     /// Prints a completion script for your shell
@@ -91,12 +98,16 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Check(args) => on_runtime(args.run(ui))?,
         Command::Inspect(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Measure(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Verify(args) => on_runtime(args.run(ui))?,
+        Command::Attest(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Keys(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),
         Command::Lint(args) => args.run(ui).map(|exit| exit as u8),
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -8,12 +8,14 @@ mod junit;
 mod markdown;
 mod sarif;
 mod table;
+mod verification;
 mod view;
 mod words;
 
 use std::path::PathBuf;
 
 pub(crate) use dotenv::{dotenv, undecided};
+pub(crate) use verification::verification;
 pub(crate) use view::{Listed, State, View};
 pub(crate) use words::{inert_json, logged};
 

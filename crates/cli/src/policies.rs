@@ -4,21 +4,42 @@ use std::path::{Path, PathBuf};
 
 use policy::{DocumentError, Exceptions, PolicySet};
 
+use crate::env;
 use crate::failure::Failure;
 use crate::files;
+use crate::trust;
 
 /// The largest document that is read.
 const LIMIT: usize = 1 << 20;
+
+/// The policy files of the command line, else those of the environment.
+pub(crate) fn paths(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let Some(listed) = env::POLICY.get().filter(|_| given.is_empty()) else { return Ok(given.to_vec()) };
+    let paths: Vec<PathBuf> = listed.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+    if paths.is_empty() {
+        return Err(Failure::configuration("ECR_GATE_POLICY names no file"));
+    }
+    Ok(paths)
+}
 
 /// Reads the files; without any, the built-in policy.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure> {
     if paths.is_empty() {
         return Ok((PolicySet::built_in().map_err(|error| refused(&error))?, Exceptions::none()));
     }
+    load_with(paths, None)
+}
+
+/// Reads the files, and a policy of the command line behind them: its name and text.
+pub(crate) fn load_with(
+    paths: &[PathBuf],
+    command_line: Option<(&str, String)>,
+) -> Result<(PolicySet, Exceptions), Failure> {
     let mut documents = Vec::new();
     for path in paths {
         documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
     }
+    documents.extend(command_line.map(|(name, text)| (name.to_owned(), text)));
     let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
@@ -34,13 +55,15 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(PolicySet, Exceptions), Failure
     Ok((set, exceptions))
 }
 
-/// Every file that [`load`] would read: the policies and, as far as they can be read, the exception files they list.
+/// Every file that is read for these policies: they themselves and, as far as they can be read, the exception files and the
+/// trust material they name.
 pub(crate) fn inputs(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut inputs = paths.to_vec();
     for path in paths {
         let Ok(text) = files::read_text("the policy", path, LIMIT) else { continue };
         let Ok(set) = PolicySet::from_documents(&[(path.display().to_string(), text)]) else { continue };
         inputs.extend(set.exception_files().into_iter().map(|(_, _, listed)| beside(path, listed)));
+        inputs.extend(trust::files(&set, path));
     }
     inputs
 }

@@ -4,7 +4,7 @@
 
 use futures_util::future::join_all;
 use model::{Digest, Measurement, Observed, Origin, Reason, ReasonCode, Sbom, Timestamp, VexDocument};
-use registry::Descriptor;
+use registry::{Descriptor, Referrers};
 use serde::Serialize;
 use signals::manifest::{ArtifactBlob, blobs};
 use signals::report::Document;
@@ -65,38 +65,42 @@ fn kind_of(media_type: &str) -> AttachedKind {
         | "application/vnd.osv+json" => AttachedKind::Report,
         "application/openvex+json" | "application/vnd.openvex+json" | "application/csaf+json" => AttachedKind::Vex,
         "application/vnd.in-toto+json" => AttachedKind::Statement,
-        signed
-            if signed.starts_with("application/vnd.dev.sigstore.bundle")
-                || signed.starts_with("application/vnd.dev.cosign")
-                || signed.starts_with("application/vnd.cncf.notary")
-                || signed.starts_with("application/vnd.dsse.envelope") =>
-        {
-            AttachedKind::Signed
-        }
+        _ if is_signed(&name) => AttachedKind::Signed,
         _ => AttachedKind::Other,
     }
 }
 
-/// Opens everything that is attached to `subject`, side by side.
+/// True if the type is one of signatures and signed attestations, which the verifier reads.
+pub(crate) fn is_signed(media_type: &str) -> bool {
+    let prefixes = [
+        "application/vnd.dev.sigstore.bundle",
+        "application/vnd.dev.cosign",
+        "application/vnd.cncf.notary",
+        "application/vnd.dsse.envelope",
+    ];
+    // `cosign attach sbom` attaches without signing.
+    prefixes.iter().any(|prefix| media_type.starts_with(prefix)) && !media_type.contains("artifact.sbom")
+}
+
+/// Opens everything that is attached to `subject`, side by side. `referrers` are its referrers.
 pub(crate) async fn attached(
     source: &Source,
     subject: &Digest,
+    referrers: &Referrers,
     attestations: &[Digest],
     now: Timestamp,
-) -> Result<Vec<Attached>, Reason> {
-    let referrers = source.referrers(subject).await?;
-    let mut opened = referrers.opened;
-    let referred = referrers.descriptors.into_iter().map(|descriptor| {
+) -> Vec<Attached> {
+    let referred = referrers.descriptors.iter().map(|descriptor| {
         let artifact_type = descriptor.artifact_type.clone().unwrap_or_else(|| descriptor.media_type.clone());
-        let bytes = opened.remove(&descriptor.digest).map(|manifest| manifest.bytes.to_vec());
-        (descriptor, artifact_type, bytes, true)
+        let bytes = referrers.opened.get(&descriptor.digest).map(|manifest| manifest.bytes.to_vec());
+        (descriptor.clone(), artifact_type, bytes, true)
     });
     let inside = attestations.iter().map(|digest| {
         let descriptor = Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest.clone(), 0);
         (descriptor, "application/vnd.in-toto+json".to_owned(), None, false)
     });
     let all: Vec<_> = referred.chain(inside).collect();
-    Ok(join_all(all.into_iter().map(|(descriptor, artifact_type, bytes, is_referrer)| async move {
+    join_all(all.into_iter().map(|(descriptor, artifact_type, bytes, is_referrer)| async move {
         let kind = kind_of(&artifact_type);
         let content = match kind {
             AttachedKind::Signed | AttachedKind::Other => Ok(Vec::new()),
@@ -104,7 +108,7 @@ pub(crate) async fn attached(
         };
         Attached { descriptor, artifact_type, kind, content }
     }))
-    .await)
+    .await
 }
 
 /// What is known of an attached thing before it is opened.

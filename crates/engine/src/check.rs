@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::Target;
 use model::{Ask, Digest, EcrHost, Facts, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Timestamp};
-use policy::{Exceptions, Needs, PolicySet, evaluate};
+use policy::{Exceptions, Needs, PolicySet, TrustScore, evaluate, trust_score};
 use registry::Reference;
 
 use crate::attached::Attached;
@@ -15,6 +15,7 @@ use crate::gather::{Gathered, Gatherer, or_none, unreadable};
 use crate::pace::{Pace, out_of_time};
 use crate::place::{Opened, Place, RegistryAccess, confirm, open_local, open_registry, registry};
 use crate::source::Source;
+use crate::authenticate::Trust;
 
 /// What is asked, and how patiently.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Question<'a> {
     pub handed: &'a HandedOver,
     /// How registries are spoken to.
     pub access: &'a RegistryAccess,
+    /// What signatures are verified with.
+    pub trust: &'a Trust,
     /// Whether the gate may start a scan.
     pub start_scan: bool,
     /// Bounds of all waiting.
@@ -50,6 +53,8 @@ pub struct Checked {
     pub judgement: Judgement,
     /// The image is known by its image id alone, as one of `docker save` is: the judgement is of no image in a registry.
     pub by_image_id: bool,
+    /// How far the image can be trusted by what is known about it.
+    pub trust_score: TrustScore,
     /// How long it took.
     pub timing: Timing,
 }
@@ -162,7 +167,8 @@ pub(crate) async fn look(
         return offline(question, exact?, evidence);
     }
     // Where no policy matches, ECR is asked all the same: the answer names the digest that nobody judged.
-    let nothing = !(needs.config || needs.contents || needs.attached || needs.sboms || needs.measurements);
+    let nothing = !(needs.config || needs.contents || needs.attached || needs.sboms || needs.measurements)
+        && !(needs.signed_root || needs.signed_platforms);
     let asks_ecr = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || nothing));
     match &question.place {
         Place::Ecr(target) if asks_ecr => {
@@ -189,13 +195,14 @@ fn judge(
     let decided_at = (question.now)();
     let mut judgement = evaluate(policies, &ask, &facts, exceptions, decided_at);
     judgement.warnings.extend(warnings);
+    let trust_score = trust_score(policies, &ask, &facts, decided_at);
     let timing = Timing {
         decided_at,
         pushed_at: facts.root.pushed_at,
         scan_completed_at: judgement.inputs.signals.iter().map(|signal| signal.completed_at).max(),
         request,
     };
-    Checked { ask, facts, judgement, by_image_id, timing }
+    Checked { ask, facts, judgement, by_image_id, trust_score, timing }
 }
 
 impl Question<'_> {
@@ -230,7 +237,8 @@ impl Question<'_> {
         }
         let ecr = needs.ecr_required && !nowhere;
         let scan = needs.vulnerabilities && !evidence.has_reports();
-        if ecr || needs.config || needs.contents || scan || (needs.attached && !nowhere) {
+        let attached = needs.attached || needs.signed_root || needs.signed_platforms;
+        if ecr || needs.config || needs.contents || scan || (attached && !nowhere) {
             return None;
         }
         match (evidence.speaks_for_itself(nowhere), &self.image.digest) {
@@ -307,7 +315,8 @@ async fn online(
     progress.event(&Event::Resolved { digest: &digest });
     let ask = question.ask(digest.clone(), None);
     evidence.contradicts(&question.image, question.account.as_deref());
-    let place = Gatherer { source: &source, policies, ask: &ask, needs, now: (question.now)() };
+    let place =
+        Gatherer { source: &source, policies, ask: &ask, needs, trust: question.trust, now: (question.now)() };
     let mut warnings = Vec::new();
     if by_image_id {
         warnings.push(format!(
@@ -344,7 +353,8 @@ pub(crate) async fn enrich(
         let (source, client, location) = registry(&ask.image, question.access)?;
         let found =
             client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
-        let place = Gatherer { source: &source, policies, ask, needs, now: (question.now)() };
+        let place =
+            Gatherer { source: &source, policies, ask, needs, trust: question.trust, now: (question.now)() };
         let image = place.image(&digest, &found.bytes, evidence).await?;
         Ok((image, client.requests()))
     };
@@ -398,7 +408,8 @@ fn merge(mut facts: Facts, ecr: Facts) -> Facts {
 
 /// True if something is asked for that ECR's API does not hold.
 pub(crate) fn more_is_needed(needs: &Needs, evidence: &Evidence) -> bool {
-    needs.config || needs.contents || needs.attached || evidence.wants_config()
+    let attached = needs.attached || needs.signed_root || needs.signed_platforms;
+    needs.config || needs.contents || attached || evidence.wants_config()
 }
 
 /// Nothing is known of the image but its digest, and why.

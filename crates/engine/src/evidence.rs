@@ -134,8 +134,8 @@ impl Evidence {
     }
 
     /// Adds a report that was found in the registry.
-    pub(crate) fn attach(&mut self, document: Document, referrer: &Digest, evidence: Digest) {
-        self.reports.push(Given { value: document, origin: Origin::Registry(referrer.to_string()), evidence });
+    pub(crate) fn attach(&mut self, document: Document, origin: Origin, evidence: Digest) {
+        self.reports.push(Given { value: document, origin, evidence });
     }
 
     /// What the reports alone say about which image they are about, if every one of them says it so exactly that nothing
@@ -235,6 +235,7 @@ impl Evidence {
             let tell = |origin: &Origin| match origin {
                 Origin::File(name) => name.clone(),
                 Origin::Ecr(place) | Origin::Registry(place) => place.clone(),
+                Origin::Attestation(attested) => attested.to_string(),
             };
             let reason = if says_nothing {
                 let message =

@@ -3,18 +3,21 @@
 
 use futures_util::future::join_all;
 use model::{
-    Ask, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal,
+    Ask, Attested, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal, Signed,
     Timestamp,
 };
 use policy::{Needs, PolicySet};
-use registry::{Client, Location, Reference};
+use registry::{Client, Location, Reference, Referrers};
 use signals::Limits;
 use signals::manifest::{Manifest, attestations, manifest};
+use signals::predicate::{self, Content as Says, Kind};
 
 use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::evidence::Evidence;
 use crate::scan::signal;
+use crate::signed::{SignedContent, signed};
 use crate::source::Source;
+use crate::authenticate::Trust;
 
 /// Collects from one place.
 pub(crate) struct Gatherer<'a> {
@@ -22,6 +25,7 @@ pub(crate) struct Gatherer<'a> {
     pub(crate) policies: &'a PolicySet,
     pub(crate) ask: &'a Ask,
     pub(crate) needs: &'a Needs,
+    pub(crate) trust: &'a Trust,
     pub(crate) now: Timestamp,
 }
 
@@ -31,6 +35,14 @@ struct Target {
     bytes: Vec<u8>,
     platform: Option<Platform>,
     attestations: Vec<Digest>,
+    /// Whether its signatures are looked at.
+    signed: bool,
+}
+
+/// What is attached to one manifest, as far as it was asked for.
+struct Listed {
+    attached: Option<Result<Vec<Attached>, Reason>>,
+    signed: Option<Result<SignedContent, Reason>>,
 }
 
 /// Facts, and what was found attached on the way.
@@ -57,8 +69,13 @@ impl Gatherer<'_> {
         };
         let (targets, others) = match manifest(bytes, limits)? {
             Manifest::Image => {
-                let target =
-                    Target { digest: digest.clone(), bytes: bytes.to_vec(), platform: None, attestations: Vec::new() };
+                let target = Target {
+                    digest: digest.clone(),
+                    bytes: bytes.to_vec(),
+                    platform: None,
+                    attestations: Vec::new(),
+                    signed: self.needs.signed_root || self.needs.signed_platforms,
+                };
                 (vec![Ok(target)], Vec::new())
             }
             Manifest::Index(children) => {
@@ -74,6 +91,7 @@ impl Gatherer<'_> {
                                 bytes: found.bytes.to_vec(),
                                 platform: Some(platform),
                                 attestations,
+                                signed: self.needs.signed_platforms,
                             }),
                         }
                     }
@@ -85,11 +103,56 @@ impl Gatherer<'_> {
         let config_is_asked = evidence.wants_config();
         let parts = join_all(targets.into_iter().map(|target| async move {
             let target = target?;
-            let (facts, attached) = self.manifest(&target, config_is_asked).await;
-            Ok((target.platform, facts, attached))
+            let (facts, listed) = self.manifest(&target, config_is_asked).await;
+            Ok((target.platform, facts, listed))
         }))
         .await;
-        self.assemble(digest, is_index, parts, others, evidence).await
+        let mut gathered = self.assemble(digest, is_index, parts, others, evidence).await?;
+        if self.needs.signed_root && is_index {
+            // Documents about the whole index say nothing of one platform; only signature and provenance do.
+            let listed = self.listed(digest, &[], false, true).await;
+            gathered.facts.root.signed = self.observed(listed.signed_artifacts(), digest);
+        }
+        if self.needs.signed_root || self.needs.signed_platforms {
+            gathered.facts.trust = self.trust.authenticator().await.ok().map(|known| known.material().clone());
+        }
+        Ok(gathered)
+    }
+
+    /// What is attached to a manifest: its referrers are listed once for all that asks for them.
+    async fn listed(&self, digest: &Digest, inside: &[Digest], wants_attached: bool, wants_signed: bool) -> Listed {
+        let referrers = match self.source.referrers(digest).await {
+            Ok(referrers) => referrers,
+            Err(reason) => {
+                return Listed {
+                    attached: wants_attached.then(|| Err(reason.clone())),
+                    signed: wants_signed.then_some(Err(reason)),
+                };
+            }
+        };
+        let documents = async {
+            if wants_attached {
+                Some(Ok(attached(self.source, digest, &referrers, inside, self.now).await))
+            } else {
+                None
+            }
+        };
+        let signatures = async { if wants_signed { Some(self.signed(digest, &referrers).await) } else { None } };
+        let (attached, signed) = futures_util::future::join(documents, signatures).await;
+        Listed { attached, signed }
+    }
+
+    async fn signed(&self, digest: &Digest, referrers: &Referrers) -> Result<SignedContent, Reason> {
+        let authenticator = self.trust.authenticator().await?;
+        let mut elsewhere = Vec::new();
+        for name in self.policies.signature_repositories(self.ask) {
+            let wrong = |why: String| {
+                Reason::new(ReasonCode::RegistryNotFound, format!("the signature repository {name:?}: {why}"))
+            };
+            let image: model::ImageReference = name.parse().map_err(|error| wrong(format!("{error}")))?;
+            elsewhere.push(Location::of(&image).ok_or_else(|| wrong("it names no registry host".to_owned()))?);
+        }
+        signed(self.source, digest, referrers, &elsewhere, &authenticator).await
     }
 
     async fn assemble(
@@ -111,7 +174,7 @@ impl Gatherer<'_> {
                 Err((platform, digest, reason)) => {
                     manifests.push((Some(platform), unreadable(ManifestFacts::bare(digest, None), &reason)));
                 }
-                Ok((platform, mut facts, attached)) => {
+                Ok((platform, mut facts, Listed { attached, signed })) => {
                     facts.sboms = or_none(together(facts.sboms, evidence.sboms.clone()), ReasonCode::SbomMissing);
                     facts.measurements = or_none(
                         together(facts.measurements, evidence.measurements.clone()),
@@ -127,6 +190,9 @@ impl Gatherer<'_> {
                             gathered.unlisted.push((facts.digest.clone(), reason));
                         }
                         None => {}
+                    }
+                    if let Some(signed) = signed {
+                        self.take_signed(&mut facts, &mut gathered.facts.vex, evidence, signed);
                     }
                     manifests.push((platform, facts));
                 }
@@ -158,7 +224,7 @@ impl Gatherer<'_> {
         &self,
         target: &Target,
         config_is_asked: bool,
-    ) -> (ManifestFacts, Option<Result<Vec<Attached>, Reason>>) {
+    ) -> (ManifestFacts, Listed) {
         let needs = self.needs;
         let mut facts = ManifestFacts::bare(target.digest.clone(), None);
         let described = async {
@@ -175,10 +241,10 @@ impl Gatherer<'_> {
             Some((config, contents))
         };
         let listed = async {
-            if needs.attached {
-                Some(attached(self.source, &target.digest, &target.attestations, self.now).await)
+            if needs.attached || target.signed {
+                self.listed(&target.digest, &target.attestations, needs.attached, target.signed).await
             } else {
-                None
+                Listed { attached: None, signed: None }
             }
         };
         let (described, listed) = futures_util::future::join(described, listed).await;
@@ -188,10 +254,9 @@ impl Gatherer<'_> {
                 facts.contents = self.observed(contents, &target.digest);
             }
         }
-        if let Some(listed) = &listed {
-            let state = listed.as_ref().map(|_| Vec::new()).map_err(Reason::clone);
-            facts.sboms = self.observed(state.clone().map(|_: Vec<()>| Vec::new()), &target.digest);
-            facts.measurements = self.observed(state.map(|_: Vec<()>| Vec::new()), &target.digest);
+        if let Some(state) = listed.state() {
+            facts.sboms = self.observed(state.clone().map(|()| Vec::new()), &target.digest);
+            facts.measurements = self.observed(state.map(|()| Vec::new()), &target.digest);
         }
         (facts, listed)
     }
@@ -215,9 +280,11 @@ impl Gatherer<'_> {
     /// The measurements of the images this one is compared with.
     async fn baselines(&self, facts: &mut ManifestFacts) {
         for baseline in &self.needs.baselines {
-            match attached(self.source, baseline, &[], self.now).await {
-                Err(reason) => facts.measurements = signal(reason),
-                Ok(list) => {
+            let listed = self.listed(baseline, &[], true, false).await;
+            match listed.attached {
+                None => {}
+                Some(Err(reason)) => facts.measurements = signal(reason),
+                Some(Ok(list)) => {
                     for one in list {
                         match one.content {
                             Err(reason) if one.kind == AttachedKind::Measurement => facts.measurements = signal(reason),
@@ -234,6 +301,68 @@ impl Gatherer<'_> {
                 }
             }
         }
+    }
+
+    /// Moves what signed statements say into the facts, each with who signed it. One that cannot be read leaves unknown
+    /// what it would have said.
+    fn take_signed(
+        &self,
+        facts: &mut ManifestFacts,
+        vex: &mut Vec<Observed<model::VexDocument>>,
+        evidence: &mut Evidence,
+        signed: Result<SignedContent, Reason>,
+    ) {
+        let digest = facts.digest.clone();
+        let SignedContent { artifacts, contents } = match signed {
+            Ok(signed) => signed,
+            Err(reason) => {
+                facts.unknown(Origin::Registry(digest.to_string()), signal(reason.clone()));
+                facts.signed = signal(reason);
+                return;
+            }
+        };
+        for (artifact, content) in artifacts.iter().zip(contents) {
+            let (Ok(authentic), Some(content)) = (&artifact.verified, content) else { continue };
+            let attested = Attested { manifest: artifact.manifest.clone(), proof: authentic.proof().clone() };
+            let origin = Origin::Attestation(Box::new(attested));
+            let evidence_digest = artifact.envelope.clone();
+            let (at, origin_of) = (self.now, || origin.clone());
+            match content {
+                Ok(Says::Sbom(sbom)) => {
+                    let sbom = Observed { value: *sbom, origin, at, evidence: evidence_digest };
+                    push(&mut facts.sboms, vec![sbom]);
+                }
+                Ok(Says::Vex(document)) => {
+                    vex.push(Observed { value: *document, origin, at, evidence: evidence_digest });
+                }
+                Ok(Says::Measurements(list)) => {
+                    let each = |value| Observed { value, origin: origin_of(), at, evidence: evidence_digest.clone() };
+                    push(&mut facts.measurements, list.into_iter().map(each).collect());
+                }
+                Ok(Says::Report(document)) => {
+                    let mut document = *document;
+                    // The signed statement says which image it is about, unless the report says otherwise.
+                    if document.subject.manifests.is_empty() && document.subject.config.is_none() {
+                        document.subject.manifests.push(digest.clone());
+                    }
+                    evidence.attach(document, origin, evidence_digest);
+                }
+                Ok(Says::Provenance(_) | Says::Other) => {}
+                Err(reason) => {
+                    let predicate = match authentic.content() {
+                        Signed::Statement(statement) => statement.predicate_type.as_str(),
+                        Signed::Image(_) => continue,
+                    };
+                    match predicate::kind(predicate) {
+                        Kind::Sbom => facts.sboms = signal(reason),
+                        Kind::Measurement => facts.measurements = signal(reason),
+                        Kind::Vex | Kind::Report => facts.unknown(origin, signal(reason)),
+                        Kind::Provenance | Kind::Other => {}
+                    }
+                }
+            }
+        }
+        facts.signed = self.observed(Ok(artifacts), &digest);
     }
 
     /// The approved base images, as their registries have them now.
@@ -268,7 +397,27 @@ impl Gatherer<'_> {
     }
 }
 
-type Part = (Option<Platform>, ManifestFacts, Option<Result<Vec<Attached>, Reason>>);
+type Part = (Option<Platform>, ManifestFacts, Listed);
+
+impl Listed {
+    /// Whether everything that was asked for could be listed; nothing if nothing was.
+    fn state(&self) -> Option<Result<(), Reason>> {
+        let attached = self.attached.as_ref().map(|list| list.as_ref().map(|_| ()));
+        let signed = self.signed.as_ref().map(|list| list.as_ref().map(|_| ()));
+        let all: Vec<Result<(), &Reason>> = attached.into_iter().chain(signed).collect();
+        match all.as_slice() {
+            [] => None,
+            all => Some(all.iter().copied().collect::<Result<(), &Reason>>().map_err(Reason::clone)),
+        }
+    }
+
+    fn signed_artifacts(self) -> Result<Vec<model::SignedArtifact>, Reason> {
+        match self.signed {
+            Some(signed) => signed.map(|signed| signed.artifacts),
+            None => Err(Reason::new(ReasonCode::NotCollected, "signatures were not asked for")),
+        }
+    }
+}
 
 /// A base image by its name, for one platform.
 async fn base(client: &Client, name: &str, platform: &Platform) -> Result<KnownBase, Reason> {
@@ -326,7 +475,8 @@ fn take_content(
                             if document.subject.manifests.is_empty() && document.subject.config.is_none() {
                                 document.subject.manifests.push(facts.digest.clone());
                             }
-                            evidence.attach(document, &one.descriptor.digest, digest);
+                            let origin = Origin::Registry(one.descriptor.digest.to_string());
+                            evidence.attach(document, origin, digest);
                         }
                         Content::Sbom(sbom) => push(&mut facts.sboms, vec![*sbom]),
                         Content::Measurement(list) => push(&mut facts.measurements, list),
@@ -376,6 +526,7 @@ pub(crate) fn unreadable(mut facts: ManifestFacts, reason: &Reason) -> ManifestF
     facts.contents = signal(reason.clone());
     facts.sboms = signal(reason.clone());
     facts.measurements = signal(reason.clone());
+    facts.signed = signal(reason.clone());
     facts.unknown(Origin::Registry(facts.digest.to_string()), signal(reason.clone()));
     facts
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::attached::{Attached, AttachedKind};
 use crate::check::{Found, Question, Refused, look};
 use crate::collect::Progress;
+use crate::verify::{self, FoundArtifact};
 
 /// The version of the JSON form.
 const SCHEMA: &str = "ecr-gate.dev/inspection/v1";
@@ -29,6 +30,9 @@ pub struct Inspection {
     pub at: Timestamp,
     /// The image, or each platform of an index.
     pub manifests: Vec<InspectedManifest>,
+    /// Signatures and signed statements: who signed what as far as Sigstore's public root can tell; keys and other roots
+    /// are named to `ecr-gate verify`.
+    pub signed: Vec<FoundArtifact>,
     /// HTTP requests to the registry.
     pub registry_requests: u64,
     /// What a policy could ask for and nothing says.
@@ -137,6 +141,8 @@ pub async fn inspect(
         vex: true,
         bases: Vec::new(),
         baselines: Vec::new(),
+        signed_root: true,
+        signed_platforms: true,
     };
     let policies = PolicySet::built_in()
         .map_err(|error| Reason::new(model::ReasonCode::Internal, format!("the built-in policy: {error}")))?;
@@ -146,6 +152,8 @@ pub async fn inspect(
 
 fn page(found: Found, reference: String, at: Timestamp, layers: bool) -> Inspection {
     let Found { ask, facts, by_image_id, attached, unlisted, requests, .. } = found;
+    let signed = verify::found(&facts);
+    let asked = facts.root.digest.clone();
     let Facts { root, platforms, vex, .. } = facts;
     let manifests: Vec<(Option<Platform>, ManifestFacts)> = match platforms {
         None => vec![(None, root)],
@@ -167,18 +175,7 @@ fn page(found: Found, reference: String, at: Timestamp, layers: bool) -> Inspect
             (Some(measurement.at), format!("{} in {} samples", measurement.metric, measurement.samples.len()))
         }));
         signals.push(listed("VEX", vex.iter().map(|document| (document, document.value.author.clone())), at));
-        let signed = mine.iter().filter(|one| one.kind == AttachedKind::Signed).count();
-        signals.push(InspectedSignal {
-            name: "signatures".to_owned(),
-            state: if signed > 0 { "unproven" } else { "absent" },
-            source: None,
-            age_seconds: None,
-            detail: match signed {
-                0 => "nothing signed is attached".to_owned(),
-                n => format!("{n} attached; this version does not verify them"),
-            },
-            counts: None,
-        });
+        signals.push(signatures(&signed, &facts.digest, &asked, at, &facts.signed));
         if let Some((_, reason)) = unlisted.iter().find(|(about, _)| *about == facts.digest) {
             signals.push(missing_signal("attached artifacts", "unavailable", reason));
         }
@@ -191,7 +188,29 @@ fn page(found: Found, reference: String, at: Timestamp, layers: bool) -> Inspect
     }
     let missing = missing(&pages);
     let digest = (!by_image_id).then_some(ask.digest);
-    Inspection { schema: SCHEMA, reference, digest, at, manifests: pages, registry_requests: requests, missing }
+    Inspection { schema: SCHEMA, reference, digest, at, manifests: pages, signed, registry_requests: requests, missing }
+}
+
+/// One line for what is signed on a manifest, or on the index it belongs to.
+fn signatures(
+    found: &[FoundArtifact],
+    digest: &Digest,
+    root: &Digest,
+    at: Timestamp,
+    state: &model::SignedArtifacts,
+) -> InspectedSignal {
+    if !matches!(state, Signal::Present(_)) {
+        return signal("signatures", state, at, |_| (None, String::new()));
+    }
+    let mine: Vec<&FoundArtifact> =
+        found.iter().filter(|one| one.subject == *digest || one.subject == *root).collect();
+    let verified = mine.iter().filter(|one| one.verified).count();
+    let (state, detail) = match (mine.len(), verified) {
+        (0, _) => ("absent", "nothing signed is attached".to_owned()),
+        (all, 0) => ("unproven", format!("{all} attached; none verifies without the signers' keys: `ecr-gate verify`")),
+        (all, some) => ("present", format!("{all} attached, {some} authentic")),
+    };
+    InspectedSignal { name: "signatures".to_owned(), state, source: None, age_seconds: None, detail, counts: None }
 }
 
 fn missing(pages: &[InspectedManifest]) -> Vec<String> {

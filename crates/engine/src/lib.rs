@@ -4,6 +4,8 @@
 //! [`scan`]. Nothing here prints: what happens is told to a [`Progress`].
 
 mod attached;
+mod attest;
+mod authenticate;
 mod check;
 mod collect;
 mod doctor;
@@ -11,20 +13,27 @@ mod ecr;
 mod evidence;
 mod gather;
 mod inspect;
+mod kms;
 mod measure;
 mod pace;
 mod place;
 mod record;
 pub mod scan;
+mod signed;
 mod source;
+mod summary;
+mod verify;
+
 
 pub use attached::AttachedKind;
+pub use attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
 pub use aws::{Target, endpoint_override};
 pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
+pub use kms::{kms_key_name, kms_public_key, kms_sign};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
 pub use pace::Pace;
 pub use place::{Place, RegistryAccess, RegistrySettings};
@@ -32,3 +41,6 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
+pub use summary::{AttachedDecision, Decided, attach_decision, summary_result};
+pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};
+pub use authenticate::{Trust, TrustInputs};

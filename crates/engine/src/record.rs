@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Outcome, Platform, PolicyId, Reason, Severity,
+    Digest, Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Judgement, Outcome, Platform, PolicyId, Reason, Severity,
     SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
 };
 use serde::Serialize;
 
+use policy::TrustScore;
+
 use crate::check::{Checked, Refused};
+use crate::verify::{FoundArtifact, found};
 
 /// The version of the JSON form.
 pub(crate) const SCHEMA: &str = "ecr-gate.dev/decision/v1";
@@ -46,6 +49,12 @@ pub struct Record {
     pub rules: Vec<RuleRecord>,
     /// From which evidence.
     pub signals: Vec<SignalRecord>,
+    /// With which signatures and signed statements, as far as they are authentic.
+    pub signatures: Vec<FoundArtifact>,
+    /// Digest over the trust material they were verified with.
+    pub trust_material: Option<Digest>,
+    /// How far the image can be trusted by what is known about it; `None` if nothing was decided.
+    pub trust_score: Option<TrustScore>,
     /// With which exceptions.
     pub exceptions: Vec<ExceptionUse>,
     /// Entries of exception files that need a look.
@@ -183,10 +192,35 @@ pub struct TimingRecord {
     pub request: Option<u64>,
 }
 
+impl RuleRecord {
+    /// Every rule of a judgement.
+    pub(crate) fn all(judgement: &Judgement) -> Vec<Self> {
+        judgement
+        .rules
+        .iter()
+        .map(|rule| {
+            let (outcome, reasons) = match &rule.outcome {
+                Outcome::Pass => ("pass", Vec::new()),
+                Outcome::Fail(reasons) => ("fail", reasons.iter().cloned().collect()),
+                Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().cloned().collect()),
+            };
+            RuleRecord {
+                policy: rule.policy.clone(),
+                rule: rule.rule.clone(),
+                outcome,
+                verdict: rule.verdict,
+                reasons,
+                notes: rule.notes.clone(),
+            }
+        })
+        .collect()
+    }
+}
+
 impl Record {
     /// The record of a judgement. Id and exit code are the caller's to give.
     pub fn of(checked: &Checked, reference: String, answer: Answer) -> Self {
-        let Checked { ask, facts, judgement, timing, by_image_id } = checked;
+        let Checked { ask, facts, judgement, timing, by_image_id, trust_score } = checked;
         let blocking: Vec<Judged> = judgement.blocking().into_iter().cloned().collect();
         let waived = judgement
             .rules
@@ -232,25 +266,10 @@ impl Record {
                 waived: waived.cloned().collect(),
             },
             policies: judgement.inputs.policies.clone(),
-            rules: judgement
-                .rules
-                .iter()
-                .map(|rule| {
-                    let (outcome, reasons) = match &rule.outcome {
-                        Outcome::Pass => ("pass", Vec::new()),
-                        Outcome::Fail(reasons) => ("fail", reasons.iter().cloned().collect()),
-                        Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().cloned().collect()),
-                    };
-                    RuleRecord {
-                        policy: rule.policy.clone(),
-                        rule: rule.rule.clone(),
-                        outcome,
-                        verdict: rule.verdict,
-                        reasons,
-                        notes: rule.notes.clone(),
-                    }
-                })
-                .collect(),
+            rules: RuleRecord::all(judgement),
+            signatures: found(facts).into_iter().filter(|artifact| artifact.verified).collect(),
+            trust_material: facts.trust.as_ref().map(|trust| trust.digest.clone()),
+            trust_score: Some(trust_score.clone()),
             signals: judgement
                 .inputs
                 .signals
@@ -310,6 +329,9 @@ impl Record {
             policies: Vec::new(),
             rules: Vec::new(),
             signals: Vec::new(),
+            signatures: Vec::new(),
+            trust_material: None,
+            trust_score: None,
             exceptions: Vec::new(),
             warnings: Vec::new(),
             answer,

@@ -106,6 +106,17 @@ impl Source {
         }
     }
 
+    /// What cosign keeps about this digest under its fallback tag with a suffix.
+    pub(crate) async fn under_tag(&self, digest: &Digest, suffix: &str) -> Result<Vec<Manifest>, Reason> {
+        match self {
+            Self::Registry { client, location } => {
+                let found = client.under_tag(location, digest, suffix).await.map_err(|error| error.reason())?;
+                Ok(found.into_iter().collect())
+            }
+            Self::Local(images) => images.under_tag(digest, suffix).map_err(|error| error.reason()),
+        }
+    }
+
     /// Where what it says of this manifest comes from.
     pub(crate) fn origin(&self, digest: &Digest) -> Origin {
         match self {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     CompleteScan, Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Origin,
-    Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, VexDocument,
+    Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, SignedArtifacts, TrustMaterial, VexDocument,
 };
 
 /// An operating system, architecture and variant, as in the OCI image index (`linux/arm64/v8`).
@@ -125,6 +125,8 @@ pub struct ManifestFacts {
     pub sboms: Signal<Vec<Observed<Sbom>>>,
     /// Measurements of it.
     pub measurements: Signal<Vec<Observed<Measurement>>>,
+    /// Signatures and signed statements about it; an empty list says that every place was looked at and holds none.
+    pub signed: SignedArtifacts,
 }
 
 impl ManifestFacts {
@@ -144,6 +146,7 @@ impl ManifestFacts {
             contents: Signal::NotCollected(nobody("the content of the layers")),
             sboms: Signal::NotCollected(nobody("a bill of materials")),
             measurements: Signal::NotCollected(nobody("a measurement")),
+            signed: Signal::NotCollected(nobody("a signature")),
         }
     }
 
@@ -171,12 +174,14 @@ pub struct Facts {
     pub vex: Vec<Observed<VexDocument>>,
     /// The base images that policies approve by name, as their registries have them now.
     pub bases: Vec<(String, Signal<KnownBase>)>,
+    /// What signatures were verified with; nothing if nobody asked for signatures.
+    pub trust: Option<TrustMaterial>,
 }
 
 impl Facts {
     /// Facts of an image of one platform, and nothing beside them.
     pub fn of(root: ManifestFacts) -> Self {
-        Self { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() }
+        Self { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new(), trust: None }
     }
 
     /// True if there is a complete scan of the image or of one of its platforms.

@@ -14,6 +14,7 @@ mod image;
 mod judgement;
 mod measurement;
 mod nonempty;
+mod provenance;
 mod purl;
 mod reason;
 mod reference;
@@ -22,7 +23,9 @@ mod sbom_match;
 mod scan;
 mod scanner;
 mod signal;
+mod signer;
 mod time;
+mod trust;
 mod vex;
 
 pub use digest::{Digest, DigestError};
@@ -37,6 +40,7 @@ pub use judgement::{
 };
 pub use measurement::{Dimension, Measurement, Quantity, QuantityError};
 pub use nonempty::NonEmpty;
+pub use provenance::{Material, Provenance, SourceRevision};
 pub use purl::Purl;
 pub use reason::{Reason, ReasonCode, UnknownClass};
 pub use reference::{ImageReference, ReferenceError, Repository, Tag};
@@ -45,7 +49,12 @@ pub use sbom_match::{Comparison, compare, os_packages};
 pub use scan::{CompleteScan, Completeness, Incomplete, SeverityCounts};
 pub use scanner::{ScanReport, Scanner};
 pub use signal::{Gap, Observed, Origin, Signal};
+pub use signer::{
+    Authentic, CertificateIdentity, LogEntry, Proof, ProvenTime, Revocation, SignatureFormat, Signed, SignedImage, Signer,
+    Statement, TimeSource, TrustName,
+};
 pub use time::Clock;
+pub use trust::{Attested, SignedArtifact, SignedArtifacts, TrustMaterial};
 pub use vex::{LastWord, VexDocument, VexProduct, VexStatement, VexStatus, applies, last_word};
 
 pub use jiff::{SignedDuration, Timestamp};

@@ -171,6 +171,111 @@ reasons! {
     VulnCountExceeded "vuln.countExceeded" None,
         "The scanner's own count is larger than the list of findings it gave, and over the limit.",
         "Look at the scan in the ECR console; run the check again; if the counts stay apart, tell AWS support.";
+    SignatureMissing "signature.missing" None,
+        "The policy asks for signatures, and there is none by a signer that counts.",
+        "Sign the image's digest with a key or identity that the policy names; `ecr-gate verify` shows what is there.";
+    SignatureThreshold "signature.threshold" None,
+        "Fewer of the named signers signed the image than the policy asks for, or one that is required did not.",
+        "Let the signer that is named sign the image's digest.";
+    SignatureInvalid "signature.invalid" None,
+        "A signature does not verify: what was signed, or the signature, was changed, or another key made it.",
+        "Sign the image again; if nobody on your side changed it, find out who pushed the signature.";
+    SignatureOtherImage "signature.otherImage" None,
+        "A signature is about another image than the one it is attached to.",
+        "Sign the digest that is deployed; a signature cannot be moved to another image.";
+    SignatureMalformed "signature.malformed" None,
+        "A signature cannot be read.",
+        "Sign the image again with a current tool.";
+    SignatureUnsupported "signature.unsupported" None,
+        "A signature has a form that the gate cannot judge: neither absent nor valid.",
+        "Sign with a supported form; the documentation lists them.";
+    SignatureUnknownKey "signature.unknownKey" None,
+        "A signature was made by none of the keys that the policies name.",
+        "Add the key to `spec.signers`, or sign with one that is there.";
+    SignatureUntrusted "signature.untrusted" None,
+        "The signing certificate does not chain to a trusted authority, or is none for signing code.",
+        "Check which certificate authority issued it, and whether the trust material names that authority.";
+    SignatureCertificate "signature.certificate" None,
+        "The signing certificate does not say in the required form who it is for.",
+        "Get a certificate with exactly one identity from the certificate authority.";
+    SignatureCertificateTime "signature.certificateTime" None,
+        "The signing certificate was not valid when the signature was made, as far as that is proven.",
+        "Sign within the certificate's validity, and let a log or timestamp authority witness it.";
+    SignatureSct "signature.sct" None,
+        "The certificate's proof of publication (SCT) is missing, or is not by a trusted certificate log.",
+        "Use a certificate of a certificate authority that publishes what it issues, and its current trusted root.";
+    SignatureLogMissing "signature.logMissing" None,
+        "The signature has no entry in a transparency log, and one is asked for.",
+        "Sign with upload to the transparency log, or drop `transparencyLog: required` for this signer.";
+    SignatureLogUnknown "signature.logUnknown" None,
+        "The signature's entry is in a transparency log that the trusted roots do not name.",
+        "Give the trusted root of that log, or sign again with upload to a log that is trusted.";
+    SignatureLogInvalid "signature.logInvalid" None,
+        "The proof that the signature is in the transparency log does not hold, or is about something else.",
+        "Sign the image again; if that happens again, tell those who run the log.";
+    SignatureTimestamp "signature.timestamp" None,
+        "A timestamp of the signature does not verify, or is by an authority that is not trusted.",
+        "Give the timestamp authority's certificates, or sign again with a trusted one.";
+    SignatureTimeUnproven "signature.timeUnproven" None,
+        "Nothing that is trusted proves when the signature was made, and that is asked for.",
+        "Sign with upload to a transparency log, or with a timestamp authority.";
+    SignatureIdentity "signature.identity" None,
+        "A signature verifies, and its signer is not one that the rule names.",
+        "Compare the identity and issuer shown with `spec.signers`; a workflow, branch or project that differs is another identity.";
+    SignatureWindow "signature.window" None,
+        "A signature was made outside the time in which its signer counts (`notBefore`, `notAfter`).",
+        "Sign with the current key; see the guide on key rotation.";
+    SignatureRevoked "signature.revoked" None,
+        "The signer is revoked.",
+        "Sign again with a key that is not revoked, after finding out whether the image is genuine.";
+    SignatureExpired "signature.expired" None,
+        "The signature has expired by the signer's own word, or its certificate has and no trusted timestamp proves the signing.",
+        "Sign the image again.";
+    AttestationMissing "attestation.missing" None,
+        "The policy asks for a signed statement, and there is none of that type by a signer that counts.",
+        "Attach one: `ecr-gate attest` or `cosign attest`; `ecr-gate verify` shows what is there.";
+    AttestationCondition "attestation.condition" None,
+        "A signed statement does not say what the policy asks for.",
+        "Look at the value that is named, and at what the statement was made from.";
+    AttestationInvalid "attestation.invalid" Some(EvidenceInvalid),
+        "A signed statement by a signer that counts cannot be read.",
+        "Make the statement again with a current tool.";
+    ProvenanceMissing "provenance.missing" None,
+        "The policy asks for signed provenance, and there is none by a signer that counts.",
+        "Let the build attach SLSA provenance, signed by the builder.";
+    ProvenanceBuilder "provenance.builder" None,
+        "The image was built by another builder than the policy allows.",
+        "Build on an allowed builder; the pattern has to match the whole id, version included.";
+    ProvenanceBuildType "provenance.buildType" None,
+        "The image was built in another way (`buildType`) than the policy allows.",
+        "Build with an allowed workflow.";
+    ProvenanceSource "provenance.source" None,
+        "The image was built from another source repository than the policy allows, or the provenance names none.",
+        "Build from an allowed repository.";
+    ProvenanceRef "provenance.ref" None,
+        "The image was built from another branch or tag than the policy allows, or the provenance names none.",
+        "Build from an allowed branch or tag.";
+    ProvenanceCommit "provenance.commit" None,
+        "The image was built from another commit than the policy allows, or the provenance names none.",
+        "Build the commit that was approved.";
+    ProvenanceWorkflow "provenance.workflow" None,
+        "The image was built by another workflow than the policy allows, or the provenance names none.",
+        "Build by the approved workflow.";
+    ProvenanceParameters "provenance.parameters" None,
+        "The build was started with other parameters than the policy allows.",
+        "Start the build with the allowed parameters.";
+    TrustRootMissing "trust.rootMissing" Some(TrustUnavailable),
+        "Trust material that the policy needs is not at hand, so nothing can be verified with it.",
+        "Give the file that is named: a key, a trusted root, or the certificates of a trust store.";
+    TrustRootInvalid "trust.rootInvalid" Some(TrustUnavailable),
+        "Trust material cannot be read or used.",
+        "Replace the file that is named; `cosign trusted-root create` makes a trusted root, `ecr-gate keys generate` a key.";
+    TrustKeyUnavailable "trust.keyUnavailable" Some(TrustUnavailable),
+        "A key could not be fetched from its key management service.",
+        "Check the key's name, the credentials and the permission kms:GetPublicKey.";
+    TrustRevocationUnavailable "trust.revocationUnavailable" Some(TrustUnavailable),
+        "It cannot be said whether a certificate is revoked, and the policy asks for that.",
+        "Give a current revocation list of the certificate's issuer.";
     SbomMissing "sbom.missing" None,
         "The policy asks for a bill of materials and there is none that it accepts.",
         "Make one when the image is built (`syft -o cyclonedx-json`), attach it or give it with `--sbom`; see `from` of the rule.";

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::{Clock, Digest, Reason, UnknownClass};
+use crate::{Attested, Clock, Digest, Reason, UnknownClass};
 
 /// Where a fact came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +15,8 @@ pub enum Origin {
     File(String),
     /// The registry: the manifest or referrer of this digest, as far as it is not signed by anybody.
     Registry(String),
+    /// The registry: a signed statement. Whether its signer counts is for the policy to say (S22).
+    Attestation(Box<Attested>),
 }
 
 /// A fact, where it came from, when it was read, and the digest of the raw evidence.

@@ -1,24 +1,42 @@
 //! The `GatePolicy` document: its keys, their meaning, and the checks that a schema cannot express.
 //! The JSON Schema is made from these types, so a key and its description stand in one place.
 
+mod attestations;
 mod config;
 mod load;
 mod measurements;
+mod pattern;
+mod provenance;
 mod sbom;
 mod schema;
+mod signatures;
+mod signers;
+mod subject;
 mod types;
+mod vsa;
 mod vulnerabilities;
+
+pub use attestations::predicate_type;
+pub(crate) use attestations::{Attestations, Condition, VSA};
 
 pub(crate) use config::{Base, BaseName, Config, PortRange, full_name};
 pub(crate) use load::read_yaml;
 pub(crate) use measurements::{Baseline, Measurements};
-pub(crate) use sbom::{EvidenceSource, LicenseId, MustMatch, PackagePattern, Sbom};
+pub(crate) use pattern::TextPattern;
+pub(crate) use provenance::{Provenance, repository};
+pub(crate) use sbom::{
+    EvidenceSource, EvidenceSources, LicenseId, MustMatch, PackagePattern, RESERVED, Sbom, SbomFormat,
+};
 pub use schema::schema;
 pub(crate) use schema::schema_of;
+pub(crate) use signatures::{On, Signatures};
+pub use signers::X509Kind;
+pub(crate) use signers::{Key, Keyless, PUBLIC_GOOD, RevocationRule, Revoked, Signer, SignerKind, X509};
 pub use types::{Action, OnUnknown, Policy, Rule};
 pub(crate) use types::{ApiVersion, Check, Class, Platforms};
+pub(crate) use vsa::Vsa;
 pub use vulnerabilities::Vulnerabilities;
-pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Source, Vex, VexWay, word};
+pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Source, Vex, word};
 
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,7 @@ impl DocumentError {
 }
 
 /// "did you mean …", or what is possible.
-fn suggest(word: &str, expected: &[&str]) -> Option<String> {
+pub(crate) fn suggest(word: &str, expected: &[&str]) -> Option<String> {
     let near = expected
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))

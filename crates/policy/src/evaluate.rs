@@ -1,5 +1,6 @@
 //! `evaluate`: policies, question, facts, exceptions and time in, judgement out. Pure and total.
 
+mod attestations;
 mod config;
 mod evidence;
 mod findings;
@@ -7,10 +8,17 @@ mod identity;
 mod measurements;
 mod merge;
 mod names;
+mod predicate;
+mod provenance;
 mod rule;
 mod sbom;
+mod score;
+mod signatures;
+mod signed;
+mod signers;
 mod sources;
 mod vex;
+mod vsa;
 mod vulnerabilities;
 
 use model::{
@@ -21,8 +29,10 @@ use model::{
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
 use evidence::Evidence;
+pub use score::{TrustPart, TrustScore, trust_score};
 
 /// One manifest that has to be judged, or a platform that is not there.
+#[derive(Clone)]
 pub(crate) enum Target<'a> {
     Manifest(Option<&'a Platform>, &'a ManifestFacts),
     Missing(Platform),
@@ -66,7 +76,7 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
         let targets = targets(member, facts);
         for rule in &member.policy.spec.rules {
             scans_asked |= rule.vulnerabilities.is_some();
-            let scene = rule::Scene { member, rule, facts, exceptions: &applicable, clock: &clock };
+            let scene = rule::Scene { member, rule, ask, facts, exceptions: &applicable, clock: &clock };
             rules.push(rule::apply(&scene, &targets, &mut evidence));
         }
         used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {

@@ -13,9 +13,12 @@ mod fail_on;
 mod scene;
 mod set;
 
-pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, schema};
+pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
-pub use evaluate::evaluate;
+pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
 pub use exceptions::{Exceptions, exceptions_schema};
 pub use fail_on::{FailOn, FailOnError};
-pub use set::{EnvironmentError, Needs, PolicySet};
+pub use set::{
+    COMMAND_LINE_POLICY, EnvironmentError, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf, StoreSigner,
+    TrustSource, Wanted, signed_by,
+};

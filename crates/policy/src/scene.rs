@@ -1,9 +1,13 @@
 //! What the tests of this crate judge: one image, one moment, a policy in one line, and findings made to order.
 
+use std::collections::BTreeMap;
+
 use model::{
-    Ask, CompleteScan, Completeness, Digest, Disposition, Facts, Finding, FirstSeen, Fix, Judged, Judgement,
-    ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package, Reason, ReasonCode, ScanReport, Scanner, Severity,
-    SeverityCounts, Signal, SignedDuration, Timestamp, UnknownClass, VulnerabilityId,
+    Ask, Authentic, CertificateIdentity, CompleteScan, Completeness, Digest, Disposition, Facts, Finding, FirstSeen,
+    Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package, Proof, ProvenTime,
+    Reason, ReasonCode, ScanReport, Scanner, Severity, SeverityCounts, Signal, SignatureFormat, Signed, SignedArtifact,
+    SignedDuration, SignedImage, Signer, Statement, TimeSource, Timestamp, TrustMaterial, TrustName, UnknownClass,
+    VulnerabilityId,
 };
 
 use crate::{Exceptions, PolicySet, evaluate};
@@ -166,7 +170,7 @@ pub(crate) fn heard(reports: Vec<ScanReport>) -> Facts {
 }
 
 pub(crate) fn about(root: ManifestFacts) -> Facts {
-    Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() }
+    Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new(), trust: None }
 }
 
 /// Facts of an index with these platforms.
@@ -241,4 +245,114 @@ pub(crate) fn became(judgement: &Judgement, id: &str) -> Option<Disposition> {
 /// The finding with this id as the first rule shows it.
 pub(crate) fn shown<'a>(judgement: &'a Judgement, id: &str) -> Option<&'a Judged> {
     judgement.rules.first().findings.iter().find(|judged| judged.finding.id.is(id))
+}
+
+/// The signers that the tests about signatures declare: keys `a`, `b` and `c`, and a pipeline.
+pub(crate) const SIGNERS: &str = "a: { key: a.pub }, b: { key: b.pub }, c: { key: \"awskms:///alias/c\" }, \
+    ci: { keyless: { issuer: \"https://gitlab.com\", identity: \"https://gitlab.com/acme/**\" } }";
+
+/// The identity of the pipeline `ci`.
+pub(crate) const PIPELINE: &str = "https://gitlab.com/acme/app//.gitlab-ci.yml@refs/heads/main";
+
+/// One policy with [`SIGNERS`] and one rule, given by its kind and the value.
+pub(crate) fn signed_rule(rule: &str) -> PolicySet {
+    set(&format!("signers: {{ {SIGNERS} }}, rules: [{{ id: r, {rule} }}]"))
+}
+
+/// What a verifier answers.
+#[expect(clippy::disallowed_methods, reason = "the tests judge what a verifier found, and there is none in this crate")]
+pub(crate) fn authentic(content: Signed, proof: Proof) -> Authentic<Signed> {
+    Authentic::by_verifier(content, proof)
+}
+
+/// A proof by the holder of this key; nothing says when.
+pub(crate) fn by_key(key: &str) -> Proof {
+    Proof::of(Signer::Key { key: Digest::of(key.as_bytes()), algorithm: "ecdsa-p256".to_owned() })
+}
+
+/// The same at this moment, as a timestamp authority says.
+pub(crate) fn proven(proof: Proof, at: &[Timestamp]) -> Proof {
+    let proven = at.iter().map(|at| ProvenTime { at: *at, by: TimeSource::TimestampAuthority }).collect();
+    Proof { proven, ..proof }
+}
+
+/// A proof by this identity, an hour ago, with its entry in a log.
+pub(crate) fn by_identity(identity: &str, issuer: &str) -> Proof {
+    let certificate = Digest::of(identity.as_bytes());
+    let (identity, issuer) = (CertificateIdentity::Uri(identity.to_owned()), issuer.to_owned());
+    let claims = BTreeMap::from([("sourceRepositoryRef".to_owned(), "refs/heads/main".to_owned())]);
+    let proof = Proof::of(Signer::Keyless { identity, issuer, claims, certificate });
+    let log = Some(LogEntry { log: "c0ffee".to_owned(), index: 7 });
+    proven(Proof { log, ..proof }, &[now() - hours(1)])
+}
+
+/// A proof by the pipeline `ci`.
+pub(crate) fn by_pipeline() -> Proof {
+    by_identity(PIPELINE, "https://gitlab.com")
+}
+
+/// Something signed that is attached to a manifest.
+pub(crate) fn artifact(verified: Result<Authentic<Signed>, NonEmpty<Reason>>) -> SignedArtifact {
+    SignedArtifact {
+        format: SignatureFormat::Bundle,
+        manifest: Digest::of(format!("{verified:?}").as_bytes()),
+        envelope: Digest::of(b"envelope"),
+        place: "referrer".to_owned(),
+        verified,
+        provenance: None,
+    }
+}
+
+/// A signature on the manifest of this name.
+pub(crate) fn signature_on(manifest: &str, proof: Proof) -> SignedArtifact {
+    let digest = Digest::of(manifest.as_bytes());
+    artifact(Ok(authentic(Signed::Image(SignedImage { digest, reference: None, annotations: BTreeMap::new() }), proof)))
+}
+
+/// A signature on the image.
+pub(crate) fn signature(proof: Proof) -> SignedArtifact {
+    signature_on("image", proof)
+}
+
+/// A statement about the image.
+pub(crate) fn statement(kind: &str, predicate: &str, proof: Proof) -> SignedArtifact {
+    let statement = Statement {
+        predicate_type: kind.to_owned(),
+        subjects: vec![Digest::of(b"image")],
+        predicate: predicate.as_bytes().to_vec(),
+    };
+    artifact(Ok(authentic(Signed::Statement(statement), proof)))
+}
+
+/// Something that does not verify.
+pub(crate) fn unverified(code: ReasonCode) -> SignedArtifact {
+    artifact(Err(NonEmpty::one(Reason::new(code, "it does not verify"))))
+}
+
+/// The trust material of policy `p`: every key of [`SIGNERS`] and the roots.
+pub(crate) fn material() -> TrustMaterial {
+    let name = |signer: &str| TrustName { policy: "p".to_owned(), signer: signer.to_owned() };
+    let keys = ["a", "b", "c"].into_iter().map(|key| (name(key), Ok(Digest::of(key.as_bytes())))).collect();
+    let roots = BTreeMap::from([("p".to_owned(), Ok(Digest::of(b"roots")))]);
+    TrustMaterial { digest: Digest::of(b"material"), keys, roots }
+}
+
+/// The same without the key of one signer, which could not be fetched.
+pub(crate) fn without_key(signer: &str) -> TrustMaterial {
+    let mut material = material();
+    let why = Reason::new(ReasonCode::TrustKeyUnavailable, format!("the key of {signer} could not be fetched"));
+    material.keys.insert(TrustName { policy: "p".to_owned(), signer: signer.to_owned() }, Err(why));
+    material
+}
+
+/// A manifest with these attached to it.
+pub(crate) fn holding(name: &str, artifacts: Vec<SignedArtifact>) -> ManifestFacts {
+    let origin = Origin::Registry(HOST.to_owned());
+    let signed = Observed { value: artifacts, origin, at: now(), evidence: Digest::of(b"listing") };
+    ManifestFacts { signed: Signal::Present(signed), ..ManifestFacts::bare(Digest::of(name.as_bytes()), None) }
+}
+
+/// An image with these attached to it, and all trust material at hand.
+pub(crate) fn attached(artifacts: Vec<SignedArtifact>) -> Facts {
+    Facts { trust: Some(material()), ..about(holding("image", artifacts)) }
 }

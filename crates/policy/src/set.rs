@@ -1,13 +1,20 @@
 //! Several policies as one: which of them match a question, what has to be collected to answer it, and which
 //! environments there are.
 
+mod trust;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration};
 
-use crate::document::{Check, Class, EvidenceSource, Platforms, Policy, Source, VexWay, Vulnerabilities};
+use crate::document::{
+    Check, Class, EvidenceSource, EvidenceSources, On, Platforms, Policy, Signer, Source, Vulnerabilities,
+};
 use crate::error::DocumentError;
+pub use trust::{
+    COMMAND_LINE_POLICY, KeySource, RootSource, SignedBy, SourceOf, StoreSigner, TrustSource, Wanted, signed_by,
+};
 
 /// The policies in force.
 #[derive(Debug, Clone)]
@@ -71,6 +78,10 @@ pub struct Needs {
     /// The approved base images to look up, by the names that rules give them; sorted. More may follow from what the
     /// image says about itself: [`PolicySet::claimed_bases`].
     pub bases: Vec<String>,
+    /// Some rule is about signatures or statements on the digest that is asked about.
+    pub signed_root: bool,
+    /// Some rule is about signatures or statements on the platforms of an index; for an image that is none, on itself.
+    pub signed_platforms: bool,
     /// Images whose measurements this one's are compared with; sorted.
     pub baselines: Vec<Digest>,
 }
@@ -201,6 +212,8 @@ impl PolicySet {
             sboms: false,
             measurements: false,
             vex: false,
+            signed_root: false,
+            signed_platforms: false,
             bases: Vec::new(),
             baselines: Vec::new(),
         };
@@ -211,13 +224,20 @@ impl PolicySet {
                 _ => needs.platforms = None,
             }
             for rule in &member.policy.spec.rules {
-                match rule.check() {
-                    Ok(Check::Vulnerabilities(rule)) => needs.for_vulnerabilities(rule, &mut ages),
+                let check = rule.check();
+                match check.as_ref().map_or(None, |check| check.on()) {
+                    Some(On::Index) => needs.signed_root = true,
+                    Some(On::Platforms) => needs.signed_platforms = true,
+                    Some(On::All) => (needs.signed_root, needs.signed_platforms) = (true, true),
+                    None => {}
+                }
+                match check {
+                    Ok(Check::Vulnerabilities(rule)) => needs.for_vulnerabilities(member, rule, &mut ages),
                     Ok(Check::Sbom(rule)) => {
                         needs.sboms = true;
                         // It may name the image by its configuration.
                         needs.config = true;
-                        needs.attached |= from_registry(rule.from.as_ref());
+                        needs.for_evidence(member, rule.from.as_ref());
                         needs.contents |= rule.needs_contents();
                     }
                     Ok(Check::Config(rule)) => {
@@ -227,11 +247,12 @@ impl PolicySet {
                     }
                     Ok(Check::Measurements(rule)) => {
                         needs.measurements = true;
-                        needs.attached |= from_registry(rule.from.as_ref());
+                        needs.for_evidence(member, rule.from.as_ref());
                         needs.baselines.extend(rule.baseline_digest().cloned());
                     }
-                    // Refused when it was read; judged as unknown.
-                    Err(_) => {}
+                    // Signers speak about manifests, which is said above. What is no rule was refused when it was read.
+                    Ok(Check::Signatures(_) | Check::Attestations(_) | Check::Provenance(_) | Check::Vsa(_))
+                    | Err(_) => {}
                 }
             }
         }
@@ -257,22 +278,50 @@ impl PolicySet {
 }
 
 impl Needs {
-    fn for_vulnerabilities(&mut self, rule: &Vulnerabilities, ages: &mut Option<(SignedDuration, SignedDuration)>) {
+    fn for_vulnerabilities(
+        &mut self,
+        member: &Member,
+        rule: &Vulnerabilities,
+        ages: &mut Option<(SignedDuration, SignedDuration)>,
+    ) {
         let limit = rule.max_scan_age.map(|limit| limit.0);
         let (basic, continuous) = (limit.unwrap_or(BASIC_AGE), limit.unwrap_or(CONTINUOUS_AGE));
         *ages = Some(ages.map_or((basic, continuous), |ages| (ages.0.min(basic), ages.1.min(continuous))));
         let (ecr, file, registry) = (rule.opens(Source::Ecr), rule.opens(Source::File), rule.opens(Source::Registry));
         self.vulnerabilities = true;
         self.ecr |= ecr;
-        self.ecr_required |= rule.required().any(|scanner| scanner == Scanner::Ecr) || (ecr && !file && !registry);
+        let signed = !rule.report_signers().is_empty();
+        self.ecr_required |=
+            rule.required().any(|scanner| scanner == Scanner::Ecr) || (ecr && !file && !registry && !signed);
         self.registry_reports |= registry;
         self.vex |= rule.vex.is_some();
         self.config |= rule.vex.is_some();
-        self.attached |= registry || rule.vex.as_ref().is_some_and(|vex| vex.from.contains(&VexWay::Registry));
+        self.attached |= registry;
+        self.signed_platforms |= signed || (registry && member.signer_names().next().is_some());
+        self.for_evidence(member, rule.vex.as_ref().map(|vex| &vex.from));
+    }
+
+    /// Evidence by signers is among what is signed. `registry` means what is attached, whoever signed it, as far as anybody
+    /// could be told from anybody else.
+    fn for_evidence(&mut self, member: &Member, from: Option<&EvidenceSources>) {
+        let Some(from) = from else { return };
+        let registry = from.opens(EvidenceSource::Registry);
+        self.attached |= registry;
+        self.signed_platforms |= !from.signers().is_empty() || (registry && member.signer_names().next().is_some());
     }
 }
 
 impl Member {
+    /// The signer that the policy gives this name.
+    pub(crate) fn signer(&self, name: &str) -> Option<&Signer> {
+        self.policy.spec.signers.as_ref().and_then(|signers| signers.get(name))
+    }
+
+    /// The names of all its signers.
+    pub(crate) fn signer_names(&self) -> impl Iterator<Item = &str> {
+        self.policy.spec.signers.iter().flat_map(|signers| signers.keys().map(String::as_str))
+    }
+
     /// The platforms of an index it judges; `None` is all of them.
     pub(crate) fn platforms(&self) -> Option<&[Platform]> {
         match self.policy.spec.matches.as_ref().and_then(|matches| matches.platforms.as_ref()) {
@@ -280,10 +329,6 @@ impl Member {
             Some(Platforms::All) | None => None,
         }
     }
-}
-
-fn from_registry(from: Option<&Vec<EvidenceSource>>) -> bool {
-    from.is_some_and(|from| from.contains(&EvidenceSource::Registry))
 }
 
 fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentError> {

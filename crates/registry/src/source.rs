@@ -146,6 +146,18 @@ impl Source {
         }
     }
 
+    /// What cosign keeps about a digest in a layout under a tag of its own: the fallback tag with a suffix such as `.sig`
+    /// or `.att`, or the entries of that kind (`sigs`, `atts`) of what `cosign save` wrote, which say only by their content
+    /// what they are about.
+    pub fn under_tag(&self, subject: &Digest, suffix: &str) -> Result<Vec<Manifest>, SourceError> {
+        match &self.content {
+            Content::Layout(layout) => {
+                layout.under_tag(&self.files, subject, suffix, &self.limits).map_err(|fault| self.fault(fault))
+            }
+            Content::Docker(_) => Ok(Vec::new()),
+        }
+    }
+
     fn fault(&self, fault: Fault) -> SourceError {
         SourceError::new(&self.reference, fault)
     }

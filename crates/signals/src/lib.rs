@@ -8,6 +8,8 @@ mod error;
 pub mod image;
 pub mod manifest;
 pub mod measurement;
+pub mod predicate;
+pub mod provenance;
 pub mod report;
 pub mod sbom;
 pub mod vex;

@@ -18,8 +18,9 @@ mod ecr;
 pub mod event;
 mod grype;
 mod harbor;
+pub(crate) mod in_toto;
 mod inspector;
-mod json;
+pub(crate) mod json;
 mod list;
 mod osv;
 #[cfg(test)]

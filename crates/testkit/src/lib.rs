@@ -4,7 +4,7 @@
 //! to ACTIVE, expired credentials, cut connections, half a JSON document, slow bodies and hangs. What it answers is a
 //! [`Script`] of [`Answer`]s; what it was asked is a list of [`Request`]s. [`fixtures`] builds the answers,
 //! [`mutate`] spoils them one place at a time. [`oci`] is a registry of images, and makes images to put in it.
-//! Nothing here is linked into the gate.
+//! [`authority`] is a small Sigstore that signs, rightly or wrongly. Nothing here is linked into the gate.
 //!
 //! ```
 //! use testkit::{Answer, Ecr, Script, fixtures::{self, Scan}};
@@ -30,6 +30,7 @@
 )]
 
 mod answer;
+pub mod authority;
 mod ecr;
 mod escapes;
 pub mod fixtures;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Answer, Checked, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess};
+use engine::{Answer, Checked, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess, Trust};
 use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
 use policy::{Exceptions, FailOn, PolicySet};
 
@@ -18,6 +18,7 @@ use crate::policies;
 use crate::progress::Teller;
 use crate::registry::RegistryArgs;
 use crate::target::{Image, ImageArgs};
+use crate::trust;
 use crate::ui::Ui;
 
 /// ECR throttles lookups that are closer (A2).
@@ -102,12 +103,13 @@ struct Plan {
     place: Place,
     handed: HandedOver,
     access: RegistryAccess,
+    trust: Trust,
 }
 
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
         let handed = self.handed.paths();
-        let policies = policies::inputs(&self.policy_files().unwrap_or_else(|_| Vec::new()));
+        let policies = policies::inputs(&policies::paths(&self.policy).unwrap_or_else(|_| Vec::new()));
         let inputs: Vec<&Path> = handed.iter().chain(&policies).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
@@ -139,6 +141,7 @@ impl CheckArgs {
             environment: plan.environment.clone(),
             handed: &plan.handed,
             access: &plan.access,
+            trust: &plan.trust,
             start_scan: plan.start_scan && !self.dry_run,
             pace: plan.pace,
             now,
@@ -201,9 +204,10 @@ impl CheckArgs {
         let pace = self.pace(matches!(whereabouts, Place::Ecr(_)))?;
         let outputs = self.outputs()?;
         let start_scan = self.may_start()?;
-        let paths = self.policy_files()?;
+        let paths = policies::paths(&self.policy)?;
         let (mut policies, exceptions) = policies::load(&paths)?;
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
+        let trust = Trust::new(trust::inputs(&policies, &paths)?);
         let environment = given(self.environment.as_ref())
             .or_else(|| env::ENVIRONMENT.get())
             .unwrap_or_else(|| "production".to_owned());
@@ -232,17 +236,8 @@ impl CheckArgs {
             place: whereabouts,
             handed,
             access,
+            trust,
         })
-    }
-
-    /// The policy files of the command line, else those of the environment.
-    fn policy_files(&self) -> Result<Vec<PathBuf>, Failure> {
-        let Some(listed) = env::POLICY.get().filter(|_| self.policy.is_empty()) else { return Ok(self.policy.clone()) };
-        let paths: Vec<PathBuf> = listed.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
-        if paths.is_empty() {
-            return Err(Failure::configuration("ECR_GATE_POLICY names no file"));
-        }
-        Ok(paths)
     }
 
     /// A2: every bound a flag and a variable.
@@ -334,7 +329,8 @@ fn given(value: Option<&String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-fn asker() -> Answer {
+/// Who asks, as far as a pipeline says it.
+pub(crate) fn asker() -> Answer {
     let trace_id = env::TRACEPARENT.get().and_then(|text| {
         let id = text.split('-').nth(1)?.to_owned();
         (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use engine::{InspectedManifest, InspectedSignal, Inspection, Pace, Place, Question, inspect};
+use engine::{InspectedManifest, InspectedSignal, Inspection, Pace, Place, Question, Trust, inspect};
 use model::{Origin, SignedDuration, format_duration, parse_duration};
 
 use crate::clock::now;
@@ -16,6 +16,7 @@ use crate::output::{inert_json, logged};
 use crate::progress::Teller;
 use crate::registry::RegistryArgs;
 use crate::target::ImageArgs;
+use crate::trust;
 use crate::ui::{OutputFormat, Ui};
 
 /// The longest foreign sentence that is shown.
@@ -62,6 +63,7 @@ impl InspectArgs {
         }
         let handed = self.handed.read()?;
         let access = self.registry.access()?;
+        let trust = Trust::new(trust::public_good()?);
         let timeout =
             parse_duration(&self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}"))).and_then(
                 |timeout| Duration::try_from(timeout).map_err(|error| Failure::usage(format!("--timeout: {error}"))),
@@ -82,6 +84,7 @@ impl InspectArgs {
             environment: "production".to_owned(),
             handed: &handed,
             access: &access,
+            trust: &trust,
             start_scan: false,
             pace,
             now,
@@ -177,6 +180,7 @@ fn row(signal: &InspectedSignal) -> [String; 5] {
         None => String::new(),
         Some(Origin::Ecr(region)) => format!("ECR {region}"),
         Some(Origin::File(file)) => format!("file {}", logged(file, 60)),
+        Some(Origin::Attestation(attested)) => format!("attestation {}", attested.manifest.short()),
         Some(Origin::Registry(digest)) => format!("registry {}", digest.chars().take(19).collect::<String>()),
     };
     let counts: Vec<String> =

@@ -1,15 +1,17 @@
 //! Reading a document: bounded, with places and suggestions, every key with a value, and the checks a schema cannot
 //! express.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
-use super::{Check, OnUnknown, Policy};
-use crate::error::DocumentError;
+use super::signers::Trust;
+use super::{Check, OnUnknown, Policy, Rule};
+use crate::error::{DocumentError, suggest};
 
 /// The largest document that is read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -106,7 +108,33 @@ impl Policy {
         Ok(policy)
     }
 
-    fn check(&self) -> Result<(), (String, &'static str)> {
+    fn check(&self) -> Result<(), (String, Cow<'static, str>)> {
+        self.check_keys().map_err(|(what, hint)| (what, Cow::Borrowed(hint)))?;
+        self.spec.rules.iter().try_for_each(|rule| self.check_signers(rule))
+    }
+
+    /// Rules name signers that there are.
+    fn check_signers(&self, rule: &Rule) -> Result<(), (String, Cow<'static, str>)> {
+        let Ok(check) = rule.check() else { return Ok(()) };
+        let declared: Vec<&str> = self.spec.signers.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
+        for (key, names) in check.signers() {
+            if let Some(name) = names.iter().find(|name| !declared.contains(&name.as_str())) {
+                let possible = [check.words(), &declared].concat();
+                let hint = suggest(name, &possible).unwrap_or_else(|| "declare signers in `spec.signers`".to_owned());
+                let what = format!("rule {:?}: `{key}` names {name:?}, which `spec.signers` does not declare", rule.id);
+                return Err((what, hint.into()));
+            }
+        }
+        if check.on().is_some() && declared.is_empty() {
+            return Err((
+                format!("rule {:?}: the policy has no signers, so that nobody's word would count", rule.id),
+                "declare signers in `spec.signers`".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_keys(&self) -> Result<(), (String, &'static str)> {
         let spec = &self.spec;
         if self.metadata.name.trim().is_empty() {
             return Err(("`metadata.name` is empty".to_owned(), "the name is repeated in every decision"));
@@ -129,14 +157,29 @@ impl Policy {
                     [] => "it says nothing to check".to_owned(),
                     kinds => format!("it has {} at once", kinds.join(" and ")),
                 };
-                of_rule((what, "a rule is exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`"))
+                of_rule((what, Rule::ONE_OF))
             })?;
             match check {
                 Check::Vulnerabilities(of) => of.check().map_err(of_rule),
                 Check::Sbom(of) => of.check(&rule.id),
                 Check::Config(of) => of.check(&rule.id),
                 Check::Measurements(of) => of.check(&rule.id),
+                // Without signers it is this that is said, and not that there are too few.
+                Check::Signatures(of) => match spec.signers.as_ref().map_or(0, BTreeMap::len) {
+                    0 if of.of.is_none() => Ok(()),
+                    declared => of.check(declared).map_err(of_rule),
+                },
+                Check::Attestations(of) => of.check().map_err(of_rule),
+                Check::Provenance(of) => of.check().map_err(of_rule),
+                Check::Vsa(of) => of.check().map_err(of_rule),
             }?;
+        }
+        spec.trust.as_ref().map_or(Ok(()), Trust::check)?;
+        if spec.signers.as_ref().is_some_and(BTreeMap::is_empty) {
+            return Err(("`spec.signers` is empty".to_owned(), "declare a signer, or leave the key out"));
+        }
+        for (name, signer) in spec.signers.iter().flatten() {
+            signer.check(name)?;
         }
         if let Some(map) = &spec.on_unknown {
             // S5: the last known good fact may stand in only for a source that cannot be reached.

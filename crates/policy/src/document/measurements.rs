@@ -8,15 +8,15 @@ use model::{Digest, Dimension, Quantity};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::sbom::{EvidenceSource, not_empty};
+use super::sbom::EvidenceSources;
 
 /// Limits for one metric, measured on this image.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Measurements {
-    /// Where an unsigned measurement may come from. `file`: given by whoever runs the gate. `registry`: attached to the
-    /// image by whoever may push to its repository. Without this key no unsigned one counts.
-    pub(crate) from: Option<Vec<EvidenceSource>>,
+    /// Whose measurements count. `file`: given by whoever runs the gate. `registry`: attached to the image by whoever may
+    /// push to its repository. Names of `spec.signers`: signed by one of them. Without this key none counts.
+    pub(crate) from: Option<EvidenceSources>,
     /// The metric, such as `memory_peak_bytes`.
     pub(crate) metric: String,
     /// Only measurements of this stage count: `smoke`, `canary`, `production`.
@@ -53,6 +53,11 @@ pub(crate) enum Baseline {
 }
 
 impl Measurements {
+    /// The signers whose measurements count.
+    pub(crate) fn signers(&self) -> &[String] {
+        self.from.as_ref().map_or(&[], EvidenceSources::signers)
+    }
+
     /// The image whose measurements have to be read as well.
     pub(crate) fn baseline_digest(&self) -> Option<&Digest> {
         match &self.baseline {
@@ -64,7 +69,7 @@ impl Measurements {
     /// The checks that a schema cannot express.
     pub(crate) fn check(&self, rule: &str) -> Result<(), (String, &'static str)> {
         let wrong = |what: &str, hint| Err((format!("rule {rule:?}: {what}"), hint));
-        not_empty(rule, "measurements.from", self.from.as_deref(), "name `file`, `registry` or both")?;
+        EvidenceSources::check(self.from.as_ref(), rule, "measurements.from")?;
         let words = [Some(&self.metric), self.stage.as_ref(), self.tool.as_ref()];
         if words.into_iter().flatten().any(|word| word.trim().is_empty()) {
             return wrong(

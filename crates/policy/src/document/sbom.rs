@@ -13,9 +13,9 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Sbom {
-    /// Where an unsigned bill of materials may come from. `file`: given with `--sbom` by whoever runs the gate.
-    /// `registry`: attached to the image by whoever may push to its repository. Without this key no unsigned one counts.
-    pub(crate) from: Option<Vec<EvidenceSource>>,
+    /// Whose bill of materials counts. `file`: given with `--sbom` by whoever runs the gate. `registry`: attached to the image
+    /// by whoever may push to its repository. Names of `spec.signers`: signed by one of them. Without this key none counts.
+    pub(crate) from: Option<EvidenceSources>,
     /// The formats that count; all, if left out.
     pub(crate) formats: Option<Vec<SbomFormat>>,
     /// `digest`: at least one names the digest of the image's manifest or configuration. `osPackages`: it also lists the
@@ -29,15 +29,28 @@ pub(crate) struct Sbom {
     pub(crate) deny_licenses: Option<Vec<LicenseId>>,
 }
 
-/// Where evidence that nobody signed comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+/// Whose evidence counts: the ways in by which it counts whoever made it, and the signers whose evidence counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EvidenceSources {
+    ways: Vec<EvidenceSource>,
+    signers: Vec<String>,
+}
+
+/// A way for evidence to come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EvidenceSource {
     /// A file given by whoever runs the gate.
     File,
-    /// The image's repository: attached by whoever may push there.
+    /// The image's repository: attached by whoever may push there, signed or not.
     Registry,
 }
+
+/// Words that mean something where names of signers may stand, so that no signer can have one of them as its name.
+pub(crate) const RESERVED: [&str; 11] =
+    ["file", "registry", "ecr", "inspector", "trivy", "grype", "snyk", "harbor", "sarif", "cyclonedx", "osv"];
+
+/// A name that `spec.signers` may declare.
+pub(super) const SIGNER_PATTERN: &str = "^[A-Za-z0-9._-]+$";
 
 /// A format of bills of materials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -67,6 +80,11 @@ pub(crate) struct PackagePattern(pub(crate) Purl);
 pub(crate) struct LicenseId(pub(crate) String);
 
 impl Sbom {
+    /// The signers whose bills of materials count.
+    pub(crate) fn signers(&self) -> &[String] {
+        self.from.as_ref().map_or(&[], EvidenceSources::signers)
+    }
+
     /// True if what the layers hold has to be read.
     pub(crate) fn needs_contents(&self) -> bool {
         self.must_match == Some(MustMatch::OsPackages)
@@ -74,7 +92,7 @@ impl Sbom {
 
     /// The checks that a schema cannot express.
     pub(crate) fn check(&self, rule: &str) -> Result<(), (String, &'static str)> {
-        not_empty(rule, "sbom.from", self.from.as_deref(), "name `file`, `registry` or both")?;
+        EvidenceSources::check(self.from.as_ref(), rule, "sbom.from")?;
         not_empty(rule, "sbom.formats", self.formats.as_deref(), "name `cyclonedx`, `spdx` or both")?;
         not_empty(rule, "sbom.denyPackages", self.deny_packages.as_deref(), "name a package or leave the key out")?;
         not_empty(rule, "sbom.denyLicenses", self.deny_licenses.as_deref(), "name a licence or leave the key out")
@@ -94,10 +112,75 @@ pub(super) fn not_empty<T>(
     }
 }
 
-impl EvidenceSource {
-    /// True if this is where it came from.
-    pub(crate) fn is(self, origin: &Origin) -> bool {
-        matches!((self, origin), (Self::File, Origin::File(_)) | (Self::Registry, Origin::Registry(_)))
+impl EvidenceSources {
+    /// True if evidence counts that came in by this way, whoever made it.
+    pub(crate) fn opens(&self, way: EvidenceSource) -> bool {
+        self.ways.contains(&way)
+    }
+
+    /// True if evidence of this origin counts whoever made it.
+    pub(crate) fn opens_to(&self, origin: &Origin) -> bool {
+        match origin {
+            Origin::File(_) => self.opens(EvidenceSource::File),
+            Origin::Registry(_) | Origin::Attestation(_) => self.opens(EvidenceSource::Registry),
+            Origin::Ecr(_) => false,
+        }
+    }
+
+    /// The signers whose evidence counts.
+    pub(crate) fn signers(&self) -> &[String] {
+        &self.signers
+    }
+
+    /// True if nobody's evidence counts.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ways.is_empty() && self.signers.is_empty()
+    }
+
+    /// An empty list would forbid everything or nothing, depending on the reader.
+    pub(super) fn check(from: Option<&Self>, rule: &str, key: &str) -> Result<(), (String, &'static str)> {
+        if from.is_some_and(Self::is_empty) {
+            return Err((format!("rule {rule:?}: `{key}` is empty"), "name `file`, `registry` or signers"));
+        }
+        Ok(())
+    }
+}
+
+/// True for a text that may be the name of a signer: what it is not is a word with another meaning.
+pub(super) fn is_signer_name(word: &str) -> bool {
+    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !word.is_empty() && word.bytes().all(byte) && !RESERVED.contains(&word)
+}
+
+impl<'de> Deserialize<'de> for EvidenceSources {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut from = Self { ways: Vec::new(), signers: Vec::new() };
+        for word in Vec::<String>::deserialize(deserializer)? {
+            match word.as_str() {
+                "file" => from.ways.push(EvidenceSource::File),
+                "registry" => from.ways.push(EvidenceSource::Registry),
+                name if is_signer_name(name) => from.signers.push(word),
+                other => return Err(de::Error::unknown_variant(other, &["file", "registry", "the name of a signer"])),
+            }
+        }
+        Ok(from)
+    }
+}
+
+impl JsonSchema for EvidenceSources {
+    fn schema_name() -> Cow<'static, str> {
+        "EvidenceSources".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let others = &RESERVED[2..];
+        json_schema!({
+            "type": "array",
+            "minItems": 1,
+            "items": { "anyOf": [
+                { "enum": ["file", "registry"] },
+                { "type": "string", "pattern": SIGNER_PATTERN, "not": { "enum": others } }
+            ] }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod schema;
+mod trust;
 
 use proptest::prelude::*;
 
@@ -67,7 +68,7 @@ fn a1_an_unknown_key_is_named_with_its_place_and_a_suggestion() {
 
 #[test]
 fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
-    for kind in ["signatures", "provenance", "rego", "vsa"] {
+    for kind in ["rego", "signature", "attest", "cel"] {
         for rule in [format!("{{ id: r, {kind}: {{}} }}"), format!("{{ id: r, vulnerabilities: {{}}, {kind}: {{}} }}")]
         {
             let error = refused(&format!("{HEAD}spec: {{ rules: [{rule}] }}\n"));
@@ -79,7 +80,8 @@ fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
 #[test]
 fn a5_a_rule_is_of_exactly_one_kind() {
     let refused = |kinds: &str| refused(&format!("{HEAD}spec: {{ rules: [{{ id: house{kinds} }}] }}\n"));
-    let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`";
+    let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, `signatures`, `attestations`, \
+                `provenance` and `vsa`";
     let error = refused("");
     assert_eq!((error.what.as_str(), error.hint.as_deref()), ("rule \"house\": it says nothing to check", Some(hint)));
     for (kinds, names) in [
@@ -122,8 +124,41 @@ fn s22_sources_that_could_never_answer_are_an_error() {
     ] {
         assert!(parse(&rule(&format!("{{ sources: {{ {sources} }} }}"))).is_ok(), "{sources}");
     }
+    // What is no word may be the name of a signer, and then has to be one.
     let error = refused(&rule("{ sources: { accept: [ecr, trvy] } }"));
-    assert_eq!((error.what.as_str(), error.hint.as_deref()), ("unknown value `trvy`", Some("did you mean `trivy`?")));
+    let what = "rule \"r\": `sources.accept` names \"trvy\", which `spec.signers` does not declare";
+    assert_eq!((error.what.as_str(), error.hint.as_deref()), (what, Some("did you mean `trivy`?")));
+}
+
+#[test]
+fn s22_evidence_is_by_signers_that_are_declared() {
+    let text = |name: &str, rule: &str| {
+        format!("{HEAD}spec: {{ signers: {{ {name}: {{ key: a.pub }} }}, rules: [{{ id: r, {rule} }}] }}\n")
+    };
+    for rule in [
+        "sbom: { from: [ci, file] }",
+        "measurements: { from: [ci], metric: m, max: 1 }",
+        "vulnerabilities: { sources: { accept: [ci] } }",
+        "vulnerabilities: { sources: { accept: [ecr, ci, trivy], required: [trivy] } }",
+        "vulnerabilities: { vex: { from: [ci] } }",
+        "vulnerabilities: { vex: { from: [ci, file], authors: [a] } }",
+    ] {
+        Policy::parse("policy.yaml", &text("ci", rule)).unwrap_or_else(|error| panic!("{rule}: {error}"));
+        let error = refused(&text("cd", rule));
+        assert!(error.what.contains("names \"ci\", which `spec.signers` does not declare"), "{rule}: {error}");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `cd`?"), "{rule}");
+        assert!(parse(&text("cd", rule).replace("signers: { cd: { key: a.pub } }, ", "")).is_err(), "{rule}");
+    }
+    for word in crate::document::RESERVED {
+        let error = refused(&text(word, "vulnerabilities: {}"));
+        assert!(error.what.contains("means something else"), "{word}: {error}");
+    }
+    let words = ["ecr", "file", "registry"].into_iter().chain(model::Scanner::ALL[1..].iter().map(|one| one.as_str()));
+    assert!(words.clone().all(|word| crate::document::RESERVED.contains(&word)));
+    assert_eq!(words.count(), crate::document::RESERVED.len());
+    let unsigned = refused(&text("ci", "vulnerabilities: { vex: { from: [ci, registry] } }"));
+    assert!(unsigned.what.contains("there is no `vex.authors`"), "{unsigned}");
+    assert!(refused(&text("ci", "vulnerabilities: { vex: { from: [ci], authors: [] } }")).what.contains("is empty"));
 }
 
 #[test]
@@ -288,13 +323,14 @@ fn a8_values_are_of_their_kind() {
         "{ gracePeriod: 7d }",
         "{ gracePeriod: { high: soon } }",
         "{ sources: [ecr] }",
-        "{ sources: { accept: [trivi] } }",
-        "{ sources: { accept: [unknown] } }",
+        "{ sources: { accept: [\"release key\"] } }",
+        "{ sources: { accept: [\"\"] } }",
+        "{ sources: { accept: [ecr], required: [ci] } }",
         "{ sources: { accept: [ecr], required: [file] } }",
         "{ sources: { accept: [ecr], blockWhen: some } }",
         "{ sources: { accept: [ecr], suppressed: ignore } }",
         "{ sources: { required: [ecr] } }",
-        "{ vex: { from: [file] } }",
+        "{ vex: { from: [trivy], authors: [a] } }",
         "{ vex: { authors: [a] } }",
         "{ vex: { from: [ecr], authors: [a] } }",
         "{ vex: { from: [file], authors: [\" \"] } }",

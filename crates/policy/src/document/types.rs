@@ -8,7 +8,12 @@ use model::{Platform, SignedDuration, UnknownClass, Verdict, parse_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Config, Measurements, Sbom, Vulnerabilities};
+use super::attestations::Attestations;
+use super::provenance::Provenance;
+use super::signatures::{On, Signatures};
+use super::signers::{Signer, Trust};
+use super::vsa::Vsa;
+use super::{Config, Measurements, RESERVED, Sbom, Vulnerabilities};
 
 /// A policy: which images in which environments it is about, and what must hold for them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -69,6 +74,10 @@ pub(crate) struct Spec {
     pub(crate) on_unknown: Option<OnUnknownMap>,
     /// Files of kind `GateExceptions`, relative to this file. Only files listed here are honoured.
     pub(crate) exceptions: Option<Vec<String>>,
+    /// Trusted roots, and where else to look for signatures.
+    pub(crate) trust: Option<Trust>,
+    /// Signers by name. Rules say which of them count for what.
+    pub(crate) signers: Option<BTreeMap<String, Signer>>,
     /// What must hold.
     pub(crate) rules: Vec<Rule>,
     /// What a broken rule means unless the rule says otherwise: `deny` (default), `warn`, `audit`.
@@ -154,7 +163,8 @@ pub(crate) struct OnUnknownMap {
     pub(crate) default: OnUnknown,
 }
 
-/// One rule: exactly one of `vulnerabilities`, `sbom`, `config` and `measurements`.
+/// One rule: exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, `signatures`, `attestations`, `provenance`
+/// and `vsa`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = Self::KINDS.map(|kind| serde_json::json!({ "required": [kind] }))))]
@@ -169,6 +179,14 @@ pub struct Rule {
     pub(crate) config: Option<Config>,
     /// Limits on what was measured.
     pub(crate) measurements: Option<Measurements>,
+    /// Who has to have signed the image.
+    pub(crate) signatures: Option<Signatures>,
+    /// What has to be stated about the image, and by whom.
+    pub(crate) attestations: Option<Attestations>,
+    /// How the image has to have been built.
+    pub(crate) provenance: Option<Provenance>,
+    /// Whose verification summary has to say that the image passed.
+    pub(crate) vsa: Option<Vsa>,
     /// What a break of this rule means: `deny`, `warn`, `audit`.
     pub(crate) action: Option<Action>,
 }
@@ -180,11 +198,61 @@ pub(crate) enum Check<'a> {
     Sbom(&'a Sbom),
     Config(&'a Config),
     Measurements(&'a Measurements),
+    Signatures(&'a Signatures),
+    Attestations(&'a Attestations),
+    Provenance(&'a Provenance),
+    Vsa(&'a Vsa),
+}
+
+impl<'a> Check<'a> {
+    /// Which manifests it is for, if it is about what signers said.
+    pub(crate) fn on(self) -> Option<On> {
+        match self {
+            Self::Signatures(rule) => Some(rule.on.unwrap_or(On::Index)),
+            Self::Attestations(rule) => Some(rule.on.unwrap_or(On::Index)),
+            Self::Provenance(rule) => Some(rule.on.unwrap_or(On::Index)),
+            Self::Vsa(_) => Some(On::Index),
+            Self::Vulnerabilities(_) | Self::Sbom(_) | Self::Config(_) | Self::Measurements(_) => None,
+        }
+    }
+
+    /// The words that may stand in a list of signers beside them.
+    pub(crate) fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Vulnerabilities(_) => &RESERVED,
+            Self::Sbom(_) | Self::Measurements(_) => &RESERVED[..2],
+            _ => &[],
+        }
+    }
+
+    /// The lists of signers it names, each with its key.
+    pub(crate) fn signers(self) -> Vec<(&'static str, &'a [String])> {
+        let lists = match self {
+            Self::Signatures(rule) => {
+                vec![("signatures.of", rule.of.as_deref()), ("signatures.required", rule.required.as_deref())]
+            }
+            Self::Attestations(rule) => vec![("attestations.signers", rule.signers.as_deref())],
+            Self::Provenance(rule) => vec![("provenance.signers", rule.signers.as_deref())],
+            Self::Vsa(rule) => vec![("vsa.signers", rule.signers.as_deref())],
+            Self::Sbom(rule) => vec![("sbom.from", Some(rule.signers()))],
+            Self::Measurements(rule) => vec![("measurements.from", Some(rule.signers()))],
+            Self::Vulnerabilities(rule) => {
+                vec![("sources.accept", Some(rule.report_signers())), ("vex.from", Some(rule.vex_signers()))]
+            }
+            Self::Config(_) => Vec::new(),
+        };
+        lists.into_iter().filter_map(|(key, list)| list.map(|list| (key, list))).collect()
+    }
 }
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 4] = ["vulnerabilities", "sbom", "config", "measurements"];
+    const KINDS: [&'static str; 8] =
+        ["vulnerabilities", "sbom", "config", "measurements", "signatures", "attestations", "provenance", "vsa"];
+
+    /// What a rule that is not of one kind is told.
+    pub(super) const ONE_OF: &'static str = "a rule is exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, \
+                                             `signatures`, `attestations`, `provenance` and `vsa`";
 
     /// What the rule looks at; the names of the kinds it has, if that is not exactly one.
     pub(crate) fn check(&self) -> Result<Check<'_>, Vec<&'static str>> {
@@ -193,6 +261,10 @@ impl Rule {
             self.sbom.as_ref().map(Check::Sbom),
             self.config.as_ref().map(Check::Config),
             self.measurements.as_ref().map(Check::Measurements),
+            self.signatures.as_ref().map(Check::Signatures),
+            self.attestations.as_ref().map(Check::Attestations),
+            self.provenance.as_ref().map(Check::Provenance),
+            self.vsa.as_ref().map(Check::Vsa),
         ];
         let mut there = kinds.into_iter().zip(Self::KINDS).filter_map(|(kind, name)| kind.map(|kind| (kind, name)));
         match (there.next(), there.next()) {

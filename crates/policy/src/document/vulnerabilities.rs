@@ -6,6 +6,7 @@ use model::{Origin, Scanner, Severity};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use super::sbom::{EvidenceSource, EvidenceSources, SIGNER_PATTERN, is_signer_name};
 use super::types::Duration;
 
 /// Limits on the findings of a complete scan. The scan itself is always required.
@@ -42,16 +43,23 @@ pub struct Vulnerabilities {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Sources {
-    /// `ecr`: the ECR API. `file`: local files handed over by whoever runs the gate. `registry`: unsigned reports in the
-    /// image's repository, by whoever may push there. Names of scanners beside `file` or `registry` say whose reports
-    /// these may be; without such a name, any scanner's.
-    pub(crate) accept: Vec<Source>,
+    /// `ecr`: the ECR API. `file`: local files handed over by whoever runs the gate. `registry`: reports in the image's
+    /// repository, by whoever may push there. Names of `spec.signers`: reports that one of them signed. Names of scanners
+    /// beside `file`, `registry` or signers say whose reports these may be; without such a name, any scanner's.
+    pub(crate) accept: Accept,
     /// Scanners that must each have answered with a complete scan.
     pub(crate) required: Option<Vec<RequiredScanner>>,
     /// How many of the sources that answered must report a finding for it to count: `any` (default), `majority`, `all`.
     pub(crate) block_when: Option<BlockWhen>,
     /// What it means that a scanner was told not to count a finding: `honour` (default), `count`.
     pub(crate) suppressed: Option<WhenSuppressed>,
+}
+
+/// What counts as a report: by which way it comes in, by which scanner it is, who signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Accept {
+    sources: Vec<Source>,
+    signers: Vec<String>,
 }
 
 /// A way for reports to come in, or a scanner whose reports may.
@@ -93,25 +101,18 @@ pub(crate) enum WhenSuppressed {
     Count,
 }
 
-/// Whose VEX statements are believed (S24): the document has to come by a listed way and name a listed author.
+/// Whose VEX statements are believed (S24): the document has to be signed by a listed signer, or to come by a listed way; and
+/// it has to name a listed author.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Vex {
-    /// `file`: local files handed over by whoever runs the gate. `registry`: unsigned documents in the image's repository.
-    pub(crate) from: Vec<VexWay>,
-    /// Authors as the documents name them, exactly or as patterns with `*`.
-    #[schemars(with = "Vec<String>")]
-    pub(crate) authors: Authors,
-}
-
-/// A way for a VEX document to come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum VexWay {
-    /// Local files.
-    File,
-    /// The image's repository.
-    Registry,
+    /// `file`: local files handed over by whoever runs the gate. `registry`: documents in the image's repository, by whoever
+    /// may push there. Names of `spec.signers`: documents that one of them signed.
+    pub(crate) from: EvidenceSources,
+    /// Authors as the documents name them, exactly or as patterns with `*`. May be left out where only signers are named in
+    /// `from`: then whatever they sign is believed.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) authors: Option<Authors>,
 }
 
 /// Names of authors, exactly or as patterns.
@@ -134,43 +135,43 @@ impl Source {
         match origin {
             Origin::Ecr(_) => Self::Ecr,
             Origin::File(_) => Self::File,
-            Origin::Registry(_) => Self::Registry,
+            Origin::Registry(_) | Origin::Attestation(_) => Self::Registry,
         }
     }
 }
 
 impl Sources {
     fn lists(&self, source: Source) -> bool {
-        self.accept.contains(&source)
+        self.accept.sources.contains(&source)
     }
 
     /// What is wrong with the keys taken together.
     pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
-        if self.accept.is_empty() {
+        if self.accept.sources.is_empty() && self.accept.signers.is_empty() {
             return Err(("`sources.accept` is empty".to_owned(), "name `ecr`, `file` or both"));
         }
-        let scanner = self.accept.iter().find_map(|source| match source {
+        let scanner = self.accept.sources.iter().find_map(|source| match source {
             Source::Of(scanner) => Some(scanner),
             _ => None,
         });
         if let Some(scanner) = scanner
             && !self.lists(Source::File)
             && !self.lists(Source::Registry)
+            && self.accept.signers.is_empty()
         {
             return Err((
                 format!("`sources.accept` lists `{scanner}` and no way for its reports to come in"),
-                "add `file` for local files, or `registry` for reports in the image's repository",
+                "add `file` for local files, `registry` for reports in the image's repository, or the name of a signer",
             ));
         }
         for RequiredScanner(scanner) in self.required.iter().flatten() {
             let ways = [Source::Ecr, Source::File, Source::Registry];
-            if !ways
-                .into_iter()
-                .any(|way| (way != Source::Ecr || *scanner == Scanner::Ecr) && self.lets_in(way, *scanner))
-            {
+            let by = |way| (way != Source::Ecr || *scanner == Scanner::Ecr) && self.lets_in(way, *scanner);
+            let signed = !self.accept.signers.is_empty() && self.may_be_of(*scanner);
+            if !signed && !ways.into_iter().any(by) {
                 return Err((
                     format!("`sources.required` names `{scanner}`, whose reports `sources.accept` does not let in"),
-                    "list the scanner and the way its reports come in (`ecr`, `file`, `registry`) in `accept`",
+                    "list the scanner and the way its reports come in (`ecr`, `file`, `registry`, a signer) in `accept`",
                 ));
             }
         }
@@ -179,10 +180,15 @@ impl Sources {
 
     /// True if a report of this scanner counts that came in by this way.
     fn lets_in(&self, way: Source, scanner: Scanner) -> bool {
+        self.lists(way) && (way == Source::Ecr || self.may_be_of(scanner))
+    }
+
+    /// True if reports that do not come from the ECR API may be of this scanner.
+    fn may_be_of(&self, scanner: Scanner) -> bool {
         let own = if scanner == Scanner::Ecr { Source::Ecr } else { Source::Of(scanner) };
-        let names_scanners = self.accept.iter().any(|source| matches!(source, Source::Of(_)));
+        let names_scanners = self.accept.sources.iter().any(|source| matches!(source, Source::Of(_)));
         // A saved answer of ECR is a file like any other: where scanners are named, it has to be one of them.
-        self.lists(way) && (way == Source::Ecr || !names_scanners || self.lists(own))
+        !names_scanners || self.lists(own)
     }
 }
 
@@ -197,12 +203,20 @@ impl Vulnerabilities {
                 "an entry names one vulnerability; patterns are not possible",
             ));
         }
-        if let Some(vex) = &self.vex
-            && (vex.from.is_empty() || vex.authors.names.is_empty())
-        {
+        let Some(vex) = &self.vex else { return Ok(()) };
+        if vex.from.is_empty() || vex.authors.as_ref().is_some_and(|authors| authors.names.is_empty()) {
             return Err((
                 "`vex.from` or `vex.authors` is empty".to_owned(),
                 "name the ways and the authors that are believed, or leave `vex` out",
+            ));
+        }
+        // An author is a name inside a document; who may write one is another question, and one of them has to be answered.
+        if vex.authors.is_none()
+            && [EvidenceSource::File, EvidenceSource::Registry].iter().any(|way| vex.from.opens(*way))
+        {
+            return Err((
+                "`vex.from` names a way for unsigned documents, and there is no `vex.authors`".to_owned(),
+                "name the authors that are believed; they may be left out where `from` names signers only",
             ));
         }
         Ok(())
@@ -214,11 +228,29 @@ impl Vulnerabilities {
         self.sources.as_ref().map_or(way == Source::Ecr, |sources| sources.lets_in(way, scanner))
     }
 
+    /// True if a signed report of this scanner counts, given that its signer does.
+    pub(crate) fn accepts_signed(&self, scanner: Scanner) -> bool {
+        self.sources.as_ref().is_some_and(|sources| !sources.accept.signers.is_empty() && sources.may_be_of(scanner))
+    }
+
+    /// The signers whose reports count.
+    pub(crate) fn report_signers(&self) -> &[String] {
+        self.sources.as_ref().map_or(&[], |sources| &sources.accept.signers)
+    }
+
+    /// The signers whose VEX documents are believed.
+    pub(crate) fn vex_signers(&self) -> &[String] {
+        self.vex.as_ref().map_or(&[], |vex| vex.from.signers())
+    }
+
     /// What `sources.accept` lacks for a report of this scanner and origin to count, as it is written there.
     pub(crate) fn missing_for(&self, origin: &Origin, scanner: Scanner) -> Vec<String> {
         let way = Source::way(origin);
-        let named =
-            self.sources.iter().flat_map(|sources| &sources.accept).any(|source| matches!(source, Source::Of(_)));
+        let named = self
+            .sources
+            .iter()
+            .flat_map(|sources| &sources.accept.sources)
+            .any(|source| matches!(source, Source::Of(_)));
         let name = |source: Source| match source {
             Source::Ecr => "`ecr`".to_owned(),
             Source::File => "`file`".to_owned(),
@@ -251,19 +283,33 @@ impl Vulnerabilities {
     }
 }
 
-const SOURCES: [&str; 11] =
+/// The words of `sources.accept` that are no names of signers.
+pub(crate) const SOURCES: [&str; 11] =
     ["ecr", "file", "registry", "inspector", "trivy", "grype", "snyk", "harbor", "sarif", "cyclonedx", "osv"];
 const SCANNERS: [&str; 9] = ["ecr", "inspector", "trivy", "grype", "snyk", "harbor", "sarif", "cyclonedx", "osv"];
 
-impl<'de> Deserialize<'de> for Source {
+impl Source {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "ecr" => Some(Self::Ecr),
+            "file" => Some(Self::File),
+            "registry" => Some(Self::Registry),
+            name => Scanner::parse(name).map(Self::Of),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Accept {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Ok(match name.as_str() {
-            "ecr" => Self::Ecr,
-            "file" => Self::File,
-            "registry" => Self::Registry,
-            name => Self::Of(Scanner::parse(name).ok_or_else(|| de::Error::unknown_variant(name, &SOURCES))?),
-        })
+        let mut accept = Self { sources: Vec::new(), signers: Vec::new() };
+        for word in Vec::<String>::deserialize(deserializer)? {
+            match Source::parse(&word) {
+                Some(source) => accept.sources.push(source),
+                None if is_signer_name(&word) => accept.signers.push(word),
+                None => return Err(de::Error::unknown_variant(&word, &SOURCES)),
+            }
+        }
+        Ok(accept)
     }
 }
 
@@ -295,6 +341,17 @@ impl JsonSchema for Source {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "enum": SOURCES })
+    }
+}
+
+impl JsonSchema for Accept {
+    fn schema_name() -> Cow<'static, str> {
+        "Accept".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<Source>();
+        let signer = json_schema!({ "type": "string", "pattern": SIGNER_PATTERN });
+        json_schema!({ "type": "array", "minItems": 1, "items": { "anyOf": [word, signer] } })
     }
 }
 

@@ -3,11 +3,12 @@
 //! kind and too few samples are unknown, never within the limit.
 
 use model::{
-    Clock, Digest, Gap, ManifestFacts, Measurement, Observed, Quantity, Reason, ReasonCode, Signal, SignedDuration,
-    Timestamp,
+    Digest, Gap, ManifestFacts, Measurement, Observed, Quantity, Reason, ReasonCode, Signal, SignedDuration, Timestamp,
 };
 
 use super::Found;
+use super::rule::Scene;
+use super::sources::{Believing, Standing};
 use crate::document::{Baseline, Measurements as Rule};
 
 /// How far ahead of our clock another one may be.
@@ -16,7 +17,12 @@ const SKEW: SignedDuration = SignedDuration::from_mins(10);
 /// One whole, in the millionths of a percentage.
 const WHOLE: u128 = 1_000_000;
 
-pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Found {
+pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rule, manifest: &ManifestFacts) -> Found {
+    weigh(rule, manifest, &Believing::of(scene))
+}
+
+fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Found {
+    let clock = believing.clock;
     let mut found = Found::nothing();
     let documents: &[Observed<Measurement>] = match &manifest.measurements {
         Signal::Absent(_) => &[],
@@ -28,10 +34,13 @@ pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Fou
             }
         },
     };
-    let runs = accepted(rule, manifest, documents, clock, &mut found);
+    let runs = accepted(rule, manifest, documents, believing, &mut found);
     let newest = newest(&runs, &manifest.digest);
     if newest.is_empty() {
-        found.failures.push(missing(rule, documents));
+        found.gaps.extend(believing.unseen(rule.signers(), manifest));
+        if found.gaps.is_empty() {
+            found.failures.push(missing(rule, documents));
+        }
         return found;
     }
     let mut values = Vec::new();
@@ -55,9 +64,10 @@ fn accepted<'a>(
     rule: &Rule,
     manifest: &ManifestFacts,
     documents: &'a [Observed<Measurement>],
-    clock: &Clock,
+    believing: &Believing<'_>,
     found: &mut Found,
 ) -> Vec<&'a Measurement> {
+    let clock = believing.clock;
     let mut runs = Vec::new();
     for document in documents {
         let run = &document.value;
@@ -66,9 +76,19 @@ fn accepted<'a>(
             continue;
         }
         let when = minute(run.at);
-        if !rule.from.iter().flatten().any(|source| source.is(&document.origin)) {
-            found.notes.push(format!("the measurement of {when} does not count: nobody signed it, and `from` of the rule does not list where it came from"));
-        } else if run.subject != manifest.digest && Some(&run.subject) != rule.baseline_digest() {
+        match believing.standing(rule.from.as_ref(), &document.origin) {
+            Standing::Open | Standing::Signed(_) => {}
+            Standing::Not(why) => {
+                found.notes.push(format!("the measurement of {when} does not count: {why}"));
+                continue;
+            }
+            Standing::Unknown(mut gap) => {
+                gap.reason.message.insert_str(0, &format!("the measurement of {when}: "));
+                found.gaps.push(gap);
+                continue;
+            }
+        }
+        if run.subject != manifest.digest && Some(&run.subject) != rule.baseline_digest() {
             found.notes.push(format!("the measurement of {when} does not count: it is of {}", run.subject));
         } else if !clock.reached(run.at.checked_sub(SKEW).unwrap_or(run.at)) {
             found.notes.push(format!("the measurement of {when} does not count: it is dated in the future"));
@@ -98,8 +118,8 @@ fn missing(rule: &Rule, documents: &[Observed<Measurement>]) -> Reason {
         return reason;
     }
     reason.remedy(
-        "Say in the rule which unsigned ones count: `from: [registry]` for those attached in the repository, `from: [file]` \
-         for those given by whoever runs the gate.",
+        "Say in the rule whose count: names of `spec.signers` for those that they signed, `from: [registry]` for those \
+         attached in the repository, `from: [file]` for those given by whoever runs the gate.",
     )
 }
 

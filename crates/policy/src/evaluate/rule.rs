@@ -1,10 +1,14 @@
 //! One rule over all its manifests: every gap is unknown, never a pass.
 
-use model::{Clock, Facts, Gap, NonEmpty, Outcome, Platform, Reason, ReasonCode, RuleResult, UnknownClass, Verdict};
+use std::borrow::Cow;
+
+use model::{
+    Ask, Clock, Facts, Gap, NonEmpty, Outcome, Platform, Reason, ReasonCode, RuleResult, UnknownClass, Verdict,
+};
 
 use super::evidence::Evidence;
-use super::{Found, Target, config, measurements, sbom, vulnerabilities};
-use crate::document::{Action, Check, OnUnknown, Rule};
+use super::{Found, Target, attestations, config, measurements, provenance, sbom, signatures, vsa, vulnerabilities};
+use crate::document::{Action, Check, On, OnUnknown, Rule};
 use crate::exceptions::Covering;
 use crate::set::Member;
 
@@ -13,6 +17,7 @@ use crate::set::Member;
 pub(super) struct Scene<'s, 'a> {
     pub(super) member: &'s Member,
     pub(super) rule: &'s Rule,
+    pub(super) ask: &'s Ask,
     pub(super) facts: &'a Facts,
     pub(super) exceptions: &'s Covering<'s>,
     pub(super) clock: &'s Clock,
@@ -22,7 +27,9 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
     let Scene { member, rule, facts, clock, .. } = *scene;
     let action = rule.action.or(member.policy.spec.action).unwrap_or(Action::Deny);
     let mut all = Found::nothing();
-    for target in targets {
+    let check = rule.check();
+    let targets = about(check.as_ref().map_or(None, |check| check.on()), targets, facts);
+    for target in targets.iter() {
         let (platform, manifest) = match target {
             Target::Missing(platform) => {
                 let message = format!("the index has no manifest for {platform}");
@@ -31,11 +38,15 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
             }
             Target::Manifest(platform, manifest) => (*platform, *manifest),
         };
-        let found = match rule.check() {
+        let found = match check {
             Ok(Check::Vulnerabilities(of)) => vulnerabilities::judge(scene, of, manifest, platform, evidence),
-            Ok(Check::Sbom(of)) => sbom::judge(of, manifest, clock),
+            Ok(Check::Sbom(of)) => sbom::judge(scene, of, manifest),
             Ok(Check::Config(of)) => config::judge(of, manifest, &facts.bases, clock),
-            Ok(Check::Measurements(of)) => measurements::judge(of, manifest, clock),
+            Ok(Check::Measurements(of)) => measurements::judge(scene, of, manifest),
+            Ok(Check::Signatures(of)) => signatures::judge(scene, of, manifest),
+            Ok(Check::Attestations(of)) => attestations::judge(scene, of, manifest),
+            Ok(Check::Provenance(of)) => provenance::judge(scene, of, manifest),
+            Ok(Check::Vsa(of)) => vsa::judge(scene, of, manifest),
             Err(_) => {
                 let reason = Reason::new(ReasonCode::Internal, format!("rule {:?} is not of one kind", rule.id));
                 Found { gaps: vec![Gap::from(reason)], ..Found::nothing() }
@@ -70,6 +81,19 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         verdict: verdict.unwrap_or(Verdict::Deny),
         findings: all.findings,
         notes: all.notes,
+    }
+}
+
+/// The manifests a rule is for: what signers say is about the index, the platforms, or both; everything else is about
+/// the platforms. An image that is no index is both at once.
+fn about<'t, 'a>(on: Option<On>, targets: &'t [Target<'a>], facts: &'a Facts) -> Cow<'t, [Target<'a>]> {
+    let root = Target::Manifest(None, &facts.root);
+    match on {
+        None | Some(On::Platforms) => Cow::Borrowed(targets),
+        Some(On::All) if facts.platforms.is_some() => {
+            Cow::Owned(std::iter::once(root).chain(targets.iter().cloned()).collect())
+        }
+        Some(On::Index | On::All) => Cow::Owned(vec![root]),
     }
 }
 

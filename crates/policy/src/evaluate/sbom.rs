@@ -1,6 +1,6 @@
 //! The `sbom` rule: a bill of materials that the policy accepts, that is about this image, and that lists nothing denied.
-//! A missing one breaks the rule, one that could not be asked for is unknown (S4); what nobody signed counts only from
-//! where the policy says so (S22). Documents that do not count satisfy nothing; what they list is noted.
+//! A missing one breaks the rule, one that could not be asked for is unknown (S4); it counts by a signer or a way that the
+//! policy lists (S22). Documents that do not count satisfy nothing; what they list is noted.
 
 mod licenses;
 mod packages;
@@ -10,16 +10,26 @@ use std::collections::BTreeSet;
 use model::{Clock, Contents, Gap, ManifestFacts, Observed, Origin, OsPackage, Reason, ReasonCode, Sbom, Signal};
 
 use super::Found;
-use crate::document::{MustMatch, Sbom as Rule};
+use super::rule::Scene;
+use super::sources::{Believing, Standing};
+use crate::document::{MustMatch, Sbom as Rule, SbomFormat};
 
 /// How many names a message lists.
 const SHOWN: usize = 5;
 
-pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Found {
+pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rule, manifest: &ManifestFacts) -> Found {
+    weigh(rule, manifest, &Believing::of(scene))
+}
+
+fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Found {
+    let clock = believing.clock;
     let mut found = Found::nothing();
     let documents = match &manifest.sboms {
         Signal::Absent(why) => {
-            found.failures.push(missing(rule, &why.message));
+            found.gaps = believing.unseen(rule.signers(), manifest);
+            if found.gaps.is_empty() {
+                found.failures.push(missing(rule, &why.message));
+            }
             return found;
         }
         signal => match signal.usable(None, clock) {
@@ -32,18 +42,26 @@ pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Fou
     };
     let (mut accepted, mut others) = (Vec::new(), Vec::new());
     for document in documents {
-        match refused(rule, document) {
-            None => accepted.push(document),
-            Some(why) => others.push((document, why)),
+        match standing(rule, document, believing) {
+            Standing::Open | Standing::Signed(_) => accepted.push(document),
+            Standing::Not(why) => {
+                found.notes.push(format!("{} does not count: {why}", described(document)));
+                others.push(document);
+            }
+            Standing::Unknown(mut gap) => {
+                gap.reason.message.insert_str(0, &format!("{}: ", described(document)));
+                found.gaps.push(gap);
+                others.push(document);
+            }
         }
     }
-    for (document, why) in &others {
-        found.notes.push(format!("{} does not count: {why}", described(document)));
-    }
     if accepted.is_empty() {
+        found.gaps.extend(believing.unseen(rule.signers(), manifest));
+    }
+    if accepted.is_empty() && found.gaps.is_empty() {
         let what = match (documents.len(), rule.from.is_some()) {
             (0, _) => "there is none for this image".to_owned(),
-            (count, false) => format!("nobody signed the {count} there are, and the policy has no `from`"),
+            (count, false) => format!("there are {count}, and the policy has no `from`"),
             (count, true) => format!("none of the {count} there are counts"),
         };
         found.failures.push(missing(rule, &what));
@@ -51,7 +69,7 @@ pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Fou
     let about =
         if rule.must_match.is_some() { matching(rule, manifest, &accepted, clock, &mut found) } else { accepted };
     search(rule, &about, &mut found);
-    for (document, _) in others {
+    for document in others {
         let mut shown = Found::nothing();
         search(rule, &[document], &mut shown);
         found.notes.extend(shown.failures.into_iter().map(|reason| reason.message));
@@ -59,14 +77,16 @@ pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Fou
     found
 }
 
-/// Why a document does not count; `None` if it does.
-fn refused(rule: &Rule, document: &Observed<Sbom>) -> Option<String> {
-    if !rule.from.iter().flatten().any(|source| source.is(&document.origin)) {
-        return Some("nobody signed it, and `from` of the rule does not list where it came from".to_owned());
+/// Whether a document counts.
+fn standing(rule: &Rule, document: &Observed<Sbom>, believing: &Believing<'_>) -> Standing {
+    let listed = |formats: &Vec<_>| formats.iter().any(|format: &SbomFormat| format.as_str() == document.value.format);
+    match believing.standing(rule.from.as_ref(), &document.origin) {
+        Standing::Not(why) => Standing::Not(why),
+        _ if !rule.formats.as_ref().is_none_or(listed) => {
+            Standing::Not(format!("the rule does not list the format {}", document.value.format))
+        }
+        standing => standing,
     }
-    let formats = rule.formats.as_ref()?;
-    let listed = formats.iter().any(|format| format.as_str() == document.value.format);
-    (!listed).then(|| format!("the rule does not list the format {}", document.value.format))
 }
 
 fn missing(rule: &Rule, what: &str) -> Reason {
@@ -75,8 +95,8 @@ fn missing(rule: &Rule, what: &str) -> Reason {
         return reason;
     }
     reason.remedy(
-        "Say in the rule which unsigned ones count: `from: [file]` for those given with `--sbom`, `from: [registry]` for \
-         those attached in the repository.",
+        "Say in the rule whose count: `from: [file]` for those given with `--sbom`, `from: [registry]` for those attached in \
+         the repository, names of `spec.signers` for those that they signed.",
     )
 }
 
@@ -220,6 +240,7 @@ fn described(document: &Observed<Sbom>) -> String {
     match &document.origin {
         Origin::File(name) => format!("the {format} bill of materials {name}"),
         Origin::Registry(name) => format!("the {format} bill of materials {name} in the registry"),
+        Origin::Attestation(attested) => format!("the {format} bill of materials {attested}"),
         Origin::Ecr(region) => format!("the {format} bill of materials from ECR in {region}"),
     }
 }

@@ -1,14 +1,18 @@
 //! Whose word counts in a rule (S18, S19, S22): of every report about one manifest, whether the policy accepts its source,
 //! whether it proves a complete scan, and whether that is of today. What does not count is named, never passed over.
 
+mod believed;
+
 use model::{
     Clock, CompleteScan, Completeness, Finding, Gap, ManifestFacts, Origin, Reason, ReasonCode, ScanReport, Scanner,
     Signal, SignedDuration, Timestamp, UnknownClass, format_duration,
 };
 
-use super::rule::rule_for;
-use crate::document::{BlockWhen, OnUnknown, Source, VexWay, Vulnerabilities};
+use super::rule::{Scene, rule_for};
+use crate::document::{BlockWhen, EvidenceSource, OnUnknown, Source, Vulnerabilities};
 use crate::set::{BASIC_AGE, CONTINUOUS_AGE, Member};
+
+pub(super) use believed::{Believing, Standing};
 
 /// How far ahead of our clock a source's clock may be.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
@@ -25,6 +29,21 @@ pub(super) struct Answer<'a> {
     pub(super) findings: &'a [Finding],
     /// The policy lists its source. What anybody else says may add findings, and changes nothing about those of others.
     pub(super) accepted: bool,
+    /// By whose word it counts, if it does.
+    by: Option<By>,
+}
+
+/// By whose word a report counts: what is said by one of these is never replaced by what another one says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The ECR API.
+    Ecr,
+    /// Whoever handed over files.
+    File,
+    /// Whoever may push to the image's repository.
+    Registry,
+    /// The signer at this place of `sources.accept`.
+    Signer(usize),
 }
 
 impl Answer<'_> {
@@ -44,41 +63,37 @@ pub(super) struct Answers<'a> {
 }
 
 /// Sorts the reports about one manifest.
-pub(super) fn read<'a>(
-    member: &Member,
-    (id, rule): (&str, &Vulnerabilities),
-    manifest: &'a ManifestFacts,
-    clock: &Clock,
-) -> Answers<'a> {
+pub(super) fn read<'a>(scene: &Scene<'_, 'a>, rule: &Vulnerabilities, manifest: &'a ManifestFacts) -> Answers<'a> {
+    let Scene { member, clock, .. } = *scene;
+    let id = &scene.rule.id;
+    let believing = Believing::of(scene);
     let several = manifest.reports.len() > 1;
     let (mut complete, mut adding, mut strangers) = (Vec::<Answer>::new(), Vec::new(), Vec::new());
-    // Reports of accepted sources that are no complete scan of today; sources that are not accepted.
+    // Reports of accepted sources that are no complete scan of today; sources that are not accepted, and why.
     let (mut unusable, mut refused) = (Vec::new(), Vec::new());
-    let mut notes = Vec::new();
+    let (mut gaps, mut notes) = (Vec::new(), Vec::new());
     for (index, report) in manifest.reports.iter().enumerate() {
-        // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
-        let accepted = match (report.scanner, &report.scan) {
-            (Scanner::Unknown, Signal::Present(_)) => false,
-            (Scanner::Unknown, _) => !matches!(report.origin, Origin::File(_)) || rule.opens(Source::File),
-            (scanner, _) => rule.accepts(&report.origin, scanner),
-        };
+        let by = by(rule, report, &believing);
         let scan = of_today(member, rule, report, manifest, clock);
-        let answer = Answer { index, report, scan: None, findings: &report.unproven, accepted };
-        match scan {
-            Ok(scan) if accepted => {
-                complete.push(Answer { scan: Some(scan), findings: scan.findings(), ..answer });
-            }
-            Ok(scan) => {
-                refused.push(report);
-                strangers.push(Answer { findings: scan.findings(), ..answer });
-            }
-            Err(gap) if accepted => {
+        let accepted = matches!(by, Word::Counts(_));
+        let counted = if let Word::Counts(by) = by { by } else { None };
+        let answer = Answer { index, report, scan: None, findings: &report.unproven, accepted, by: counted };
+        let found: &[Finding] = scan.as_ref().map_or(&report.unproven, |scan| scan.findings());
+        match (by, scan) {
+            (Word::Counts(_), Ok(scan)) => complete.push(Answer { scan: Some(scan), findings: found, ..answer }),
+            (Word::Counts(_), Err(gap)) => {
                 unusable.push((report, gap));
                 adding.push(answer);
             }
-            Err(_) => {
-                refused.push(report);
-                strangers.push(answer);
+            (Word::Not(why), _) => {
+                refused.push((report, why));
+                strangers.push(Answer { findings: found, ..answer });
+            }
+            (Word::Unknown(Gap { class, mut reason }), _) => {
+                // It may be by one who would have said the opposite.
+                reason.message.insert_str(0, &format!("{}: ", named(report)));
+                gaps.push(Gap { class, reason });
+                strangers.push(Answer { findings: found, ..answer });
             }
         }
     }
@@ -92,7 +107,6 @@ pub(super) fn read<'a>(
             notes.push(format!("the last known good scan{of}, read at {read}, stands in: {}", why.message));
         }
     }
-    let mut gaps = Vec::new();
     for (report, gap) in unusable {
         let Gap { class, mut reason } = gap;
         if several {
@@ -108,7 +122,7 @@ pub(super) fn read<'a>(
         let mistaken =
             matches!((&report.origin, &report.scan), (Origin::File(_), Signal::Failed(why)) if is_mistake(why));
         // And what may be attached, but cannot be listed or read, may say the opposite of what is there (S25).
-        let unseen = report.scanner == Scanner::Unknown && is_asked_of_registry(rule, &report.origin, reason.code);
+        let unseen = report.scanner == Scanner::Unknown && is_asked_of_registry(rule, report, reason.code);
         if complete.is_empty() || required || mistaken || unseen {
             gaps.push(Gap { class, reason });
         } else {
@@ -118,11 +132,14 @@ pub(super) fn read<'a>(
         }
     }
     if complete.is_empty() && gaps.is_empty() {
+        gaps = believing.unseen(rule.report_signers(), manifest);
+    }
+    if complete.is_empty() && gaps.is_empty() {
         gaps.push(nothing_counts(id, rule, &refused).into());
     }
     for scanner in rule.required() {
-        let spoke = |report: &ScanReport| report.scanner == scanner && rule.accepts(&report.origin, scanner);
-        if !manifest.reports.iter().any(spoke) {
+        let heard = complete.iter().chain(&adding).any(|answer| answer.report.scanner == scanner);
+        if !heard {
             let message = format!("rule {id:?} requires a scan by {scanner}, and there is none");
             gaps.push(Reason::new(ReasonCode::ScanRequiredMissing, message).into());
         }
@@ -130,9 +147,10 @@ pub(super) fn read<'a>(
     let adds = rule.block_when() == BlockWhen::Any;
     if !complete.is_empty() {
         let means = if adds { "may add findings and satisfies nothing" } else { "is left out" };
-        notes.extend(
-            refused.iter().map(|report| format!("{} {means}: the rule does not accept its source", named(report))),
-        );
+        notes.extend(refused.iter().map(|(report, why)| {
+            let why = why.as_deref().unwrap_or("the rule does not accept its source");
+            format!("{} {means}: {why}", named(report))
+        }));
     }
     if !adds {
         strangers.clear();
@@ -141,17 +159,75 @@ pub(super) fn read<'a>(
     Answers { heard: complete.into_iter().chain(more).collect(), gaps, notes }
 }
 
-/// True if the rule would have listened to what is attached in the registry and cannot be known.
-fn is_asked_of_registry(rule: &Vulnerabilities, origin: &Origin, code: ReasonCode) -> bool {
-    let vex = rule.vex.as_ref().is_some_and(|vex| vex.from.contains(&VexWay::Registry));
-    let reports = rule.opens(Source::Registry);
-    matches!(origin, Origin::Registry(_))
-        && match code {
-            ReasonCode::VexInvalid => vex,
-            ReasonCode::ScanMalformed | ReasonCode::ReportUnknownFormat => reports,
-            // A list or a document that could not be had: it may be either.
-            _ => vex || reports,
+/// What the policy makes of whoever a report is by.
+enum Word {
+    /// It counts; by nobody in particular where a document could not be had or read.
+    Counts(Option<By>),
+    /// It does not; why, if there is more to say than that its source is not listed.
+    Not(Option<String>),
+    Unknown(Gap),
+}
+
+/// By whose word a report counts (S22).
+fn by(rule: &Vulnerabilities, report: &ScanReport, believing: &Believing<'_>) -> Word {
+    let (origin, scanner) = (&report.origin, report.scanner);
+    let nobody = scanner == Scanner::Unknown;
+    let listed = || match origin {
+        _ if !rule.accepts(origin, scanner) => Word::Not(None),
+        Origin::Ecr(_) => Word::Counts(Some(By::Ecr)),
+        Origin::File(_) => Word::Counts(Some(By::File)),
+        Origin::Registry(_) | Origin::Attestation(_) => Word::Counts(Some(By::Registry)),
+    };
+    match origin {
+        // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
+        _ if nobody && matches!(report.scan, Signal::Present(_)) => Word::Not(None),
+        Origin::File(_) if nobody && !rule.opens(Source::File) => Word::Not(None),
+        Origin::File(_) | Origin::Registry(_) | Origin::Ecr(_) if nobody => Word::Counts(None),
+        Origin::Attestation(attested) if is_unread(report) => {
+            let open = rule.opens(Source::Registry) || opens_vex(rule);
+            let signers = [rule.report_signers(), rule.vex_signers()].concat();
+            match believing.signed(&signers, attested) {
+                Standing::Open | Standing::Signed(_) => Word::Counts(None),
+                Standing::Not(_) | Standing::Unknown(_) if open => Word::Counts(None),
+                Standing::Not(why) => Word::Not(Some(why)),
+                Standing::Unknown(gap) => Word::Unknown(gap),
+            }
         }
+        Origin::Attestation(attested) => match (believing.signed(rule.report_signers(), attested), listed()) {
+            (Standing::Signed(place), _) if rule.accepts_signed(scanner) => Word::Counts(Some(By::Signer(place))),
+            (_, Word::Counts(by)) => Word::Counts(by),
+            (Standing::Unknown(gap), _) if rule.accepts_signed(scanner) => Word::Unknown(gap),
+            (Standing::Not(why), _) => Word::Not(Some(why)),
+            (Standing::Open | Standing::Signed(_) | Standing::Unknown(_), _) => Word::Not(None),
+        },
+        Origin::File(_) | Origin::Registry(_) | Origin::Ecr(_) => listed(),
+    }
+}
+
+/// True for something signed that could not be read; a report that was read and proves no scan is another matter.
+fn is_unread(report: &ScanReport) -> bool {
+    let proves_nothing = report.scan.why_not().is_some_and(|why| why.code == ReasonCode::ScanUnproven);
+    report.scanner == Scanner::Unknown && !proves_nothing
+}
+
+/// True if the rule believes VEX documents in the image's repository, whoever pushed them.
+fn opens_vex(rule: &Vulnerabilities) -> bool {
+    rule.vex.as_ref().is_some_and(|vex| vex.from.opens(EvidenceSource::Registry))
+}
+
+/// True if the rule would have listened to what is attached in the registry and cannot be known.
+fn is_asked_of_registry(rule: &Vulnerabilities, report: &ScanReport, code: ReasonCode) -> bool {
+    let vex = opens_vex(rule);
+    let reports = rule.opens(Source::Registry);
+    // Who signed it is one whose documents count: that is why it is here.
+    matches!(report.origin, Origin::Attestation(_)) && is_unread(report)
+        || matches!(report.origin, Origin::Registry(_))
+            && match code {
+                ReasonCode::VexInvalid => vex,
+                ReasonCode::ScanMalformed | ReasonCode::ReportUnknownFormat => reports,
+                // A list or a document that could not be had: it may be either.
+                _ => vex || reports,
+            }
 }
 
 /// True for a file that is broken or is not about the image.
@@ -161,13 +237,10 @@ fn is_mistake(why: &Reason) -> bool {
 }
 
 /// Of several scans by one source, the one with the newest data (S18). What a scanner says in one way in (the ECR API, a
-/// file, the registry) is never replaced by what comes in another way.
+/// file, the registry) or by one signer is never replaced by what comes in another way or by another one.
 fn newest_of_each<'a>(complete: Vec<Answer<'a>>, notes: &mut Vec<String>) -> Vec<Answer<'a>> {
     let dated = |answer: &Answer<'_>| answer.scan.map(|scan| (scan.database_at(), scan.completed_at()));
-    let same = |one: &Answer<'_>, other: &Answer<'_>| {
-        std::mem::discriminant(&one.report.origin) == std::mem::discriminant(&other.report.origin)
-            && one.voice() == other.voice()
-    };
+    let same = |one: &Answer<'_>, other: &Answer<'_>| one.by == other.by && one.voice() == other.voice();
     let mut kept: Vec<Answer<'a>> = Vec::new();
     for answer in complete {
         // Of two with the same data neither is the newer one: both count.
@@ -183,7 +256,7 @@ fn newest_of_each<'a>(complete: Vec<Answer<'a>>, notes: &mut Vec<String>) -> Vec
 }
 
 /// Why the rule has no scan to judge.
-fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[&ScanReport]) -> Reason {
+fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[(&ScanReport, Option<String>)]) -> Reason {
     if refused.is_empty() {
         let reason = Reason::new(ReasonCode::ScanMissing, "there is no scan of this image");
         if rule.opens(Source::Ecr) && !rule.opens(Source::File) {
@@ -192,9 +265,17 @@ fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[&ScanReport]) -> 
         return reason
             .remedy("Scan the image with a scanner that the rule accepts and give its report with `--report`; an image in ECR can be scanned there.");
     }
-    let names: Vec<_> = refused.iter().map(|report| named(report)).collect();
+    let names: Vec<_> = refused
+        .iter()
+        .map(|(report, why)| why.as_ref().map_or_else(|| named(report), |why| format!("{}: {why}", named(report))))
+        .collect();
     let message = format!("rule {id:?} does not accept the source of what there is: {}", names.join(", "));
-    let missing = refused.first().map(|report| rule.missing_for(&report.origin, report.scanner).join(" and "));
+    if refused.iter().all(|(report, _)| matches!(report.origin, Origin::Attestation(_))) {
+        return Reason::new(ReasonCode::ScanNotAccepted, message).remedy(
+            "Add the signer to `spec.signers` and to `sources.accept` of the rule, or let one that is there sign a report.",
+        );
+    }
+    let missing = refused.first().map(|(report, _)| rule.missing_for(&report.origin, report.scanner).join(" and "));
     let missing = missing.as_deref().unwrap_or("its source");
     Reason::new(ReasonCode::ScanNotAccepted, message)
         .remedy(format!("Add {missing} to `sources.accept` of the rule, or let the gate ask a source that it accepts."))
@@ -266,6 +347,7 @@ pub(super) fn named(report: &ScanReport) -> String {
         Origin::Ecr(region) => format!("{tool} (the ECR API in {region})"),
         Origin::File(name) => format!("{tool} (file {name})"),
         Origin::Registry(digest) => format!("{tool} (in the registry, {digest})"),
+        Origin::Attestation(attested) => format!("{tool} (in the registry, {attested})"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The judgement, by the IDs of the semantics page.
 
 mod agreement;
+mod believed;
 mod counts;
 mod index;
 mod keys;
@@ -14,5 +15,6 @@ mod several;
 mod sources;
 mod suppressed;
 mod time;
+mod trust_properties;
 mod unknown;
 mod vex;

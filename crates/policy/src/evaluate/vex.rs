@@ -1,13 +1,15 @@
-//! VEX in a rule (S24): a statement softens only if its document came by a listed way and names a listed author. What
-//! anybody else says is shown, never applied.
+//! VEX in a rule (S24): a statement softens only if its document is signed by a listed signer or came by a listed way, and
+//! names a listed author. What anybody else says is shown, never applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Clock, Digest, Finding, LastWord, Observed, Origin, VexDocument, VexStatus, last_word};
+use model::{
+    Clock, Digest, Finding, Gap, LastWord, ManifestFacts, Observed, Origin, VexDocument, VexStatus, last_word,
+};
 
 use super::names::upper;
-use super::sources::SKEW;
-use crate::document::{Vex, VexWay};
+use super::sources::{Believing, SKEW, Standing};
+use crate::document::Vex;
 
 /// How many statements that are not applied are named.
 const MOST_NOTES: usize = 10;
@@ -15,10 +17,12 @@ const MOST_NOTES: usize = 10;
 /// The statements about one image, sorted by whether the rule believes them.
 pub(super) struct Statements<'a> {
     believed: Index<'a>,
-    others: Index<'a>,
-    has_rule: bool,
+    /// What is not believed, by the reason why.
+    others: BTreeMap<String, Index<'a>>,
     /// What the image is named by.
     image: Vec<Digest>,
+    /// Documents of which nobody can tell whether they count.
+    gaps: Vec<Gap>,
 }
 
 /// What the statements come to for one finding.
@@ -35,14 +39,36 @@ impl<'a> Statements<'a> {
         rule: Option<&Vex>,
         documents: &'a [Observed<VexDocument>],
         image: Vec<Digest>,
-        clock: &Clock,
+        believing: &Believing<'_>,
     ) -> Self {
-        let (mut believed, mut others) = (Index::empty(), Index::empty());
+        let mut sorted = Self { believed: Index::empty(), others: BTreeMap::new(), image, gaps: Vec::new() };
         for observed in documents {
-            let index = if rule.is_some_and(|rule| believes(rule, observed)) { &mut believed } else { &mut others };
-            index.add(&observed.value, clock);
+            let index = match believes(rule, observed, believing) {
+                Ok(()) => &mut sorted.believed,
+                Err(why) => {
+                    let why = why.unwrap_or_else(|mut gap| {
+                        let named = format!("the VEX document by {}", observed.value.author);
+                        gap.reason.message.insert_str(0, &format!("{named}: "));
+                        sorted.gaps.push(gap);
+                        "cannot tell whether its signer counts".to_owned()
+                    });
+                    sorted.others.entry(why).or_insert_with(Index::empty)
+                }
+            };
+            index.add(&observed.value, believing.clock);
         }
-        Self { believed, others, has_rule: rule.is_some(), image }
+        sorted
+    }
+
+    /// What cannot be told. Whose material is not at hand may have said the opposite of what is believed.
+    pub(super) fn gaps(&self, rule: Option<&Vex>, manifest: &ManifestFacts, believing: &Believing<'_>) -> Vec<Gap> {
+        let mut gaps = self.gaps.clone();
+        if let Some(rule) = rule
+            && !self.believed.by_name.is_empty()
+        {
+            gaps.extend(believing.unseen(rule.from.signers(), manifest));
+        }
+        gaps
     }
 
     /// The word about a finding and what it was made from.
@@ -54,11 +80,12 @@ impl<'a> Statements<'a> {
                 Err(text) => Word::Shown(format!("{id} is {text}; not applied because it gives no justification")),
             };
         }
-        let why = if self.has_rule { "does not list this author by this way" } else { "has no `vex`" };
-        match self.others.softens(finding, parts, &self.image) {
-            Some(Ok(text) | Err(text)) => Word::Shown(format!("{id} is {text}; not applied because the rule {why}")),
-            None => Word::Nothing,
+        for (why, others) in &self.others {
+            if let Some(Ok(text) | Err(text)) = others.softens(finding, parts, &self.image) {
+                return Word::Shown(format!("{id} is {text}; not applied because the rule {why}"));
+            }
         }
+        Word::Nothing
     }
 }
 
@@ -72,13 +99,24 @@ pub(super) fn shown(mut notes: Vec<String>) -> Vec<String> {
     notes
 }
 
-fn believes(rule: &Vex, observed: &Observed<VexDocument>) -> bool {
-    let way = match observed.origin {
-        Origin::File(_) => VexWay::File,
-        Origin::Registry(_) => VexWay::Registry,
-        Origin::Ecr(_) => return false,
-    };
-    rule.from.contains(&way) && rule.authors.list(&observed.value.author)
+/// Whether a document is believed; if not, why, or why that cannot be told.
+fn believes(
+    rule: Option<&Vex>,
+    observed: &Observed<VexDocument>,
+    believing: &Believing<'_>,
+) -> Result<(), Result<String, Gap>> {
+    let Some(rule) = rule else { return Err(Ok("has no `vex`".to_owned())) };
+    let by_author = rule.authors.as_ref().is_none_or(|authors| authors.list(&observed.value.author));
+    let stranger = || Err(Ok("does not list this author by this way".to_owned()));
+    match believing.standing(Some(&rule.from), &observed.origin) {
+        Standing::Open | Standing::Signed(_) | Standing::Unknown(_) if !by_author => stranger(),
+        Standing::Open | Standing::Signed(_) => Ok(()),
+        Standing::Not(why) if matches!(observed.origin, Origin::Attestation(_)) => {
+            Err(Ok(format!("does not believe its signer: {why}")))
+        }
+        Standing::Not(_) => stranger(),
+        Standing::Unknown(gap) => Err(Err(gap)),
+    }
 }
 
 /// Documents, and which statements name a vulnerability.

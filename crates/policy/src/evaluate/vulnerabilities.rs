@@ -12,7 +12,7 @@ use super::findings::{Context, View, judge as judge_findings};
 use super::merge::merge;
 use super::names::Names;
 use super::rule::Scene;
-use super::sources::{named, read};
+use super::sources::{Believing, named, read};
 use super::vex::Statements;
 use crate::document::Vulnerabilities;
 
@@ -24,7 +24,7 @@ pub(super) fn judge<'a>(
     evidence: &mut Evidence<'a>,
 ) -> Found {
     let Scene { facts, clock, exceptions, .. } = *scene;
-    let mut answers = read(scene.member, (&scene.rule.id, rule), manifest, clock);
+    let mut answers = read(scene, rule, manifest);
     evidence.add(platform, manifest, &answers.heard);
     let several = answers.heard.len() > 1;
     let view = match answers.heard.as_slice() {
@@ -39,6 +39,9 @@ pub(super) fn judge<'a>(
     if let Signal::Present(config) = &manifest.config {
         image.push(config.value.id.clone());
     }
+    let believing = Believing::of(scene);
+    let statements = Statements::new(rule.vex.as_ref(), &facts.vex, image, &believing);
+    answers.gaps.append(&mut statements.gaps(rule.vex.as_ref(), manifest, &believing));
     let context = Context {
         rule,
         exceptions,
@@ -47,7 +50,7 @@ pub(super) fn judge<'a>(
         platform,
         allow: Names::of(rule.allow.as_ref()),
         deny: Names::of(rule.deny.as_ref()),
-        vex: Statements::new(rule.vex.as_ref(), &facts.vex, image, clock),
+        vex: statements,
         unapplied: RefCell::new(Vec::new()),
     };
     let mut found = judge_findings(&context, &view, &scans);

@@ -154,6 +154,8 @@ fn b16_only_what_a_rule_looks_at_is_collected() {
         sboms: false,
         measurements: false,
         vex: false,
+        signed_root: false,
+        signed_platforms: false,
         bases: Vec::new(),
         baselines: Vec::new(),
     };

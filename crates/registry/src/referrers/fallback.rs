@@ -8,7 +8,7 @@ use crate::client::exchange::Follow;
 use crate::client::sources::Source;
 use crate::error::Error;
 use crate::media_type::OCI_INDEX;
-use crate::{Manifest, Reference};
+use crate::{Client, Location, Manifest, Reference};
 
 /// What is under the fallback tag.
 #[derive(Debug)]
@@ -28,18 +28,37 @@ pub(crate) fn fallback_tag(subject: &Digest) -> String {
     format!("{algorithm}-{}", digits.get(..64).unwrap_or(digits))
 }
 
+impl Client {
+    /// What cosign keeps about a digest under a tag of its own: the fallback tag with a suffix such as `.sig` or `.att`.
+    /// Nothing if there is no such tag; the host itself is asked, not its mirrors, whose tags may be old.
+    pub async fn under_tag(
+        &self,
+        location: &Location,
+        subject: &Digest,
+        suffix: &str,
+    ) -> Result<Option<Manifest>, Error> {
+        let tag = format!("{}{suffix}", fallback_tag(subject));
+        let tag: Tag = tag.parse().map_err(|error| Error::Setup(format!("{subject}: {error}")))?;
+        let source = Source::origin(location);
+        absent(self.inner.manifest(&source, &Reference::Tag(tag), Follow::No).await)
+    }
+}
+
+/// Only a genuine "not there" means nothing.
+fn absent(manifest: Result<Manifest, Error>) -> Result<Option<Manifest>, Error> {
+    match manifest {
+        Err(Error::NotFound { code, .. }) if code.as_deref().is_none_or(|code| ABSENT.contains(&code)) => Ok(None),
+        Err(Error::NotFound { asked, code, message }) => Err(Error::Refused { asked, status: 404, code, message }),
+        other => other.map(Some),
+    }
+}
+
 impl Inner {
     /// What is under the fallback tag of a digest. Only a genuine "not there" means nothing.
     pub(crate) async fn fallback(&self, source: &Source, subject: &Digest) -> Result<Found, Error> {
         let tag: Tag = fallback_tag(subject).parse().map_err(|error| Error::Setup(format!("{subject}: {error}")))?;
-        let manifest = match self.manifest(source, &Reference::Tag(tag.clone()), Follow::No).await {
-            Err(Error::NotFound { code, .. }) if code.as_deref().is_none_or(|code| ABSENT.contains(&code)) => {
-                return Ok(Found::Nothing);
-            }
-            Err(Error::NotFound { asked, code, message }) => {
-                return Err(Error::Refused { asked, status: 404, code, message });
-            }
-            other => other?,
+        let Some(manifest) = absent(self.manifest(source, &Reference::Tag(tag.clone()), Follow::No).await)? else {
+            return Ok(Found::Nothing);
         };
         // GitLab takes `sha256-…` for the digest itself and gives the image: no list has been pushed there.
         if manifest.digest == *subject {

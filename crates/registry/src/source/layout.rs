@@ -170,6 +170,25 @@ impl Layout {
         Ok(manifest)
     }
 
+    pub(super) fn under_tag(
+        &self,
+        files: &Files,
+        subject: &Digest,
+        suffix: &str,
+        limits: &SourceLimits,
+    ) -> Result<Vec<Manifest>, Fault> {
+        let tag = format!("{}{suffix}", fallback_tag(subject));
+        let kind = format!("{COSIGN_KIND}{}s", suffix.trim_start_matches('.'));
+        let mut found: BTreeMap<Digest, Manifest> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| is_manifest(&entry.media_type)) {
+            let says = |key: &str, value: &str| entry.annotations.get(key).is_some_and(|said| said == value);
+            if says(NAME, &tag) || says(KIND, &kind) {
+                found.insert(entry.digest.clone(), self.manifest(files, &entry.digest, limits)?);
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
     pub(super) fn referrers(
         &self,
         files: &Files,

@@ -27,7 +27,7 @@ pub(super) fn text<'a>(format: Option<&'static str>, bytes: &'a [u8], limits: &L
 }
 
 /// Reads a whole document of this format.
-pub(super) fn read<'a, T: Deserialize<'a>>(
+pub(crate) fn read<'a, T: Deserialize<'a>>(
     format: &'static str,
     bytes: &'a [u8],
     limits: &Limits,

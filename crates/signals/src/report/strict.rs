@@ -307,8 +307,9 @@ fn only_known_spelling<E: de::Error>(key: &str, fields: &[&str]) -> Result<(), E
     let looks_like = |field: &&&str| {
         if key.is_ascii() { field.eq_ignore_ascii_case(key) } else { field.eq_ignore_ascii_case(&folded(key)) }
     };
+    // A struct may read two spellings of its own; whether both stand there is for it to judge.
     match fields.iter().find(looks_like) {
-        Some(field) if *field != key => Err(E::custom(format_args!(
+        Some(field) if !fields.contains(&key) => Err(E::custom(format_args!(
             "the object has the key {key:?}, which other readers take for {field:?}; only that spelling is read"
         ))),
         _ => Ok(()),

@@ -76,7 +76,7 @@ impl Gate {
         let origin = Origin::Ecr(REGION.to_owned());
         let report = ScanReport { scanner: Scanner::Ecr, tool: None, origin, scan, unproven: Vec::new() };
         let root = ManifestFacts::bare(self.ask.digest.clone(), Some(self.subject.pushed_at)).with(report);
-        let facts = Facts { root, platforms: None, first_seen: FirstSeen::new(), vex: Vec::new(), bases: Vec::new() };
+        let facts = Facts { first_seen: FirstSeen::new(), ..Facts::of(root) };
         evaluate(&self.policies, &self.ask, &facts, &Exceptions::none(), now)
     }
 

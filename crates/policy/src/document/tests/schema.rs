@@ -81,7 +81,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     - id: r
       action: warn
       vulnerabilities:
-        sources: {{ accept: [ecr, file, registry, trivy], required: [ecr], blockWhen: any, suppressed: honour }}
+        sources: {{ accept: [ecr, file, registry, trivy, ci], required: [ecr], blockWhen: any, suppressed: honour }}
         max: {{ critical: 0, high: 0, medium: 1, low: 2, informational: 3, undefined: 4, untriaged: 5 }}
         ignoreUnfixed: true
         allow: [CVE-1]
@@ -91,13 +91,54 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         denyEpssFrom: 0.5
         gracePeriod: {{ critical: 1d, high: 7d, medium: 8d, low: 1w, informational: 1h, undefined: 1m, untriaged: 1s }}
         maxScanAge: 8d
-        vex: {{ from: [file, registry], authors: [\"*@acme.example\"] }}
+        vex: {{ from: [file, registry, release], authors: [\"*@acme.example\"] }}
     - id: s
-      sbom: {{ from: [file] }}
+      sbom: {{ from: [file, ci] }}
     - id: c
       config: {{ nonRoot: true }}
     - id: m
-      measurements: {{ metric: m, max: 1 }}
+      measurements: {{ from: [ci], metric: m, max: 1 }}
+    - id: signed
+      signatures: {{ threshold: 1, of: [release, ci, corp], required: [ci], on: all }}
+    - id: tested
+      attestations:
+        type: vuln
+        signers: [ci]
+        on: platforms
+        conditions:
+          - {{ path: /a, equals: PASSED, in: [1, true], matches: \"*\", exists: true, atMost: 1, atLeast: 0.5, notOlderThan: 7d }}
+    - id: built
+      provenance:
+        signers: [ci]
+        builders: [\"https://gitlab.com/**\"]
+        buildTypes: [{{ exact: a }}]
+        sources: [gitlab.com/acme/app]
+        refs: [refs/heads/main]
+        commits: [{{ regex: \"[0-9a-f]{{40}}\" }}]
+        workflows: [{{ glob: \".github/*\" }}]
+        parameters: {{ inputs/version: \"1.*\" }}
+        on: index
+    - id: summed
+      vsa: {{ verifiers: [\"https://gate.acme.example/**\"], signers: [release], policy: \"*\", maxAge: 1d }}
+  trust: {{ roots: [root.json, sigstore-public-good], repositories: [registry.example.com/signatures] }}
+  signers:
+    release:
+      key: release.pub
+      notBefore: 2026-01-01
+      notAfter: 2027-01-01T00:00:00Z
+      revoked: {{ at: 2026-05-01 }}
+      transparencyLog: required
+    old: {{ key: \"awskms:///alias/old\", revoked: true }}
+    ci:
+      keyless: {{ issuer: \"https://gitlab.com\", identity: \"https://gitlab.com/**\", claims: {{ sourceRepositoryRef: refs/heads/main }} }}
+    corp:
+      x509:
+        type: ca
+        certificates: [root.pem]
+        timestampAuthorities: [tsa.pem]
+        revocationLists: [ca.crl]
+        subjects: [\"C=US, O=acme\"]
+        revocation: required
 "
     );
     let schema = schema();
@@ -113,6 +154,14 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         ("Sources", "/spec/rules/0/vulnerabilities/sources"),
         ("Vex", "/spec/rules/0/vulnerabilities/vex"),
         ("Match", "/spec/match"),
+        ("Signatures", "/spec/rules/4/signatures"),
+        ("Attestations", "/spec/rules/5/attestations"),
+        ("Condition", "/spec/rules/5/attestations/conditions/0"),
+        ("Provenance", "/spec/rules/6/provenance"),
+        ("Vsa", "/spec/rules/7/vsa"),
+        ("Trust", "/spec/trust"),
+        ("Keyless", "/spec/signers/ci/keyless"),
+        ("X509", "/spec/signers/corp/x509"),
     ] {
         let known: Vec<_> = schema["$defs"][key]["properties"].as_object().unwrap().keys().collect();
         let mut shown: Vec<_> = document.pointer(place).unwrap().as_object().unwrap().keys().collect();
@@ -122,12 +171,34 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     let rules = document.pointer("/spec/rules").unwrap().as_array().unwrap();
     let shown: BTreeSet<_> = rules.iter().flat_map(|rule| rule.as_object().unwrap().keys()).collect();
     assert_eq!(shown, schema["$defs"]["Rule"]["properties"].as_object().unwrap().keys().collect());
+    let signers = document.pointer("/spec/signers").unwrap().as_object().unwrap().values();
+    let shown: BTreeSet<_> = signers.flat_map(|signer| signer.as_object().unwrap().keys()).collect();
+    assert_eq!(shown, schema["$defs"]["Signer"]["properties"].as_object().unwrap().keys().collect());
     let kinds: Vec<_> =
         schema["$defs"]["Rule"]["oneOf"].as_array().unwrap().iter().map(|one| &one["required"][0]).collect();
-    assert_eq!(kinds, ["vulnerabilities", "sbom", "config", "measurements"]);
+    assert_eq!(
+        kinds,
+        ["vulnerabilities", "sbom", "config", "measurements", "signatures", "attestations", "provenance", "vsa"]
+    );
     let classes = schema["$defs"]["OnUnknownMap"]["properties"].as_object().unwrap();
     assert_eq!(classes.len(), model::UnknownClass::ALL.len() + 1);
     assert!(model::UnknownClass::ALL.iter().all(|class| classes.contains_key(class.as_str())));
+}
+
+#[test]
+fn s22_the_schema_allows_names_of_signers_and_no_other_text() {
+    let schema = schema();
+    let pattern = |key: &str| schema["$defs"][key]["items"]["anyOf"][1]["pattern"].as_str().unwrap().to_owned();
+    for key in ["Accept", "EvidenceSources"] {
+        assert_eq!(schema["$defs"][key]["minItems"], 1, "{key}");
+        let pattern = regex::Regex::new(&pattern(key)).unwrap();
+        assert!(pattern.is_match("release-key_2.x") && !pattern.is_match("release key") && !pattern.is_match(""));
+    }
+    let from = &schema["$defs"]["EvidenceSources"]["items"]["anyOf"];
+    assert_eq!(from[0]["enum"], serde_json::json!(["file", "registry"]));
+    assert!(from[1]["not"]["enum"].as_array().unwrap().contains(&"ecr".into()));
+    assert_eq!(schema["$defs"]["Accept"]["items"]["anyOf"][0]["$ref"], "#/$defs/Source");
+    assert!(schema["$defs"]["Vex"]["required"] == serde_json::json!(["from"]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Each key of the `measurements` rule: what holds, what breaks, what cannot be told, and the values at the edge.
 
-use model::{Origin, UnknownClass};
+use model::{Clock, Origin, UnknownClass};
 use proptest::prelude::*;
 
 use super::*;
@@ -54,6 +54,12 @@ fn facts(runs: Vec<Measurement>) -> ManifestFacts {
     let runs = runs.into_iter().map(|run| seen(run, registry())).collect();
     facts.measurements = Signal::Present(seen(runs, registry()));
     facts
+}
+
+/// Judges with a policy that declares no signers.
+fn judge(rule: &Rule, facts: &ManifestFacts, clock: &Clock) -> Found {
+    let set = crate::scene::set("rules: [{ id: r, vulnerabilities: {} }]");
+    weigh(rule, facts, &Believing { member: &set.members[0], trust: None, clock })
 }
 
 /// The text is what follows `from` and `metric`.
@@ -349,9 +355,10 @@ fn b17_documents_that_make_no_sense_are_refused() {
         let (what, hint) = rule(text).check("r").expect_err(text);
         assert!(what.contains("\"r\"") && !hint.is_empty(), "{text}: {what}");
     }
-    let full = "{ from: [file, registry], metric: memory, stage: smoke, tool: k6, min: 1MiB, max: 512MiB, baseline: \
+    let full = "{ from: [file, registry, ci], metric: memory, stage: smoke, tool: k6, min: 1MiB, max: 512MiB, baseline: \
                 last-promoted, maxIncrease: 20%, bestOf: 3 }";
     assert_eq!(rule(full).check("r"), Ok(()));
+    assert_eq!(rule(full).signers(), ["ci"]);
     assert_eq!(rule("{ metric: m, min: 2s, max: 2s }").check("r"), Ok(()));
     assert_eq!(rule(full).baseline_digest(), None);
 }

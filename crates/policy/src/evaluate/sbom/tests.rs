@@ -59,6 +59,12 @@ fn facts(documents: Vec<Observed<Sbom>>) -> ManifestFacts {
     facts
 }
 
+/// Judges with a policy that declares no signers.
+fn judge(rule: &Rule, facts: &ManifestFacts, clock: &Clock) -> Found {
+    let set = crate::scene::set("rules: [{ id: r, vulnerabilities: {} }]");
+    weigh(rule, facts, &Believing { member: &set.members[0], trust: None, clock })
+}
+
 fn about(rule_text: &str, facts: &ManifestFacts) -> Found {
     judge(&rule(rule_text), facts, &Clock::at(now()))
 }
@@ -414,6 +420,10 @@ fn b15_documents_that_make_no_sense_are_refused() {
     for (text, says) in [
         ("{ form: [file] }", "form"),
         ("{ from: [ecr] }", "ecr"),
+        ("{ from: [trivy] }", "trivy"),
+        ("{ from: [\"\"] }", "signer"),
+        ("{ from: [\"release key\"] }", "signer"),
+        ("{ from: [ci/main] }", "signer"),
         ("{ from: file }", ""),
         ("{ formats: [syft] }", "syft"),
         ("{ mustMatch: digests }", "digests"),
@@ -436,8 +446,9 @@ fn b15_documents_that_make_no_sense_are_refused() {
         let (what, hint) = rule(&format!("{{ {key}: [] }}")).check("r").expect_err(key);
         assert!(what.contains(key) && what.contains("\"r\"") && !hint.is_empty(), "{what}");
     }
-    let full = "{ from: [file, registry], formats: [cyclonedx, spdx], mustMatch: [digest], denyPackages: [pkg:npm/x], \
+    let full = "{ from: [file, registry, release-key], formats: [cyclonedx, spdx], mustMatch: [digest], denyPackages: [pkg:npm/x], \
                 denyLicenses: [MIT] }";
     assert_eq!(rule(full).check("r"), Ok(()));
+    assert_eq!(rule(full).signers(), ["release-key"]);
     assert_eq!(rule("{}").check("r"), Ok(()));
 }

@@ -1,0 +1,191 @@
+//! Attaching a decision to the image: a signed SLSA verification summary as a referrer (B4, S26). It is attached when
+//! something changed: a summary by the same key that says the same and holds for as long is left alone.
+
+use model::{Digest, ImageReference, Reason, ReasonCode, Signed, TrustName, Verdict};
+use serde_json::Value;
+use trust::{Artifact, Material, PublicKey, SUMMARY_TYPE, VerificationSummary, Verifier, verification_summary};
+
+use crate::attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
+use crate::check::{Checked, Refused};
+use crate::place::{RegistryAccess, registry};
+use crate::source::{DOCUMENT_LIMIT, Source};
+
+/// Who decided, and under which id.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    /// The verifier's id, a URI.
+    pub verifier: &'a str,
+    /// The version of this program.
+    pub version: &'a str,
+    /// The decision's id.
+    pub decision: &'a str,
+}
+
+/// What became of a decision that was to be attached.
+#[derive(Debug, Clone)]
+pub enum AttachedDecision {
+    /// It was attached.
+    New(AttachedBundle),
+    /// The image carries one that says the same.
+    Unchanged(Digest),
+    /// Nothing is decided yet, so there is nothing to say.
+    Undecided,
+}
+
+/// Signs what was decided and attaches it to the image.
+///
+/// # Errors
+/// The key cannot be used, or the registry refuses.
+pub async fn attach_decision(
+    checked: &Checked,
+    decided: &Decided<'_>,
+    image: &ImageReference,
+    access: &RegistryAccess,
+    key: &StatementKey,
+) -> Result<AttachedDecision, Refused> {
+    let Some(predicate) = predicate(checked, decided) else { return Ok(AttachedDecision::Undecided) };
+    let subject = &checked.ask.digest;
+    let public = key.public().await?;
+    if let Some(known) = unchanged(&predicate, subject, image, access, public).await? {
+        return Ok(AttachedDecision::Unchanged(known));
+    }
+    let failed = |error: trust::SignError| Reason::new(ReasonCode::Internal, error.to_string());
+    let statement = trust::statement(&checked.ask.name(), subject, SUMMARY_TYPE, &predicate).map_err(failed)?;
+    let bundle = key.sign(&statement).await?;
+    let attached = attach_bundle(image, access, subject, bundle, SUMMARY_TYPE, checked.timing.decided_at).await?;
+    Ok(AttachedDecision::New(attached))
+}
+
+/// The predicate; nothing while the verdict is pending.
+fn predicate(checked: &Checked, decided: &Decided<'_>) -> Option<Value> {
+    let policies = &checked.judgement.inputs.policies;
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    let digests: Vec<&str> = policies.iter().map(|policy| policy.digest.as_str()).collect();
+    let digest = match policies.as_slice() {
+        [one] => one.digest.clone(),
+        _ => Digest::of(digests.join("\n").as_bytes()),
+    };
+    let inputs: Vec<(Option<String>, Digest)> = crate::verify::found(&checked.facts)
+        .into_iter()
+        .filter(|artifact| artifact.verified && artifact.content.as_ref().is_some_and(|content| !content.is_summary()))
+        .map(|artifact| (Some(artifact.place), artifact.envelope))
+        .collect();
+    let versions = std::iter::once(("ecr-gate".to_owned(), decided.version.to_owned())).collect();
+    verification_summary(&VerificationSummary {
+        verifier: decided.verifier,
+        versions: &versions,
+        verified_at: checked.timing.decided_at,
+        resource: &format!("{}@{}", checked.ask.name(), checked.ask.digest),
+        policy: &format!("ecr-gate:policy/{}", names.join("+")),
+        policy_digest: &digest,
+        inputs: &inputs,
+        verdict: checked.judgement.verdict,
+        levels: &[],
+        environment: &checked.ask.environment,
+        decision: decided.decision,
+        valid_until: checked.judgement.valid_until,
+    })
+}
+
+/// A summary by this key that says the same as `predicate` and does not end before it, if the image carries one.
+async fn unchanged(
+    predicate: &Value,
+    subject: &Digest,
+    image: &ImageReference,
+    access: &RegistryAccess,
+    key: PublicKey,
+) -> Result<Option<Digest>, Reason> {
+    let (_, client, location) = registry(image, access)?;
+    let listed = client.referrers(&location, subject, Some(BUNDLE)).await.map_err(|error| error.reason())?;
+    let name = TrustName { policy: "ecr-gate".to_owned(), signer: "own".to_owned() };
+    let material = Material { keys: vec![(name, key)], ..Material::none() };
+    let verifier = Verifier::new(&material).map_err(|error| error.reason())?;
+    let source = Source::Registry { client, location };
+    for descriptor in listed.descriptors {
+        let says = descriptor.annotations.get("dev.sigstore.bundle.predicateType");
+        if says.is_some_and(|says| says != SUMMARY_TYPE) {
+            continue;
+        }
+        let manifest = match listed.opened.get(&descriptor.digest) {
+            Some(manifest) => manifest.clone(),
+            None => source.manifest(&descriptor.digest).await?,
+        };
+        for blob in signals::manifest::blobs(&manifest.bytes, &signals::Limits::STANDARD)? {
+            let bytes = source.blob(&blob.digest, DOCUMENT_LIMIT).await?;
+            let annotations = std::collections::BTreeMap::new();
+            let artifact = Artifact {
+                format: model::SignatureFormat::Bundle,
+                media_type: &blob.media_type,
+                bytes: &bytes,
+                annotations: &annotations,
+            };
+            let Ok(authentic) = verifier.verify(subject, &artifact) else { continue };
+            if let Signed::Statement(statement) = authentic.content()
+                && statement.predicate_type == SUMMARY_TYPE
+                && serde_json::from_slice::<Value>(&statement.predicate).is_ok_and(|known| says_the_same(&known, predicate))
+            {
+                return Ok(Some(descriptor.digest));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// True if both summaries say the same to whoever reads them now.
+fn says_the_same(known: &Value, new: &Value) -> bool {
+    let same = |pointer: &str| known.pointer(pointer) == new.pointer(pointer);
+    let until = |summary: &Value| summary.pointer("/ecrGate_validUntil").and_then(Value::as_str).map(str::to_owned);
+    let holds = match (until(known), until(new)) {
+        (None, _) => true,
+        (Some(known), Some(new)) => match (known.parse::<model::Timestamp>(), new.parse::<model::Timestamp>()) {
+            (Ok(known), Ok(new)) => known >= new,
+            _ => false,
+        },
+        (Some(_), None) => false,
+    };
+    holds
+        && ["/verifier", "/resourceUri", "/policy", "/verificationResult", "/ecrGate_verdict", "/ecrGate_environment"]
+            .into_iter()
+            .all(same)
+}
+
+/// What a verdict becomes in a summary, for words; nothing while it is pending.
+pub fn summary_result(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Allow | Verdict::Warn => Some("PASSED"),
+        Verdict::Deny => Some("FAILED"),
+        Verdict::Pending => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn s26_a_summary_is_attached_again_only_when_it_says_something_new() {
+        let one = json!({
+            "verifier": { "id": "v" }, "resourceUri": "r", "policy": { "uri": "p" }, "verificationResult": "PASSED",
+            "ecrGate_verdict": "allow", "ecrGate_environment": "production", "ecrGate_validUntil": "2026-11-23T00:00:00Z",
+            "timeVerified": "2026-11-22T00:00:00Z",
+        });
+        let with = |key: &str, value: &str| {
+            let mut changed = one.clone();
+            changed[key] = json!(value);
+            changed
+        };
+        assert!(says_the_same(&one, &with("timeVerified", "2026-11-22T01:00:00Z")));
+        assert!(says_the_same(&one, &with("ecrGate_validUntil", "2026-11-22T12:00:00Z")), "it holds longer than is needed");
+        for (key, value) in [
+            ("verificationResult", "FAILED"),
+            ("ecrGate_verdict", "warn"),
+            ("ecrGate_environment", "staging"),
+            ("resourceUri", "other"),
+            ("ecrGate_validUntil", "2026-11-24T00:00:00Z"),
+        ] {
+            assert!(!says_the_same(&one, &with(key, value)), "{key}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What was found signed on an image, and the material it was verified with. Absent, unsupported, refused and unavailable
+//! stay apart: only what verified can ever count, and what could not be looked at is never "nothing there".
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::{Authentic, Digest, NonEmpty, Observed, Proof, Provenance, Reason, SignatureFormat, Signal, Signed, TrustName};
+
+/// One signature or signed statement that is attached to a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedArtifact {
+    /// Its form.
+    pub format: SignatureFormat,
+    /// The manifest it was found in: a referrer, or what a tag of cosign stands for.
+    pub manifest: Digest,
+    /// The raw envelope.
+    pub envelope: Digest,
+    /// Where that manifest was found, for people: `referrer`, `tag sha256-….sig`, with the repository if it is another one.
+    pub place: String,
+    /// What it says and who signed that, or every reason why it does not verify.
+    pub verified: Result<Authentic<Signed>, NonEmpty<Reason>>,
+    /// What a provenance statement says, read after it was authenticated; nothing for anything else.
+    pub provenance: Option<Result<Provenance, Reason>>,
+}
+
+/// Everything signed that is attached to one manifest.
+pub type SignedArtifacts = Signal<Vec<SignedArtifact>>;
+
+/// The trust material that was at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustMaterial {
+    /// Digest over all of it.
+    pub digest: Digest,
+    /// Of every signer with a key of its own: the SHA-256 of the key's SubjectPublicKeyInfo, or why the key is not at hand.
+    pub keys: BTreeMap<TrustName, Result<Digest, Reason>>,
+    /// Per policy: why signatures of keyless signers cannot be verified, where they cannot.
+    pub roots: BTreeMap<String, Result<Digest, Reason>>,
+}
+
+/// Where a signed document was found, and who signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// The manifest it was found in.
+    pub manifest: Digest,
+    /// Who signed it.
+    pub proof: Proof,
+}
+
+impl fmt::Display for Attested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} signed by {}", self.manifest, self.proof.signer)
+    }
+}
+
+impl Serialize for Attested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<T> Observed<T> {
+    /// Who signed the evidence, if anybody did.
+    pub fn attested(&self) -> Option<&Attested> {
+        match &self.origin {
+            crate::Origin::Attestation(attested) => Some(attested),
+            _ => None,
+        }
+    }
+}
