@@ -44,7 +44,9 @@ impl Envelopes {
         let subject = SUBJECT.parse().expect("a digest");
         let mut envelopes = Self { verifier, subject, format, genuine: BTreeSet::new() };
         let made = match format {
-            SignatureFormat::NotationJws => [made!("self-signed.jws"), made!("es256-timestamp.jws"), made!("es384.jws")],
+            SignatureFormat::NotationJws => {
+                [made!("self-signed.jws"), made!("es256-timestamp.jws"), made!("es384.jws")]
+            }
             _ => [made!("self-signed.cose"), made!("ps384-timestamp.cose"), made!("es384.cose")],
         };
         envelopes.genuine = made.into_iter().map(|bytes| envelopes.answer(bytes).expect("it is genuine")).collect();

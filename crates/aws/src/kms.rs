@@ -232,8 +232,9 @@ impl Kms {
             None => failure.message.clone(),
         };
         let reason = |message: String| Reason::new(ReasonCode::TrustKeyUnavailable, message);
+        let denied = |message: String| Reason::new(ReasonCode::TrustKeyDenied, message);
         match (failure.code.as_deref(), failure.kind) {
-            (Some("NotFoundException"), _) => reason(format!("{uri}: there is no such key ({said})"))
+            (Some("NotFoundException"), _) => denied(format!("{uri}: there is no such key ({said})"))
                 .remedy("Check alias, key id, account and region (AWS_REGION, or the region in the key's ARN)."),
             (Some("DisabledException" | "KMSInvalidStateException"), _) => {
                 reason(format!("{uri}: the key is disabled or waits for its deletion ({said})"))
@@ -243,13 +244,13 @@ impl Kms {
                 reason(format!("{uri}: the key cannot do {action} ({said})"))
                     .remedy("Name an asymmetric key that was made with the usage SIGN_VERIFY.")
             }
-            (_, FailureKind::AccessDenied) => reason(format!("{uri}: {action} was refused: {said}")).remedy(format!(
+            (_, FailureKind::AccessDenied) => denied(format!("{uri}: {action} was refused: {said}")).remedy(format!(
                 "Allow {action} on the key for the role of the job, in its policy or in the key's own."
             )),
             (
                 _,
                 FailureKind::CredentialsMissing | FailureKind::CredentialsExpired | FailureKind::CredentialsInvalid,
-            ) => reason(format!("{uri}: {action}: the AWS credentials cannot be used: {said}"))
+            ) => denied(format!("{uri}: {action}: the AWS credentials cannot be used: {said}"))
                 .remedy(format!("Give the job a role or a profile that may call {action} on the key.")),
             (_, FailureKind::Throttled) => reason(format!("{uri}: {action}: AWS asked to slow down: {said}"))
                 .remedy("Run fewer jobs at a time, or ask for a larger KMS request quota."),

@@ -85,12 +85,12 @@ pub(crate) fn inputs(policies: &PolicySet, paths: &[PathBuf]) -> Result<TrustInp
                 }
             }
             .map_err(|error| unusable(&error))?;
-            digests.push(root.digest().to_string());
+            digests.push(root.digest().clone());
             known.entry(root.digest().clone()).or_insert(root);
         }
         digests.sort_unstable();
         digests.dedup();
-        inputs.roots.insert(policy.to_owned(), Ok(Digest::of(digests.join("\n").as_bytes())));
+        inputs.roots.insert(policy.to_owned(), Ok(digests));
     }
     inputs.material.roots = known.into_values().collect();
     Ok(inputs)

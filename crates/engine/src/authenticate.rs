@@ -20,8 +20,8 @@ pub struct TrustInputs {
     pub material: Material,
     /// Keys to fetch from a key management service, by `awskms://` name.
     pub kms: Vec<(TrustName, String)>,
-    /// Per policy with keyless signers: the trusted roots it names, as one digest, or why there are none.
-    pub roots: BTreeMap<String, Result<Digest, Reason>>,
+    /// Per policy that needs them: the digests of the trusted roots it names, or why there are none.
+    pub roots: BTreeMap<String, Result<Vec<Digest>, Reason>>,
 }
 
 impl TrustInputs {
@@ -94,12 +94,7 @@ impl Authenticator {
         }
         let verifier = Verifier::new(&material).map_err(|error| error.reason())?;
         let material = TrustMaterial { digest: verifier.material().clone(), keys, roots: inputs.roots.clone() };
-        Ok(Arc::new(Self {
-            verifier,
-            material,
-            answers: Mutex::new(Answers::new()),
-            verified: AtomicU64::new(0),
-        }))
+        Ok(Arc::new(Self { verifier, material, answers: Mutex::new(Answers::new()), verified: AtomicU64::new(0) }))
     }
 
     /// What it verifies with.
@@ -125,6 +120,7 @@ impl Authenticator {
     }
 
     /// How many envelopes were really verified.
+    #[cfg(test)]
     pub(crate) fn verifications(&self) -> u64 {
         self.verified.load(Ordering::Relaxed)
     }
@@ -144,8 +140,7 @@ mod tests {
     async fn b15_one_envelope_is_verified_once_however_many_ask_and_another_subject_is_another_question() {
         let authenticator = authenticator().await;
         let none = BTreeMap::new();
-        let artifact =
-            Artifact { format: SignatureFormat::Bundle, media_type: "m", bytes: b"{}", annotations: &none };
+        let artifact = Artifact { format: SignatureFormat::Bundle, media_type: "m", bytes: b"{}", annotations: &none };
         let subject = Digest::of(b"image");
         std::thread::scope(|scope| {
             for _ in 0..8 {

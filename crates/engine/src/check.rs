@@ -8,6 +8,7 @@ use policy::{Exceptions, Needs, PolicySet, TrustScore, evaluate, trust_score};
 use registry::Reference;
 
 use crate::attached::Attached;
+use crate::authenticate::Trust;
 use crate::collect::{Event, Progress};
 use crate::ecr;
 use crate::evidence::{Evidence, Exact, HandedOver};
@@ -15,7 +16,6 @@ use crate::gather::{Gathered, Gatherer, or_none, unreadable};
 use crate::pace::{Pace, out_of_time};
 use crate::place::{Opened, Place, RegistryAccess, confirm, open_local, open_registry, registry};
 use crate::source::Source;
-use crate::authenticate::Trust;
 
 /// What is asked, and how patiently.
 #[derive(Debug)]
@@ -315,8 +315,7 @@ async fn online(
     progress.event(&Event::Resolved { digest: &digest });
     let ask = question.ask(digest.clone(), None);
     evidence.contradicts(&question.image, question.account.as_deref());
-    let place =
-        Gatherer { source: &source, policies, ask: &ask, needs, trust: question.trust, now: (question.now)() };
+    let place = Gatherer { source: &source, policies, ask: &ask, needs, trust: question.trust, now: (question.now)() };
     let mut warnings = Vec::new();
     if by_image_id {
         warnings.push(format!(
@@ -353,8 +352,7 @@ pub(crate) async fn enrich(
         let (source, client, location) = registry(&ask.image, question.access)?;
         let found =
             client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
-        let place =
-            Gatherer { source: &source, policies, ask, needs, trust: question.trust, now: (question.now)() };
+        let place = Gatherer { source: &source, policies, ask, needs, trust: question.trust, now: (question.now)() };
         let image = place.image(&digest, &found.bytes, evidence).await?;
         Ok((image, client.requests()))
     };

@@ -3,8 +3,8 @@
 
 use futures_util::future::join_all;
 use model::{
-    Ask, Attested, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal, Signed,
-    Timestamp,
+    Ask, Attested, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode,
+    Signal, Signed, Timestamp,
 };
 use policy::{Needs, PolicySet};
 use registry::{Client, Location, Reference, Referrers};
@@ -13,11 +13,11 @@ use signals::manifest::{Manifest, attestations, manifest};
 use signals::predicate::{self, Content as Says, Kind};
 
 use crate::attached::{Attached, AttachedKind, Content, attached};
+use crate::authenticate::Trust;
 use crate::evidence::Evidence;
 use crate::scan::signal;
 use crate::signed::{SignedContent, signed};
 use crate::source::Source;
-use crate::authenticate::Trust;
 
 /// Collects from one place.
 pub(crate) struct Gatherer<'a> {
@@ -220,11 +220,7 @@ impl Gatherer<'_> {
     }
 
     /// Configuration, layers and attached documents of one manifest.
-    async fn manifest(
-        &self,
-        target: &Target,
-        config_is_asked: bool,
-    ) -> (ManifestFacts, Listed) {
+    async fn manifest(&self, target: &Target, config_is_asked: bool) -> (ManifestFacts, Listed) {
         let needs = self.needs;
         let mut facts = ManifestFacts::bare(target.digest.clone(), None);
         let described = async {

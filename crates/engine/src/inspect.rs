@@ -202,8 +202,7 @@ fn signatures(
     if !matches!(state, Signal::Present(_)) {
         return signal("signatures", state, at, |_| (None, String::new()));
     }
-    let mine: Vec<&FoundArtifact> =
-        found.iter().filter(|one| one.subject == *digest || one.subject == *root).collect();
+    let mine: Vec<&FoundArtifact> = found.iter().filter(|one| one.subject == *digest || one.subject == *root).collect();
     let verified = mine.iter().filter(|one| one.verified).count();
     let (state, detail) = match (mine.len(), verified) {
         (0, _) => ("absent", "nothing signed is attached".to_owned()),

@@ -24,9 +24,9 @@ mod source;
 mod summary;
 mod verify;
 
-
 pub use attached::AttachedKind;
 pub use attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
+pub use authenticate::{Trust, TrustInputs};
 pub use aws::{Target, endpoint_override};
 pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
@@ -43,4 +43,3 @@ pub use record::{
 };
 pub use summary::{AttachedDecision, Decided, attach_decision, summary_result};
 pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};
-pub use authenticate::{Trust, TrustInputs};

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Digest, Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Judgement, Outcome, Platform, PolicyId, Reason, Severity,
-    SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
+    Digest, Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Judgement, Outcome, Platform,
+    PolicyId, Reason, Severity, SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
 };
 use serde::Serialize;
 
@@ -47,6 +47,8 @@ pub struct Record {
     pub policies: Vec<PolicyId>,
     /// Each rule.
     pub rules: Vec<RuleRecord>,
+    /// The referrer that carries this decision, if it was attached to the image.
+    pub attached: Option<String>,
     /// From which evidence.
     pub signals: Vec<SignalRecord>,
     /// With which signatures and signed statements, as far as they are authentic.
@@ -196,24 +198,24 @@ impl RuleRecord {
     /// Every rule of a judgement.
     pub(crate) fn all(judgement: &Judgement) -> Vec<Self> {
         judgement
-        .rules
-        .iter()
-        .map(|rule| {
-            let (outcome, reasons) = match &rule.outcome {
-                Outcome::Pass => ("pass", Vec::new()),
-                Outcome::Fail(reasons) => ("fail", reasons.iter().cloned().collect()),
-                Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().cloned().collect()),
-            };
-            RuleRecord {
-                policy: rule.policy.clone(),
-                rule: rule.rule.clone(),
-                outcome,
-                verdict: rule.verdict,
-                reasons,
-                notes: rule.notes.clone(),
-            }
-        })
-        .collect()
+            .rules
+            .iter()
+            .map(|rule| {
+                let (outcome, reasons) = match &rule.outcome {
+                    Outcome::Pass => ("pass", Vec::new()),
+                    Outcome::Fail(reasons) => ("fail", reasons.iter().cloned().collect()),
+                    Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().cloned().collect()),
+                };
+                RuleRecord {
+                    policy: rule.policy.clone(),
+                    rule: rule.rule.clone(),
+                    outcome,
+                    verdict: rule.verdict,
+                    reasons,
+                    notes: rule.notes.clone(),
+                }
+            })
+            .collect()
     }
 }
 
@@ -267,6 +269,7 @@ impl Record {
             },
             policies: judgement.inputs.policies.clone(),
             rules: RuleRecord::all(judgement),
+            attached: None,
             signatures: found(facts).into_iter().filter(|artifact| artifact.verified).collect(),
             trust_material: facts.trust.as_ref().map(|trust| trust.digest.clone()),
             trust_score: Some(trust_score.clone()),
@@ -329,6 +332,7 @@ impl Record {
             policies: Vec::new(),
             rules: Vec::new(),
             signals: Vec::new(),
+            attached: None,
             signatures: Vec::new(),
             trust_material: None,
             trust_score: None,

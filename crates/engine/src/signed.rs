@@ -14,8 +14,8 @@ use signals::predicate::{self, Content};
 use trust::Artifact;
 
 use crate::attached::is_signed;
-use crate::source::{DOCUMENT_LIMIT, Source};
 use crate::authenticate::Authenticator;
+use crate::source::{DOCUMENT_LIMIT, Source};
 
 /// How many envelopes are looked at for one manifest.
 const MOST: usize = 200;
@@ -117,7 +117,8 @@ async fn holders(source: &Source, subject: &Digest, listed: &Referrers, suffix: 
             None => source.manifest(&descriptor.digest).await?.bytes.to_vec(),
         };
         let place = format!("referrer{suffix}");
-        let holder = Holder { source: source.clone(), place, digest: descriptor.digest.clone(), bytes, is_referrer: true };
+        let holder =
+            Holder { source: source.clone(), place, digest: descriptor.digest.clone(), bytes, is_referrer: true };
         found.insert(descriptor.digest.clone(), holder);
         if found.len() > MOST {
             let message = format!("more than {MOST} signed artifacts refer to {subject}");

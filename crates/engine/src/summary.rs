@@ -122,7 +122,8 @@ async fn unchanged(
             let Ok(authentic) = verifier.verify(subject, &artifact) else { continue };
             if let Signed::Statement(statement) = authentic.content()
                 && statement.predicate_type == SUMMARY_TYPE
-                && serde_json::from_slice::<Value>(&statement.predicate).is_ok_and(|known| says_the_same(&known, predicate))
+                && serde_json::from_slice::<Value>(&statement.predicate)
+                    .is_ok_and(|known| says_the_same(&known, predicate))
             {
                 return Ok(Some(descriptor.digest));
             }
@@ -177,7 +178,10 @@ mod tests {
             changed
         };
         assert!(says_the_same(&one, &with("timeVerified", "2026-11-22T01:00:00Z")));
-        assert!(says_the_same(&one, &with("ecrGate_validUntil", "2026-11-22T12:00:00Z")), "it holds longer than is needed");
+        assert!(
+            says_the_same(&one, &with("ecrGate_validUntil", "2026-11-22T12:00:00Z")),
+            "it holds longer than is needed"
+        );
         for (key, value) in [
             ("verificationResult", "FAILED"),
             ("ecrGate_verdict", "warn"),

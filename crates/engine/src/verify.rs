@@ -163,9 +163,7 @@ impl Verification {
             match &manifest.signed {
                 Signal::Present(_) | Signal::NotCollected(_) => {}
                 other => unavailable.extend(
-                    other
-                        .why_not()
-                        .map(|reason| Unlisted { subject: manifest.digest.clone(), reason: reason.clone() }),
+                    other.why_not().map(|reason| Unlisted { subject: manifest.digest.clone(), reason: reason.clone() }),
                 ),
             }
         }
@@ -245,10 +243,9 @@ impl FoundContent {
 
 fn said(signed: &Signed) -> FoundContent {
     match signed {
-        Signed::Image(image) => FoundContent::Signature {
-            reference: image.reference.clone(),
-            annotations: image.annotations.clone(),
-        },
+        Signed::Image(image) => {
+            FoundContent::Signature { reference: image.reference.clone(), annotations: image.annotations.clone() }
+        }
         Signed::Statement(statement) => FoundContent::Statement { predicate_type: statement.predicate_type.clone() },
     }
 }

@@ -50,8 +50,8 @@ pub use scan::{CompleteScan, Completeness, Incomplete, SeverityCounts};
 pub use scanner::{ScanReport, Scanner};
 pub use signal::{Gap, Observed, Origin, Signal};
 pub use signer::{
-    Authentic, CertificateIdentity, LogEntry, Proof, ProvenTime, Revocation, SignatureFormat, Signed, SignedImage, Signer,
-    Statement, TimeSource, TrustName,
+    Authentic, CertificateIdentity, LogEntry, Proof, ProvenTime, Revocation, SignatureFormat, Signed, SignedImage,
+    Signer, Statement, TimeSource, TrustName,
 };
 pub use time::Clock;
 pub use trust::{Attested, SignedArtifact, SignedArtifacts, TrustMaterial};

@@ -273,6 +273,9 @@ reasons! {
     TrustKeyUnavailable "trust.keyUnavailable" Some(TrustUnavailable),
         "A key could not be fetched from its key management service.",
         "Check the key's name, the credentials and the permission kms:GetPublicKey.";
+    TrustKeyDenied "trust.keyDenied" Some(AccessDenied),
+        "A key management service does not give the key to this caller, or has no such key.",
+        "Check the key's name and region, and allow kms:GetPublicKey (and kms:Sign for signing) on it for the role of the job.";
     TrustRevocationUnavailable "trust.revocationUnavailable" Some(TrustUnavailable),
         "It cannot be said whether a certificate is revoked, and the policy asks for that.",
         "Give a current revocation list of the certificate's issuer.";

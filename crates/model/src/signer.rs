@@ -111,8 +111,10 @@ pub enum Revocation {
         /// Since when.
         since: Timestamp,
     },
-    /// No list was given for some issuer.
+    /// No list was given for some issuer, and none of the certificates that no list covers names a service that would say.
     NotChecked,
+    /// No list was given for some issuer, and a certificate of it names a service that would say: nobody is asked.
+    NotAsked,
 }
 
 /// A moment at which the signature provably existed, and who says so.
@@ -158,6 +160,9 @@ pub struct Proof {
     pub proven: Vec<ProvenTime>,
     /// Its entry in a transparency log, if one was verified.
     pub log: Option<LogEntry>,
+    /// Digests of the trusted roots that the certificate, the log entry and the proven times were verified by, each on its
+    /// own; a policy that trusts none of them believes none of that. Empty where no root was needed.
+    pub roots: Vec<Digest>,
     /// When it was made by the signer's own word.
     pub claimed: Option<Timestamp>,
     /// After this moment the signer no longer stands by it (Notary Project).
@@ -169,7 +174,16 @@ pub struct Proof {
 impl Proof {
     /// The proof for a bare key, and nothing beside it.
     pub fn of(signer: Signer) -> Self {
-        Self { signer, window: None, proven: Vec::new(), log: None, claimed: None, expires: None, notes: Vec::new() }
+        Self {
+            signer,
+            window: None,
+            proven: Vec::new(),
+            log: None,
+            roots: Vec::new(),
+            claimed: None,
+            expires: None,
+            notes: Vec::new(),
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Authentic, Digest, NonEmpty, Observed, Proof, Provenance, Reason, SignatureFormat, Signal, Signed, TrustName};
+use crate::{
+    Authentic, Digest, NonEmpty, Observed, Proof, Provenance, Reason, Signal, SignatureFormat, Signed, TrustName,
+};
 
 /// One signature or signed statement that is attached to a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub struct TrustMaterial {
     pub digest: Digest,
     /// Of every signer with a key of its own: the SHA-256 of the key's SubjectPublicKeyInfo, or why the key is not at hand.
     pub keys: BTreeMap<TrustName, Result<Digest, Reason>>,
-    /// Per policy: why signatures of keyless signers cannot be verified, where they cannot.
-    pub roots: BTreeMap<String, Result<Digest, Reason>>,
+    /// Per policy that needs trusted roots: their digests, or why they are not at hand.
+    pub roots: BTreeMap<String, Result<Vec<Digest>, Reason>>,
 }
 
 /// Where a signed document was found, and who signed it.

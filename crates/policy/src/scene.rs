@@ -283,7 +283,7 @@ pub(crate) fn by_identity(identity: &str, issuer: &str) -> Proof {
     let claims = BTreeMap::from([("sourceRepositoryRef".to_owned(), "refs/heads/main".to_owned())]);
     let proof = Proof::of(Signer::Keyless { identity, issuer, claims, certificate });
     let log = Some(LogEntry { log: "c0ffee".to_owned(), index: 7 });
-    proven(Proof { log, ..proof }, &[now() - hours(1)])
+    proven(Proof { log, roots: vec![Digest::of(b"roots")], ..proof }, &[now() - hours(1)])
 }
 
 /// A proof by the pipeline `ci`.
@@ -333,7 +333,7 @@ pub(crate) fn unverified(code: ReasonCode) -> SignedArtifact {
 pub(crate) fn material() -> TrustMaterial {
     let name = |signer: &str| TrustName { policy: "p".to_owned(), signer: signer.to_owned() };
     let keys = ["a", "b", "c"].into_iter().map(|key| (name(key), Ok(Digest::of(key.as_bytes())))).collect();
-    let roots = BTreeMap::from([("p".to_owned(), Ok(Digest::of(b"roots")))]);
+    let roots = BTreeMap::from([("p".to_owned(), Ok(vec![Digest::of(b"roots")]))]);
     TrustMaterial { digest: Digest::of(b"material"), keys, roots }
 }
 

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Answer, Checked, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess, Trust};
+use engine::{
+    Answer, AttachedDecision, Checked, Decided, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess,
+    StatementKey, Trust,
+};
 use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
 use policy::{Exceptions, FailOn, PolicySet};
 
@@ -17,6 +20,7 @@ use crate::output::{Destination, Format, View};
 use crate::policies;
 use crate::progress::Teller;
 use crate::registry::RegistryArgs;
+use crate::signing::signing_key;
 use crate::target::{Image, ImageArgs};
 use crate::trust;
 use crate::ui::Ui;
@@ -82,6 +86,15 @@ pub(crate) struct CheckArgs {
     /// Exit with this code on a soft-fail (warn) [default: 0] [env: ECR_GATE_WARN_EXIT_CODE]
     #[arg(long, value_name = "N")]
     warn_exit_code: Option<u8>,
+    /// Attach the decision to the image: a signed SLSA verification summary, which cosign verifies too
+    #[arg(long, requires = "attest_key", conflicts_with = "dry_run")]
+    attach: bool,
+    /// The key that signs what `--attach` attaches: a private key file, or awskms://…
+    #[arg(long, value_name = "FILE|awskms://…", requires = "attach")]
+    attest_key: Option<String>,
+    /// Who decided, as the attached summary says it: a URI
+    #[arg(long, value_name = "URI", requires = "attach", default_value = "https://ecr-gate.dev/verifier/cli")]
+    verifier_id: String,
     /// Only evaluate: start no scan, and give no decision id
     #[arg(long)]
     dry_run: bool,
@@ -104,6 +117,7 @@ struct Plan {
     handed: HandedOver,
     access: RegistryAccess,
     trust: Trust,
+    attest_key: Option<StatementKey>,
 }
 
 impl CheckArgs {
@@ -127,7 +141,9 @@ impl CheckArgs {
     async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
         let plan = self.plan(ui)?;
         let result = Box::pin(self.ask(&plan, ui)).await?;
-        let answered = self.answer(&plan, &result, ui);
+        let id = uuid::Uuid::now_v7().to_string();
+        let attached = self.attach(&plan, &result, &id, ui).await?;
+        let answered = self.answer(&plan, &result, id, attached, ui);
         // The process ends with this: giving back ten thousand findings one by one would only take time.
         std::mem::forget(result);
         answered
@@ -158,8 +174,45 @@ impl CheckArgs {
         Ok(checked)
     }
 
+    /// Attaches what was decided, if that was asked for. An allow that could not be attached is not an allow; a refusal stays
+    /// what it is.
+    async fn attach(
+        &self,
+        plan: &Plan,
+        result: &Result<Checked, Refused>,
+        id: &str,
+        ui: Ui,
+    ) -> Result<Option<String>, Failure> {
+        let (Some(key), Ok(checked)) = (&plan.attest_key, result) else { return Ok(None) };
+        let decided = Decided { verifier: &self.verifier_id, version: env!("CARGO_PKG_VERSION"), decision: id };
+        let image = plan.image.canonical();
+        match engine::attach_decision(checked, &decided, &image, &plan.access, key).await {
+            Ok(AttachedDecision::New(attached)) => Ok(Some(attached.referrer.to_string())),
+            Ok(AttachedDecision::Unchanged(referrer)) => {
+                ui.say(&format!("ecr-gate: the image carries this decision already, {referrer}"));
+                Ok(Some(referrer.to_string()))
+            }
+            Ok(AttachedDecision::Undecided) => Ok(None),
+            Err(Refused { reason }) if checked.judgement.verdict <= Verdict::Warn => {
+                let message = format!("the decision could not be attached: {}", reason.message);
+                Err(Failure::new(Exit::of_reason(reason.code), message).hint(reason.remedy))
+            }
+            Err(Refused { reason }) => {
+                ui.insist(&format!("{} the decision could not be attached: {}", ui.error_word(), reason.message));
+                Ok(None)
+            }
+        }
+    }
+
     /// Writes the answer everywhere it was asked for, and only then says it with the exit code.
-    fn answer(&self, plan: &Plan, result: &Result<Checked, Refused>, ui: Ui) -> Result<u8, Failure> {
+    fn answer(
+        &self,
+        plan: &Plan,
+        result: &Result<Checked, Refused>,
+        id: String,
+        attached: Option<String>,
+        ui: Ui,
+    ) -> Result<u8, Failure> {
         let reference = plan.image.written();
         let (mut record, facts) = match result {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
@@ -169,8 +222,9 @@ impl CheckArgs {
             }
         };
         record.dry_run = self.dry_run;
+        record.attached = attached;
         if facts.is_some() && !self.dry_run {
-            record.id = Some(uuid::Uuid::now_v7().to_string());
+            record.id = Some(id);
         }
         record.exit_code = Exit::of_record(&record, plan.warn_exit_code);
         let view = View { record: &record, facts };
@@ -208,6 +262,11 @@ impl CheckArgs {
         let (mut policies, exceptions) = policies::load(&paths)?;
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
         let trust = Trust::new(trust::inputs(&policies, &paths)?);
+        let attest_key = self.attest_key.as_deref().map(signing_key).transpose()?;
+        if attest_key.is_some() && !matches!(whereabouts, Place::Ecr(_) | Place::Registry) {
+            return Err(Failure::usage("a decision is attached to an image in a registry")
+                .hint("push the image first, and name it as docker push does"));
+        }
         let environment = given(self.environment.as_ref())
             .or_else(|| env::ENVIRONMENT.get())
             .unwrap_or_else(|| "production".to_owned());
@@ -237,6 +296,7 @@ impl CheckArgs {
             handed,
             access,
             trust,
+            attest_key,
         })
     }
 

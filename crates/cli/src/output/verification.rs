@@ -142,7 +142,10 @@ fn signer(text: &mut String, signer: &Signer) {
             let revocation = match revocation {
                 Revocation::Good { until } => format!("not revoked, by lists that hold until {}", minute(*until)),
                 Revocation::Revoked { since } => format!("revoked since {}", minute(*since)),
-                Revocation::NotChecked => "not known: no list is given for every issuer".to_owned(),
+                Revocation::NotChecked => "not known: no list is given, and no certificate names a service".to_owned(),
+                Revocation::NotAsked => {
+                    "not known: no list is given, and the service that is named is not asked".to_owned()
+                }
             };
             fact(text, "revocation", &revocation);
         }

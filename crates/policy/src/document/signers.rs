@@ -91,6 +91,8 @@ pub(crate) struct X509 {
     /// `required`: a list of every issuer in the chain has to say that nothing is revoked; the default where
     /// `revocationLists` are given. `ifGiven`: chains for which no list was given count too.
     pub(crate) revocation: Option<RevocationRule>,
+    /// `required`: a signature counts only with a time that a trusted authority proves.
+    pub(crate) timestamp: Option<TimestampRule>,
 }
 
 /// What a trust store's certificates may do (Notary Project trust store types).
@@ -109,8 +111,19 @@ pub enum X509Kind {
 pub(crate) enum RevocationRule {
     /// It must be known.
     Required,
+    /// It must be known of every certificate that names a service for it, as Notation's level `strict` asks. No service is
+    /// asked here: revocation lists have to be given.
+    IfNamed,
     /// It must not be revoked as far as it is known.
     IfGiven,
+}
+
+/// Whether a proven time is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TimestampRule {
+    /// It is.
+    Required,
 }
 
 /// Whether a log entry is asked for.
@@ -164,6 +177,11 @@ impl Signer {
     /// True if its signatures count only with an entry in a transparency log.
     pub(crate) fn needs_log(&self) -> bool {
         self.keyless.is_some() || self.transparency_log == Some(TransparencyLog::Required)
+    }
+
+    /// True if it matters when something was signed: only a trusted root's log or timestamp authority proves that.
+    pub(crate) fn asks_when(&self) -> bool {
+        self.not_before.is_some() || self.not_after.is_some() || matches!(self.revoked, Some(Revoked::At(_)))
     }
 
     /// What a schema cannot say.

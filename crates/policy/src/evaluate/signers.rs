@@ -2,7 +2,9 @@
 //! when that is proven, and this says what the policy makes of it. What cannot be told because trust material is not at
 //! hand is [`Counts::Unknown`], never a no and never a yes. Every comparison with the present goes through the clock.
 
-use model::{Clock, Gap, Proof, Reason, ReasonCode, Revocation, Signer as By, Timestamp, TrustMaterial, TrustName};
+use model::{
+    Clock, Gap, Proof, Reason, ReasonCode, Revocation, Signer as By, TimeSource, Timestamp, TrustMaterial, TrustName,
+};
 
 use crate::document::{Key, Keyless, RevocationRule, Revoked, Signer, SignerKind, X509};
 use crate::set::Member;
@@ -30,7 +32,8 @@ pub(super) fn counts(
         let message = format!("the policy has no signer {signer:?}");
         return Counts::Unknown(Gap::from(Reason::new(ReasonCode::Internal, message)));
     };
-    let candidate = Candidate { member, name: signer, declared, proof, trust, clock };
+    let own = believed(member, proof, trust);
+    let candidate = Candidate { member, name: signer, declared, proof: &own, trust, clock };
     match candidate.judge() {
         Ok(()) => Counts::Yes,
         Err(Not::No(reason)) => Counts::No(reason),
@@ -48,13 +51,25 @@ pub(super) fn never_counts(member: &Member, signer: &str) -> bool {
     member.signer(signer).is_some_and(|declared| declared.revoked == Some(Revoked::Always))
 }
 
+/// What of a proof this policy believes: log entries and times that only roots of other policies vouch for are nothing to
+/// it. A certificate is looked at apart: it needs one root that this policy trusts.
+fn believed<'p>(member: &Member, proof: &'p Proof, trust: Option<&TrustMaterial>) -> std::borrow::Cow<'p, Proof> {
+    let trusted = root(member, trust).map_or(&[][..], |roots| roots);
+    if matches!(proof.signer, By::Keyless { .. }) || proof.roots.iter().all(|root| trusted.contains(root)) {
+        return std::borrow::Cow::Borrowed(proof);
+    }
+    let rooted = [TimeSource::TransparencyLog, TimeSource::TimestampAuthority];
+    let proven = proof.proven.iter().filter(|proven| !rooted.contains(&proven.by)).cloned().collect();
+    std::borrow::Cow::Owned(Proof { log: None, proven, ..proof.clone() })
+}
+
 /// Whether what this signer signed could be told from what it did not; why not, if not. A signer that never counts needs
 /// no material.
 pub(super) fn at_hand(member: &Member, signer: &str, trust: Option<&TrustMaterial>) -> Result<(), Gap> {
     let Some(declared) = member.signer(signer).filter(|_| !never_counts(member, signer)) else { return Ok(()) };
     match declared.kind() {
         Some(SignerKind::Key(_)) => key(member, signer, trust).map(|_| ()),
-        Some(SignerKind::Keyless(_)) => root(member, trust),
+        Some(SignerKind::Keyless(_)) => root(member, trust).map(|_| ()),
         Some(SignerKind::X509(_)) | None if trust.is_none() => Err(no_material(signer)),
         Some(SignerKind::X509(_)) | None => Ok(()),
     }
@@ -110,7 +125,16 @@ impl Candidate<'_> {
             }
             (Some(SignerKind::Keyless(wanted)), By::Keyless { identity, issuer, claims, .. }) => {
                 let differs = differing(wanted, identity.as_str(), issuer, |claim| claims.get(claim));
-                if differs.is_empty() { Ok(root(self.member, self.trust)?) } else { other(differs.join(", ")) }
+                if !differs.is_empty() {
+                    return other(differs.join(", "));
+                }
+                let trusted = root(self.member, self.trust)?;
+                if self.proof.roots.iter().any(|root| trusted.contains(root)) {
+                    return Ok(());
+                }
+                let message =
+                    format!("{} is not signer {name}: no trusted root of this policy vouches", self.proof.signer);
+                Err(Not::No(Reason::new(ReasonCode::SignatureUntrusted, message)))
             }
             (Some(SignerKind::X509(wanted)), By::X509 { stores, subject, .. }) => {
                 self.in_store(wanted, stores, subject)
@@ -220,7 +244,7 @@ impl Candidate<'_> {
             }
         }
         if let Some(expires) = self.proof.expires
-            && past(self.clock, expires)
+            && self.clock.reached(expires)
         {
             return self.no(ReasonCode::SignatureExpired, &format!("it let this signature end at {expires}"));
         }
@@ -229,6 +253,9 @@ impl Candidate<'_> {
         else {
             return Ok(());
         };
+        if wanted.timestamp.is_some() && self.proof.proven.is_empty() {
+            return self.no(ReasonCode::SignatureTimeUnproven, "no trusted authority proves when it signed");
+        }
         let unknown = |what: String| {
             let message = format!("signer {}: {what}", self.name);
             Err(Not::Unknown(Gap::from(Reason::new(ReasonCode::TrustRevocationUnavailable, message))))
@@ -241,10 +268,13 @@ impl Candidate<'_> {
             Revocation::Good { until } if self.clock.reached(*until) => {
                 unknown(format!("the revocation list for {subject} was to be replaced by {until}"))
             }
-            Revocation::NotChecked if wanted.revocation() == RevocationRule::Required => {
+            Revocation::NotAsked if wanted.revocation() == RevocationRule::IfNamed => unknown(format!(
+                "the chain of {subject} names a service for revocation, no service is asked, and no list of it is given"
+            )),
+            Revocation::NotChecked | Revocation::NotAsked if wanted.revocation() == RevocationRule::Required => {
                 unknown(format!("no revocation list is given for every issuer of the chain of {subject}"))
             }
-            Revocation::Good { .. } | Revocation::NotChecked => Ok(()),
+            Revocation::Good { .. } | Revocation::NotChecked | Revocation::NotAsked => Ok(()),
         }
     }
 }
@@ -305,10 +335,10 @@ fn key<'a>(member: &Member, signer: &str, trust: Option<&'a TrustMaterial>) -> R
 }
 
 /// The trusted roots of a policy are at hand.
-fn root(member: &Member, trust: Option<&TrustMaterial>) -> Result<(), Gap> {
+fn root<'a>(member: &Member, trust: Option<&'a TrustMaterial>) -> Result<&'a [model::Digest], Gap> {
     let policy = &member.id.name;
     match trust.and_then(|trust| trust.roots.get(policy)) {
-        Some(Ok(_)) => Ok(()),
+        Some(Ok(roots)) => Ok(roots),
         Some(Err(why)) => Err(unavailable(why)),
         None => {
             let message = format!("the trusted roots of policy {policy} were not read");

@@ -5,7 +5,7 @@ use model::{Ask, TrustName};
 use serde_json::{Map, Value, json};
 
 use super::{Member, PolicySet};
-use crate::document::{Key, PUBLIC_GOOD, Signer, SignerKind, X509Kind};
+use crate::document::{Key, PUBLIC_GOOD, SignerKind, X509Kind};
 
 /// The trust material of one signer, as its policy names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +85,13 @@ impl PolicySet {
     }
 
     /// The trusted roots that policies need: position and name of the policy, and its roots. A policy needs them if it
-    /// declares a keyless signer, asks for entries in a transparency log, or names roots.
+    /// declares a keyless signer, asks for entries in a transparency log or when something was signed, or names roots.
     pub fn trust_roots(&self) -> Vec<(usize, &str, Vec<RootSource>)> {
         let mut needed = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
             let named = member.policy.spec.trust.as_ref().and_then(|trust| trust.roots.as_ref());
             let mut signers = member.policy.spec.signers.iter().flat_map(|signers| signers.values());
-            if named.is_none() && !signers.any(Signer::needs_log) {
+            if named.is_none() && !signers.any(|signer| signer.needs_log() || signer.asks_when()) {
                 continue;
             }
             let source = |text: &String| match text.as_str() {
@@ -159,8 +159,10 @@ pub struct StoreSigner {
     pub revocation_lists: Vec<String>,
     /// Subjects that count; every subject, if empty.
     pub subjects: Vec<String>,
-    /// Revocation has to be known.
+    /// Revocation has to be known, as far as certificates name a service for it.
     pub strict: bool,
+    /// The time of signing has to be proven.
+    pub timestamp: bool,
 }
 
 /// The name of the policy that [`signed_by`] writes.
@@ -228,7 +230,7 @@ impl StoreSigner {
             X509Kind::Ca => "ca",
             X509Kind::SigningAuthority => "signingAuthority",
         };
-        let revocation = if self.strict { "required" } else { "ifGiven" };
+        let revocation = if self.strict { "ifNamed" } else { "ifGiven" };
         let mut document = json!({ "type": kind, "certificates": self.certificates, "revocation": revocation });
         for (key, list) in [
             ("timestampAuthorities", &self.timestamp_authorities),
@@ -238,6 +240,9 @@ impl StoreSigner {
             if !list.is_empty() {
                 document[key] = json!(list);
             }
+        }
+        if self.timestamp {
+            document["timestamp"] = json!("required");
         }
         document
     }

@@ -9,7 +9,9 @@ use x509_cert::der::asn1::{GeneralizedTime, ObjectIdentifier};
 use x509_cert::der::oid::db::rfc5280;
 use x509_cert::der::{self, Decode, Encode};
 use x509_cert::ext::pkix::name::DistributionPointName;
-use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, IssuingDistributionPoint, KeyUsage};
+use x509_cert::ext::pkix::{
+    AuthorityInfoAccessSyntax, BasicConstraints, CrlDistributionPoints, IssuingDistributionPoint, KeyUsage,
+};
 
 use super::certificate::{Certificate, SignedStructure, moment};
 
@@ -136,11 +138,20 @@ fn since(entry: &RevokedCert) -> Timestamp {
     invalid.fold(revoked, Timestamp::min)
 }
 
+/// Whether a certificate says where its revocation would be told: a list or an OCSP responder. What cannot be read may.
+fn names_service(certificate: &Certificate) -> bool {
+    !matches!(certificate.extension::<CrlDistributionPoints>(), Ok(None))
+        || certificate.extension::<AuthorityInfoAccessSyntax>().map_or(true, |access| {
+            access.is_some_and(|(_, access)| access.0.iter().any(|one| one.access_method == rfc5280::ID_AD_OCSP))
+        })
+}
+
 /// What the lists say of a chain, leaf first. Its root is in nobody's list.
 pub(super) fn of_chain(chain: &[Certificate], lists: &[RevocationList]) -> Revocation {
     let mut revoked: Option<Timestamp> = None;
     let mut until: Option<Timestamp> = None;
     let mut covered = chain.len() > 1;
+    let mut named = false;
     for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
         let mut good: Option<Timestamp> = None;
         for list in lists.iter().filter(|list| list.is_by(issuer)) {
@@ -151,12 +162,16 @@ pub(super) fn of_chain(chain: &[Certificate], lists: &[RevocationList]) -> Revoc
         }
         match good {
             Some(good) => until = Some(until.map_or(good, |earlier| earlier.min(good))),
-            None => covered = false,
+            None => {
+                covered = false;
+                named |= names_service(certificate);
+            }
         }
     }
     match (revoked, until) {
         (Some(since), _) => Revocation::Revoked { since },
         (None, Some(until)) if covered => Revocation::Good { until },
+        _ if named => Revocation::NotAsked,
         _ => Revocation::NotChecked,
     }
 }

@@ -31,6 +31,10 @@ pub(super) fn verify(
     log(key, scheme, roots, bundle, subject, &mut proof)?;
     match timestamps(roots, bundle).map_err(one)? {
         Stamped::At(times) => {
+            if !times.is_empty() {
+                // Any of them may have named the authority.
+                proof.roots.extend(roots.iter().map(|root| root.digest.clone()));
+            }
             proof.proven.extend(times.into_iter().map(|at| ProvenTime { at, by: TimeSource::TimestampAuthority }));
         }
         Stamped::NoAuthority => {
@@ -39,6 +43,8 @@ pub(super) fn verify(
     }
     proof.proven.sort();
     proof.proven.dedup();
+    proof.roots.sort_unstable();
+    proof.roots.dedup();
     Ok(proof)
 }
 
@@ -144,6 +150,7 @@ fn log(
                 let times = result.verified_timestamps().iter();
                 proof.proven.extend(times.map(|at| ProvenTime { at: *at, by: TimeSource::TransparencyLog }));
                 proof.log = keyless::log_entry(&whole);
+                proof.roots.push(root.digest.clone());
                 return Ok(());
             }
             Err(error) => reasons.push(reason(&error, scheme, bundle, subject)),

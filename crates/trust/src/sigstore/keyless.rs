@@ -40,12 +40,18 @@ pub(super) fn verify(
         // The library takes them to be over the signature.
         whole.verification_material.timestamp_verification_data = TimestampVerificationData::default();
     }
-    let mut refused = Vec::new();
+    let (mut proof, mut refused) = (None::<Proof>, Vec::new());
     for root in roots.iter().filter(|root| root.knows_logs_of(bundle)) {
-        match with(root, bundle, &whole, &holder, subject) {
-            Ok(proof) => return Ok(proof),
-            Err(reason) => refused.push(reason),
+        match (with(root, bundle, &whole, &holder, subject), &mut proof) {
+            // Each root that verifies it is named: policies may trust different ones.
+            (Ok(again), Some(proof)) if again.proven == proof.proven => proof.roots.extend(again.roots),
+            (Ok(_), Some(_)) => {}
+            (Ok(first), None) => proof = Some(first),
+            (Err(reason), _) => refused.push(reason),
         }
+    }
+    if let Some(proof) = proof {
+        return Ok(proof);
     }
     let furthest = refused.iter().map(|reason| refusal::progress(reason.code)).max();
     refused.retain(|reason| Some(refusal::progress(reason.code)) == furthest);
@@ -99,7 +105,8 @@ fn with(
         claims: holder.claims.clone(),
         certificate: holder.certificate.clone(),
     };
-    Ok(Proof { window: Some(holder.window), proven, log: log_entry(whole), ..Proof::of(signer) })
+    let roots = vec![root.digest.clone()];
+    Ok(Proof { window: Some(holder.window), proven, log: log_entry(whole), roots, ..Proof::of(signer) })
 }
 
 /// The times that the library verified: timestamps first, then what logs promised.

@@ -15,6 +15,7 @@ use crate::material::SigstoreRoot;
 /// A trusted root that can verify.
 pub(crate) struct Root {
     pub(super) name: String,
+    pub(super) digest: model::Digest,
     verifier: Verifier,
     logs: BTreeSet<Vec<u8>>,
     authorities: Vec<TsaAuthority>,
@@ -28,11 +29,11 @@ impl fmt::Debug for Root {
 
 impl Root {
     pub(crate) fn new(root: &SigstoreRoot) -> Result<Self, MaterialError> {
-        let name = root.name().to_owned();
+        let (name, digest) = (root.name().to_owned(), root.digest().clone());
         let root = root.root();
         let verifier = Verifier::new(root).map_err(|error| MaterialError::new(&name, error.to_string()))?;
         let logs = root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect();
-        Ok(Self { name, verifier, logs, authorities: root.tsa_authorities() })
+        Ok(Self { name, digest, verifier, logs, authorities: root.tsa_authorities() })
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {

@@ -130,20 +130,6 @@ impl SignerArgs {
         let wrong = |why: String| Failure::configuration(format!("the trust policy {}: {why}", policy.display()));
         let signer = trust_policy(&files::read("the trust policy", policy, LIMIT)?, scope)
             .map_err(|error| wrong(error.to_string()))?;
-        if signer.timestamp_required {
-            return Err(wrong(format!(
-                "entry {:?} asks for a timestamp on every signature, which is not judged",
-                signer.name
-            ))
-            .hint(
-                "set `\"verifyTimestamp\": \"afterCertExpiry\"` for this entry, or take the `tsa` stores out of it",
-            ));
-        }
-        if signer.strict && self.revocation_list.is_empty() {
-            return Err(wrong(format!("entry {:?} asks that revocation is known, and no list is given", signer.name)).hint(
-                "give --revocation-list: no service is asked; or set `\"override\": {\"revocation\": \"log\"}` for this entry",
-            ));
-        }
         let lists = self.revocation_list.iter().map(|path| text(path)).collect::<Result<Vec<_>, _>>()?;
         stores(&signer, folder, &lists)
     }
@@ -178,6 +164,7 @@ fn stores(signer: &NotationSigner, folder: &Path, lists: &[String]) -> Result<Ve
                 revocation_lists: lists.to_vec(),
                 subjects: subjects.clone(),
                 strict: signer.strict,
+                timestamp: signer.timestamp_required,
             });
         }
     }

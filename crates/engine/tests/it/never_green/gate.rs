@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws::{Failure, FailureKind};
 use engine::scan::{Reply, State, Step, Subject, step};
-use engine::{HandedFile, HandedOver, Pace, Place, Question, RegistryAccess, RegistrySettings, check_handed};
+use engine::{
+    HandedFile, HandedOver, Pace, Place, Question, RegistryAccess, RegistrySettings, Trust, TrustInputs, check_handed,
+};
 use model::{
     Ask, Digest, Facts, FirstSeen, Judgement, ManifestFacts, Origin, ScanReport, Scanner, Signal, SignedDuration,
     Timestamp, Verdict,
@@ -84,6 +86,7 @@ impl Gate {
     pub(crate) fn judge_saved(&self, bytes: &[u8]) -> Verdict {
         let file = HandedFile { name: "scan.json".to_owned(), scanner: None, bytes: bytes.to_vec() };
         let handed = HandedOver { reports: vec![file], ..HandedOver::default() };
+        let trust = Trust::new(TrustInputs::none());
         let question = Question {
             image: self.ask.image.clone(),
             place: Place::Registry,
@@ -91,6 +94,7 @@ impl Gate {
             environment: self.ask.environment.clone(),
             handed: &handed,
             access: &self.access,
+            trust: &trust,
             start_scan: false,
             pace: Pace {
                 timeout: Duration::from_secs(1),

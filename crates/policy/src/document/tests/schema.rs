@@ -136,6 +136,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         type: ca
         certificates: [root.pem]
         timestampAuthorities: [tsa.pem]
+        timestamp: required
         revocationLists: [ca.crl]
         subjects: [\"C=US, O=acme\"]
         revocation: required

@@ -222,6 +222,14 @@ fn s27_a_signature_ends_when_its_signer_said_so() {
 }
 
 #[test]
+fn s27_a_timestamp_that_is_asked_for_is_missed() {
+    let signer = X509.replace(" } }", ", timestamp: required } }");
+    let bare = by_certificate("O=acme", Revocation::NotChecked);
+    assert_eq!(code(answer(&signer, &bare)), Some(ReasonCode::SignatureTimeUnproven));
+    assert_eq!(answer(&signer, &proven(bare, &[now() - hours(1)])), Counts::Yes);
+}
+
+#[test]
 fn s27_revocation_lists_are_known_as_far_as_the_policy_asks() {
     let good = Revocation::Good { until: now() + days(1) };
     let stale = Revocation::Good { until: now() };
@@ -240,9 +248,33 @@ fn s27_revocation_lists_are_known_as_far_as_the_policy_asks() {
     assert_eq!(ask(X509, &Revocation::NotChecked), Counts::Yes);
     assert_eq!(ask(&if_given, &Revocation::NotChecked), Counts::Yes);
     assert_eq!(code(ask(&lists, &Revocation::NotChecked)), unavailable, "lists that are given are meant");
+    assert_eq!(code(ask(&lists, &Revocation::NotAsked)), unavailable);
+    let if_named = with("revocation: ifNamed");
+    assert_eq!(ask(&if_named, &Revocation::NotChecked), Counts::Yes, "no certificate says where it would be revoked");
+    assert_eq!(code(ask(&if_named, &Revocation::NotAsked)), unavailable);
+    assert_eq!(ask(X509, &Revocation::NotAsked), Counts::Yes);
     // What was signed before the revocation is not saved by that: a list rarely says since when a key was stolen.
     let early = proven(by_certificate("O=acme", revoked), &[now() - days(2)]);
     assert_eq!(code(answer(X509, &early)), Some(ReasonCode::SignatureRevoked));
     let (_, horizon) = asked(X509, &by_certificate("O=acme", good), Some(&of_a()));
     assert_eq!(horizon, Some(now() + days(1)));
+}
+
+#[test]
+fn s27_what_only_a_root_of_another_policy_vouches_for_is_nothing_to_this_one() {
+    let (ours, stranger) = (Digest::of(b"roots"), Digest::of(b"the root of another policy"));
+    let other = Proof { roots: vec![stranger.clone()], ..by_pipeline() };
+    assert_eq!(answer(KEYLESS, &by_pipeline()), Counts::Yes);
+    assert_eq!(code(answer(KEYLESS, &other)), Some(ReasonCode::SignatureUntrusted));
+    let both = Proof { roots: vec![stranger.clone(), ours.clone()], ..other };
+    assert_eq!(
+        answer(KEYLESS, &both),
+        Counts::Yes,
+        "one root that this policy trusts is enough: it verified everything"
+    );
+    // A time that only a stranger proves is no time: after the end of the window nothing shows that this was signed before.
+    let window = "{ key: a.pub, notAfter: 2025-01-01T00:00:00Z }";
+    let before = proven(by_key("a"), &[time("2024-06-01T00:00:00Z")]);
+    assert_eq!(answer(window, &Proof { roots: vec![ours], ..before.clone() }), Counts::Yes);
+    assert_eq!(code(answer(window, &Proof { roots: vec![stranger], ..before })), Some(ReasonCode::SignatureWindow));
 }

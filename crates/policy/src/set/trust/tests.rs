@@ -110,7 +110,7 @@ fn by(signer: &str, proofs: Vec<model::Proof>) -> model::Facts {
     let mut trust = material();
     let name = TrustName { policy: COMMAND_LINE_POLICY.to_owned(), signer: signer.to_owned() };
     trust.keys.insert(name, Ok(model::Digest::of(b"a")));
-    trust.roots.insert(COMMAND_LINE_POLICY.to_owned(), Ok(model::Digest::of(b"roots")));
+    trust.roots.insert(COMMAND_LINE_POLICY.to_owned(), Ok(vec![model::Digest::of(b"roots")]));
     model::Facts { trust: Some(trust), ..attached(proofs.into_iter().map(signature).collect()) }
 }
 
@@ -129,6 +129,7 @@ fn s27_words_of_a_command_line_are_a_policy() {
             revocation_lists: vec!["ca.crl".to_owned()],
             subjects: vec!["C=US, O=acme".to_owned()],
             strict: true,
+            timestamp: false,
         }],
         trusted_roots: vec!["root.json".to_owned()],
         repositories: vec!["r.example/s".to_owned()],

@@ -71,9 +71,9 @@ fn s27_lists_of_every_issuer_prove_that_nothing_is_revoked() {
         (list(&scene.root, |_| {}), list(&scene.intermediate, |p| p.next_update = date_time_ymd(2026, 8, 1)));
     let good = Revocation::Good { until: "2026-07-01T00:00:00Z".parse().unwrap() };
     assert_eq!(revocation(&scene, vec![root.clone(), intermediate.clone()]), good);
-    assert_eq!(revocation(&scene, vec![root.clone()]), Revocation::NotChecked);
+    assert_eq!(revocation(&scene, vec![root.clone()]), Revocation::NotAsked); // the leaf names a service
     assert_eq!(revocation(&scene, vec![intermediate.clone()]), Revocation::NotChecked);
-    assert_eq!(revocation(&scene, Vec::new()), Revocation::NotChecked);
+    assert_eq!(revocation(&scene, Vec::new()), Revocation::NotAsked);
     let newer = list(&scene.root, |p| p.next_update = date_time_ymd(2026, 9, 1));
     let later = Revocation::Good { until: "2026-08-01T00:00:00Z".parse().unwrap() };
     assert_eq!(revocation(&scene, vec![root, intermediate, newer]), later);
@@ -107,8 +107,8 @@ fn s27_lists_by_others_say_nothing() {
     let forged = list(&twin, |p| p.revoked_certs = vec![revoking(SERIAL)]);
     let clean = list(&twin, |_| {});
     let root = list(&scene.root, |_| {});
-    assert_eq!(revocation(&scene, vec![root.clone(), forged]), Revocation::NotChecked);
-    assert_eq!(revocation(&scene, vec![root, clean]), Revocation::NotChecked);
+    assert_eq!(revocation(&scene, vec![root.clone(), forged]), Revocation::NotAsked);
+    assert_eq!(revocation(&scene, vec![root, clean]), Revocation::NotAsked);
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn s27_lists_of_a_part_prove_nothing_of_the_rest_and_still_revoke() {
     let (here, elsewhere) = ("http://crl.example/1", "http://crl.example/2");
     assert!(matches!(of(here, None, Vec::new()), Revocation::Good { .. }));
     assert!(matches!(of(here, Some(CrlScope::UserCertsOnly), Vec::new()), Revocation::Good { .. }));
-    assert_eq!(of(here, Some(CrlScope::CaCertsOnly), Vec::new()), Revocation::NotChecked);
-    assert_eq!(of(elsewhere, None, Vec::new()), Revocation::NotChecked);
+    assert_eq!(of(here, Some(CrlScope::CaCertsOnly), Vec::new()), Revocation::NotAsked);
+    assert_eq!(of(elsewhere, None, Vec::new()), Revocation::NotAsked);
     assert!(matches!(of(elsewhere, None, vec![revoking(SERIAL)]), Revocation::Revoked { .. }));
 }
 

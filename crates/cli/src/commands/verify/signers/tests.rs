@@ -99,14 +99,33 @@ fn s27_notations_trust_policy_becomes_one_signer_for_each_kind_of_store() {
 }
 
 #[test]
-fn s27_what_notation_asks_for_and_is_not_judged_is_refused() {
+fn s27_what_notation_asks_for_beside_the_signer_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    for (verification, stores, why) in [
-        (r#"{"level": "strict"}"#, r#"["ca:acme"]"#, "revocation is known"),
-        (r#"{"level": "permissive"}"#, r#"["ca:acme", "tsa:acme"]"#, "timestamp on every signature"),
-        (r#"{"level": "audit"}"#, r#"["ca:acme"]"#, "audit"),
-        (r#"{"level": "permissive"}"#, r#"["ca:gone"]"#, "gone"),
+    for (verification, stores, strict, timestamp) in [
+        (r#"{"level": "strict"}"#, r#"["ca:acme"]"#, true, false),
+        (r#"{"level": "strict", "override": {"revocation": "log"}}"#, r#"["ca:acme"]"#, false, false),
+        (r#"{"level": "permissive"}"#, r#"["ca:acme", "tsa:acme"]"#, false, true),
+        (
+            r#"{"level": "permissive", "verifyTimestamp": "afterCertExpiry"}"#,
+            r#"["ca:acme", "tsa:acme"]"#,
+            false,
+            false,
+        ),
     ] {
+        let flags = notation(folder.path(), verification, stores);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let named = words(&flags).unwrap().unwrap();
+        assert_eq!((named.x509[0].strict, named.x509[0].timestamp), (strict, timestamp), "{verification}");
+        policy::PolicySet::from_documents(&[("x".to_owned(), policy::signed_by(&named))]).unwrap();
+    }
+}
+
+#[test]
+fn s27_a_trust_policy_that_looks_away_or_a_store_that_is_missing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (verification, stores, why) in
+        [(r#"{"level": "audit"}"#, r#"["ca:acme"]"#, "audit"), (r#"{"level": "permissive"}"#, r#"["ca:gone"]"#, "gone")]
+    {
         let flags = notation(folder.path(), verification, stores);
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let failure = words(&flags).unwrap_err();
