@@ -44,7 +44,7 @@ check: ## Check formatting, lints, dependencies, documentation, scripts
 	@$(env) $(build); "$(binary)" reference --check docs/reference
 
 bench: ## Measure the gate side by side with others
-	@tools/setup bench
+	@tools/setup bench peers
 	@tools/fresh-target
 	@$(env) benches/run
 

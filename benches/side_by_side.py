@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import evidence
+import signatures
 
 HERE = Path(__file__).resolve().parent
 TURNS = int(os.environ.get("BENCH_TURNS", "15"))  # how often each side runs; an odd number has a middle
@@ -72,7 +73,7 @@ def machine(gate: str) -> None:
     memory = int(re.search(r"^MemTotal: *(\d+)", Path("/proc/meminfo").read_text()).group(1)) / 2**20
     print(f"machine   {os.cpu_count()} cores, {model.group(1) if model else platform.machine()}, {memory:.0f} GiB, Linux {platform.release()}")
     print(f"built by  {first_line('rustc', '--version')}; {first_line(gate, '--version')}, {Path(gate).stat().st_size / 2**20:.1f} MiB")
-    print(f"beside    {first_line('aws', '--version').split(' Linux')[0]}, {first_line('jq', '--version')}, {first_line('hyperfine', '--version')}")
+    print(f"beside    {first_line('aws', '--version').split(' Linux')[0]}, {first_line('jq', '--version')}, {first_line('hyperfine', '--version')}, cosign {os.environ['COSIGN3_VERSION']}")
     load = os.getloadavg()[0]
     print(f"load      {load:.1f} before the start" + ("; OTHER WORK IS RUNNING: take the figures as they come" if load > 0.7 else ""))
     print(f"turns     {TURNS} of each side, medians")
@@ -220,6 +221,7 @@ def main() -> None:
         a_saved_report(gate, folder, base, floor)
         start_up(gate, folder, base)
         evidence.main(gate, folder, base, sys.modules[__name__], floor)
+        signatures.main(gate, folder, base, sys.modules[__name__], floor)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

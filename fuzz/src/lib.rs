@@ -4,6 +4,8 @@
 
 pub mod notation;
 
+pub mod signed;
+
 use std::fmt::Debug;
 
 use model::{Digest, ImageConfig};

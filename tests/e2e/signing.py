@@ -24,6 +24,8 @@ BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
+Layer = tuple[str, bytes, dict[str, str]]
+"""A layer under a tag of cosign: media type, content, annotations."""
 EMPTY = "application/vnd.oci.empty.v1+json"
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -179,7 +181,7 @@ def attach_bundle(placed: Placed, content: dict[str, Any] | bytes, *, subject: s
     return repository.refer(manifest, placed.digest)
 
 
-def attach_tagged(placed: Placed, suffix: str, layers: Iterable[tuple[str, bytes, dict[str, str]]], *, digest: str | None = None) -> str:
+def attach_tagged(placed: Placed, suffix: str, layers: Iterable[Layer], *, digest: str | None = None) -> str:
     """Puts layers (media type, content, annotations) under cosign's tag `sha256-….SUFFIX`; the manifest's digest."""
     repository = placed.repository
     described = [{**repository.put_blob(content, kind), "annotations": annotations} for kind, content, annotations in layers]
@@ -193,7 +195,7 @@ def attach_tagged(placed: Placed, suffix: str, layers: Iterable[tuple[str, bytes
     return repository.put_manifest(manifest, tag)[0]["digest"]
 
 
-def signature_layer(payload: bytes, signature: bytes, **annotations: str) -> tuple[str, bytes, dict[str, str]]:
+def signature_layer(payload: bytes, signature: bytes, **annotations: str) -> Layer:
     """A layer of `.sig`: a payload and its signature."""
     return SIMPLE_SIGNING, payload, {"dev.cosignproject.cosign/signature": encoded(signature), **annotations}
 
@@ -207,6 +209,47 @@ def attach_signature(placed: Placed, key: Key, payload: bytes | None = None) -> 
 def attest(placed: Placed, key: Key, predicate_type: str, predicate: Any) -> str:
     """Attaches a signed statement as cosign 3 does."""
     return attach_bundle(placed, bundle(statement(placed.digest, predicate_type, predicate), key), predicate_type=predicate_type)
+
+
+# --- a Sigstore of our own -------------------------------------------------------------------------------------------
+
+IDENTITY = "https://gitlab.example.com/acme/app//.gitlab-ci.yml@refs/heads/main"
+ISSUER = "https://gitlab.example.com"
+
+
+@dataclasses.dataclass(frozen=True)
+class Minted:
+    """What the test authority signed, and what it is verified with."""
+
+    root: Path
+    """The trusted root."""
+    key: Path
+    """The public key of its signer by key."""
+    bundle: bytes
+    layer: Layer | None
+    """As cosign 2 keeps it; nothing where its format cannot say it."""
+
+
+def _authority(*arguments: str | Path) -> str:
+    binary = Path(os.environ["ECR_GATE_BIN"]).parent / "test-authority"
+    assert binary.exists(), f"{binary} is not there; `make e2e` builds it beside the gate"
+    done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=TOOL_TIMEOUT_S, check=False)
+    assert done.returncode == 0, f"test-authority {' '.join(map(str, arguments))}\n{done.stderr}"
+    return done.stdout
+
+
+def mint(folder: Path, subject: str, *arguments: str | Path) -> Minted:
+    """Signs with a certificate for IDENTITY by ISSUER, or as the arguments of `test-authority` say otherwise, into `folder`."""
+    _authority("--out", folder, "--subject", subject, *arguments)
+    described = json.loads((folder / "layer.json").read_text()) if (folder / "layer.json").exists() else None
+    layer = (described["mediaType"], (folder / "layer").read_bytes(), described["annotations"]) if described else None
+    return Minted(folder / "trusted_root.json", folder / "signer.pub", (folder / "bundle.json").read_bytes(), layer)
+
+
+@functools.cache
+def faults() -> dict[str, str]:
+    """Every way in which the test authority can sign wrongly, and the code that it is refused with."""
+    return dict(line.split() for line in _authority("--faults").splitlines())
 
 
 # --- the real tools --------------------------------------------------------------------------------------------------

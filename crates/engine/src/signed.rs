@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use model::{Digest, NonEmpty, Reason, ReasonCode, SignatureFormat, Signed, SignedArtifact, Statement};
+use model::{Authentic, Digest, NonEmpty, Reason, ReasonCode, SignatureFormat, Signed, SignedArtifact, Statement};
 use registry::{Location, Referrers};
 use signals::Limits;
 use signals::manifest::{ArtifactBlob, blobs};
@@ -184,7 +184,7 @@ async fn authenticate(
             authenticator.verify(subject, &artifact)
         }
     };
-    let content = match verified.as_ref().map(|authentic| authentic.content()) {
+    let content = match verified.as_ref().map(Authentic::content) {
         Ok(Signed::Statement(statement)) => Some(read(statement, &manifest)),
         Ok(Signed::Image(_)) | Err(_) => None,
     };

@@ -20,5 +20,5 @@ pub use exceptions::{Exceptions, exceptions_schema};
 pub use fail_on::{FailOn, FailOnError};
 pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf, StoreSigner,
-    TrustSource, Wanted, signed_by,
+    TrustSource, Wanted, WantedStatement, signed_by,
 };

@@ -13,7 +13,8 @@ use crate::document::{
 };
 use crate::error::DocumentError;
 pub use trust::{
-    COMMAND_LINE_POLICY, KeySource, RootSource, SignedBy, SourceOf, StoreSigner, TrustSource, Wanted, signed_by,
+    COMMAND_LINE_POLICY, KeySource, RootSource, SignedBy, SourceOf, StoreSigner, TrustSource, Wanted, WantedStatement,
+    signed_by,
 };
 
 /// The policies in force.

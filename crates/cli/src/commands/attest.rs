@@ -1,7 +1,7 @@
 //! `ecr-gate attest`: signs a statement about an image, such as a test result or a bill of materials, and attaches it as a
 //! Sigstore bundle. What policies make of it is judged by `check` and `verify`.
 
-mod predicate;
+pub(super) mod predicate;
 #[cfg(test)]
 mod tests;
 

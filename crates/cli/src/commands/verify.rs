@@ -42,6 +42,10 @@ Examples:
   ecr-gate verify IMAGE --key old.pub --key new.pub --any-signer            (one of them is enough)
   ecr-gate verify IMAGE --certificate-oidc-issuer https://token.actions.githubusercontent.com \\
       --certificate-identity https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main
+  ecr-gate verify IMAGE --key ci.pub --type cyclonedx                       (a signed statement instead of a signature)
+  ecr-gate verify IMAGE --certificate-oidc-issuer https://token.actions.githubusercontent.com \\
+      --certificate-identity-regexp 'https://github.com/slsa-framework/slsa-github-generator/.*@refs/tags/v.*' \\
+      --source github.com/acme/app --source-ref refs/heads/main
   ecr-gate verify IMAGE --notation-trust-policy trustpolicy.json --notation-trust-store ~/.config/notation/truststore
   ecr-gate verify IMAGE --policy gate.yaml --environment staging --output json")]
 pub(crate) struct VerifyArgs {

@@ -135,6 +135,48 @@ pub struct SignedBy {
     pub transparency_log: bool,
     /// One of the signers is enough; otherwise every one of them has to have signed.
     pub any: bool,
+    /// What they have to have signed.
+    pub what: WantedStatement,
+}
+
+/// What has to be signed: the image itself, unless statements about it are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedStatement {
+    /// A statement with a predicate of this type.
+    pub predicate_type: Option<String>,
+    /// Provenance by one of these builders (patterns).
+    pub builders: Vec<String>,
+    /// Provenance from one of these source repositories (patterns).
+    pub sources: Vec<String>,
+    /// Provenance from one of these branches or tags (patterns).
+    pub refs: Vec<String>,
+}
+
+impl WantedStatement {
+    /// The image itself.
+    pub fn image() -> Self {
+        Self { predicate_type: None, builders: Vec::new(), sources: Vec::new(), refs: Vec::new() }
+    }
+
+    /// The rules that say this of some signers, each as its key and its value.
+    fn rules(&self, signers: &[&str]) -> Vec<(&'static str, Value)> {
+        let mut rules = Vec::new();
+        if let Some(predicate_type) = &self.predicate_type {
+            rules.push(("attestations", json!({ "type": predicate_type, "signers": signers })));
+        }
+        let lists = [("builders", &self.builders), ("sources", &self.sources), ("refs", &self.refs)];
+        if lists.iter().any(|(_, list)| !list.is_empty()) {
+            let mut provenance = json!({ "signers": signers });
+            for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+                provenance[key] = json!(list);
+            }
+            rules.push(("provenance", provenance));
+        }
+        if rules.is_empty() {
+            rules.push(("signatures", json!({ "threshold": 1, "of": signers })));
+        }
+        rules
+    }
 }
 
 /// A text, or a regular expression for the whole of it.
@@ -193,13 +235,21 @@ pub fn signed_by(words: &SignedBy) -> String {
     for (number, store) in words.x509.iter().enumerate() {
         signers.insert(format!("x509-{}", number + 1), json!({ "x509": store.document() }));
     }
-    let rule = |id: &str, signers: &[&str]| json!({ "id": id, "signatures": { "threshold": 1, "of": signers } });
+    let rules = |id: &str, signers: &[&str]| -> Vec<Value> {
+        let of = words.what.rules(signers);
+        let several = of.len() > 1;
+        let rule = |(key, value): (&str, Value)| {
+            let id = if several { format!("{id}-{key}") } else { id.to_owned() };
+            json!({ "id": id, key: value })
+        };
+        of.into_iter().map(rule).collect()
+    };
     let names: Vec<&str> = signers.keys().map(String::as_str).collect();
     let rules: Vec<Value> = match names.as_slice() {
         [] => Vec::new(),
-        names if words.any => vec![rule("signed-by-any", names)],
+        names if words.any => rules("signed-by-any", names),
         // A rule of its own for each: two names for one key are no reason to refuse here.
-        names => names.iter().map(|name| rule(&format!("signed-by-{name}"), &[name])).collect(),
+        names => names.iter().flat_map(|name| rules(&format!("signed-by-{name}"), &[name])).collect(),
     };
     let mut trust = Map::new();
     for (key, list) in [("roots", &words.trusted_roots), ("repositories", &words.repositories)] {

@@ -160,12 +160,11 @@ pub(super) fn of_chain(chain: &[Certificate], lists: &[RevocationList]) -> Revoc
             }
             good = good.max(list.covers(certificate, issuer));
         }
-        match good {
-            Some(good) => until = Some(until.map_or(good, |earlier| earlier.min(good))),
-            None => {
-                covered = false;
-                named |= names_service(certificate);
-            }
+        if let Some(good) = good {
+            until = Some(until.map_or(good, |earlier| earlier.min(good)));
+        } else {
+            covered = false;
+            named |= names_service(certificate);
         }
     }
     match (revoked, until) {

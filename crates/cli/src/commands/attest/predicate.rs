@@ -15,7 +15,7 @@ use crate::files;
 const LIMIT: usize = 16 << 20;
 
 /// The URI of a type.
-pub(super) fn predicate_type(text: &str) -> Result<String, Failure> {
+pub(crate) fn predicate_type(text: &str) -> Result<String, Failure> {
     policy::predicate_type(text).map_err(|words| {
         Failure::usage(format!("--type: {text:?} is neither a URI nor a known word"))
             .hint(format!("the words are {}", words.join(", ")))

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use policy::{SignedBy, StoreSigner, Wanted, X509Kind};
+use policy::{SignedBy, StoreSigner, Wanted, WantedStatement, X509Kind};
 use trust::{NotationSigner, StoreKind, trust_policy};
 
+use crate::commands::attest::predicate::predicate_type;
 use crate::failure::Failure;
 use crate::files;
 use crate::signing::is_kms;
@@ -46,6 +47,18 @@ pub(crate) struct SignerArgs {
     /// One of the signers is enough
     #[arg(long)]
     pub any_signer: bool,
+    /// Ask for a signed statement of this type instead of a signature: a URI, or slsaprovenance, cyclonedx, vuln, …
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Ask for signed provenance by this builder; `*` within a path segment, `**` across; one of several is enough
+    #[arg(long, value_name = "PATTERN")]
+    pub builder: Vec<String>,
+    /// Ask for signed provenance from this source repository, such as github.com/acme/app; a pattern, as for --builder
+    #[arg(long, value_name = "PATTERN")]
+    pub source: Vec<String>,
+    /// Ask for signed provenance from this branch or tag, such as refs/heads/main; a pattern, as for --builder
+    #[arg(long, value_name = "PATTERN")]
+    pub source_ref: Vec<String>,
     /// A Sigstore trusted root; several times [default: the one of Sigstore's public instance]
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Vec<String>,
@@ -75,6 +88,10 @@ impl SignerArgs {
                 ("--signature-repository", !self.signature_repository.is_empty()),
                 ("--transparency-log", self.transparency_log),
                 ("--any-signer", self.any_signer),
+                ("--type", self.kind.is_some()),
+                ("--builder", !self.builder.is_empty()),
+                ("--source", !self.source.is_empty()),
+                ("--source-ref", !self.source_ref.is_empty()),
             ];
             if let Some((flag, _)) = idle.into_iter().find(|(_, given)| *given) {
                 return Err(Failure::usage(format!("{flag} goes with a signer of the command line")).hint(
@@ -92,11 +109,22 @@ impl SignerArgs {
             keys: self.key.clone(),
             keyless,
             any: self.any_signer || x509.len() > 1,
+            what: self.what()?,
             x509,
             trusted_roots: self.trusted_root.clone(),
             repositories: self.signature_repository.clone(),
             transparency_log: self.transparency_log,
         }))
+    }
+
+    /// What has to be signed.
+    fn what(&self) -> Result<WantedStatement, Failure> {
+        Ok(WantedStatement {
+            predicate_type: self.kind.as_deref().map(predicate_type).transpose()?,
+            builders: self.builder.clone(),
+            sources: self.source.clone(),
+            refs: self.source_ref.clone(),
+        })
     }
 
     fn keyless(&self) -> Result<Option<(Wanted, Wanted)>, Failure> {

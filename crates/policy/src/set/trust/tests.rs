@@ -95,6 +95,7 @@ fn words() -> SignedBy {
         trusted_roots: Vec::new(),
         repositories: Vec::new(),
         transparency_log: false,
+        what: WantedStatement::image(),
         any: false,
     }
 }
@@ -134,6 +135,7 @@ fn s27_words_of_a_command_line_are_a_policy() {
         trusted_roots: vec!["root.json".to_owned()],
         repositories: vec!["r.example/s".to_owned()],
         transparency_log: true,
+        what: WantedStatement::image(),
         ..words()
     };
     let set = policy(&all);
@@ -147,6 +149,16 @@ fn s27_words_of_a_command_line_are_a_policy() {
     assert_eq!(rules, ["signed-by-key-1", "signed-by-key-2", "signed-by-keyless", "signed-by-x509-1"]);
     let any = policy(&SignedBy { any: true, ..all });
     assert_eq!(any.members[0].policy.spec.rules.len(), 1);
+    // Statements instead of signatures: a rule for each that is asked for, and never the signature rule beside it.
+    let what = WantedStatement {
+        predicate_type: Some("https://slsa.dev/provenance/v1".to_owned()),
+        sources: vec!["github.com/acme/app".to_owned()],
+        ..WantedStatement::image()
+    };
+    let stated = policy(&SignedBy { any: true, what, keys: vec!["a.pub".to_owned()], ..words() });
+    let rules = &stated.members[0].policy.spec.rules;
+    assert_eq!(rules.len(), 2);
+    assert!(rules.iter().all(|rule| rule.signatures.is_none()));
     // Nobody asked for: not a policy that allows everything.
     assert!(PolicySet::from_documents(&[("words".to_owned(), signed_by(&words()))]).is_err());
 }
