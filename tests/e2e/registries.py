@@ -6,12 +6,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import http.server
 import json
 import os
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -151,6 +153,38 @@ class Repository:
     def delete(self, digest: str) -> None:
         """Deletes a manifest."""
         _answered(self.session.delete(f"{self.url}/manifests/{digest}", timeout=TIMEOUT_S))
+
+
+@contextlib.contextmanager
+def faulty(registry: Registry, part: str, status: int = 503) -> Iterator[Registry]:
+    """The registry behind a proxy that answers whatever has `part` in its path with an error, and passes on the rest."""
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            if part in self.path:
+                self.send_error(status)
+                return
+            kept = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = requests.request(self.command, f"http://{registry.host}{self.path}", headers=kept, timeout=TIMEOUT_S)
+            self.send_response(answer.status_code)
+            for name in ["Content-Type", "Docker-Content-Digest", "Link"]:
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", answer.headers.get("Content-Length", str(len(answer.content))))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield dataclasses.replace(registry, host=f"127.0.0.1:{server.server_address[1]}")
+        finally:
+            server.shutdown()
 
 
 def docker_config(folder: Path, host: str, user: str = USER, password: str = PASSWORD) -> Path:

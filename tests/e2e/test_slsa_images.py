@@ -118,3 +118,29 @@ def test_b2_verify_shows_who_built_it(gate, version):
     [found] = run.json()["found"]
     assert found["verified"] and found["signer"]["kind"] == "keyless" and found["signer"]["issuer"] == ISSUER
     assert found["proven"] and found["log"]["index"] > 0
+
+
+def test_b15_verify_asks_for_provenance(gate, version):
+    """The same without a policy file."""
+    folder = IMAGES / version / "container_workflow_dispatch"
+    signer = ["--certificate-identity", BUILDER.format(version=version), "--certificate-oidc-issuer", ISSUER]
+    right = {"--builder": BUILDER.format(version="*"), "--source": SOURCE, "--source-ref": REF[version]}
+    ask = lambda **changed: gate(  # noqa: E731
+        "verify", f"oci:{folder}", *signer, *[word for flag, value in {**right, **changed}.items() for word in (flag, value)], "-o", "json"
+    )
+    run = ask()
+    assert run.rc == 0, run.stdout + run.stderr
+    for flag, miss, code in [
+        ("--source", SOURCE + "-x", "provenance.source"),
+        ("--builder", BUILDER.format(version="v9"), "provenance.builder"),
+        ("--source-ref", REF[version] + "x", "provenance.ref"),
+    ]:
+        run = ask(**{flag: miss})
+        assert (run.rc, run.json()["reasons"][0]["code"]) == (1, code), f"{flag}: {run.stdout}{run.stderr}"
+    wrong = ["--certificate-identity", BUILDER.format(version="v9"), "--certificate-oidc-issuer", ISSUER]
+    run = gate("verify", f"oci:{folder}", *wrong, "--source", SOURCE, "-o", "json")
+    assert run.rc == 1, run.stdout + run.stderr
+    run = gate("verify", f"oci:{folder}", *signer, "--type", "slsaprovenance", "-o", "json")
+    assert run.rc == 0, run.stdout + run.stderr
+    run = gate("verify", f"oci:{folder}", *signer, "--type", "cyclonedx", "-o", "json")
+    assert run.rc == 1, run.stdout + run.stderr

@@ -17,6 +17,7 @@ SIGNED, BEFORE, AFTER = "2025-06-01T12:00:00Z", "2025-05-31T00:00:00Z", "2025-06
 FORMATS = ["bundle", "layer"]
 BUNDLE_ONLY = {  # Faults that the annotations of cosign 2 have no place for: what is left is whole.
     "version", "entry-kind", "inclusion-proof", "no-inclusion-proof", "checkpoint", "checkpoint-of-other-tree", "unknown-key",
+    "entry-of-other-kind",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import signing
-from registries import free_port, skopeo
+from registries import faulty, free_port, skopeo
 from signing import attach_bundle, attach_signature, attach_tagged, expected, place, public_key, push, refusals, signature_layer
 
 SCENES = sorted(expected()["scenes"])
@@ -249,6 +249,16 @@ def test_s28_a_format_that_nobody_knows_is_unsupported_and_not_absent(verify, pa
     assert found["verified"] is False
 
 
+# --- statements ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", [said for said in expected()["cosign"] if said["command"] == "verify-attestation"], ids=lambda said: "-".join(
+    [said["tool"], said["key"], said["type"].rsplit("/", 2)[-2]]))  # fmt: skip
+def test_b15_a_statement_is_verified_where_cosign_verified_it(verify, registry, repo, said):
+    run = verify(place(registry, repo, said["scene"]), *keys(said["key"]), "--type", said["type"])
+    assert run.rc == (0 if said["accepts"] else 1), run.stdout + run.stderr
+
+
 # --- what cannot be had ----------------------------------------------------------------------------------------------
 
 
@@ -270,26 +280,47 @@ def test_a4_a_registry_that_wants_a_login_is_an_error(gate, registry_auth, repo,
     assert run.rc == 3, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("scene", ["cosign2", "cosign3"])
-@pytest.mark.parametrize("what", ["manifests", "blobs"])
-def test_s25_a_signature_that_the_registry_lost_is_not_absent(verify, registry, repo, scene, what):
-    """It is listed, and cannot be read: neither a pass nor a missing signature."""
+@pytest.mark.parametrize(("scene", "what"), [("cosign2", "blobs"), ("cosign3", "manifests"), ("cosign3", "blobs")])
+def test_s25_a_signature_that_the_registry_lost_is_told(verify, registry, repo, scene, what):
+    """It is listed, and not there: never a pass, and people are told what was lost."""
     placed = place(registry, repo, scene)
     tag = placed.digest.replace(":", "-")
     listed = placed.repository.manifest(f"{tag}.sig") if scene == "cosign2" else placed.repository.manifest(tag)
-    lost = [one["digest"] for one in (listed["layers"] if scene == "cosign2" else listed["manifests"])]
-    if scene == "cosign2" and what == "manifests":
-        pytest.skip("a tag that is gone is absent")
+    digests = [one["digest"] for one in (listed["layers"] if scene == "cosign2" else listed["manifests"])]
     if scene == "cosign3" and what == "blobs":
-        lost = [layer["digest"] for digest in lost for layer in placed.repository.manifest(digest)["layers"]]
-    for digest in lost:
-        for file in (registry.log.parent / "data").rglob(f"sha256/{digest[7:9]}/{digest[7:]}/data"):
-            file.unlink()
+        digests = [layer["digest"] for digest in digests for layer in placed.repository.manifest(digest)["layers"]]
+    files = [file for digest in digests for file in (registry.log.parent / "data").rglob(f"sha256/{digest[7:9]}/{digest[7:]}/data")]
+    assert len(files) == len(set(digests))
+    for file in files:
+        file.unlink()
     try:
         run = verify(placed, *keys("alice"))
-        assert run.rc not in (0, 1) and run.json()["verdict"] != "allow", run.stdout + run.stderr
+        told = {reason["code"] for reason in run.json()["reasons"]} | {one["code"] for one in run.json()["unavailable"]}
+        assert run.json()["verdict"] == "deny" and "registry.notFound" in told, run.stdout + run.stderr
+        assert run.rc not in ((0, 1) if what == "manifests" else (0,)), run.stdout + run.stderr
     finally:
         place(registry, repo, scene)
+
+
+@pytest.mark.parametrize(("scene", "part", "status"), [
+    ("cosign2", "/blobs/", 503), ("cosign2", ".sig", 503), ("cosign3", "/blobs/", 503), ("cosign3", "/manifests/sha256-", 503),
+    ("unsigned", ".sig", 503), ("unsigned", "/referrers/", 503), ("cosign3", "/blobs/", 500), ("cosign3", "/blobs/", 429),
+])  # fmt: skip
+def test_s25_a_registry_that_fails_half_way_is_neither_yes_nor_no(verify, registry, repo, scene, part, status):
+    """Whatever it would have said is not known: 4 or 5, and never that a signature is missing."""
+    placed = place(registry, repo, scene)
+    with faulty(registry, part, status) as broken:
+        run = verify(signing.Placed(broken, repo, placed.digest), *keys("alice"), "--timeout", "8s")
+        assert run.rc in (4, 5), run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_s25_signatures_that_nobody_may_read_are_not_absent(verify, registry, repo, status):
+    placed = place(registry, repo, "cosign3")
+    for part in ["/manifests/sha256-", "/blobs/"]:
+        with faulty(registry, part, status) as closed:
+            run = verify(signing.Placed(closed, repo, placed.digest), *keys("alice"))
+            assert run.rc == 3, f"{part}: {run.stdout}{run.stderr}"
 
 
 def test_s25_a_list_of_referrers_that_is_no_list_is_not_absent(verify, registry, repo, build_image):

@@ -141,7 +141,12 @@ fn read(what: &str, path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
 
 fn unusable(error: &trust::MaterialError) -> Failure {
     let reason = error.reason();
-    Failure::configuration(reason.message).hint(reason.remedy)
+    let remedy = if error.why.contains("private key") {
+        "name the public half, such as release.pub; whoever signs needs the private one, and nobody else".to_owned()
+    } else {
+        reason.remedy
+    };
+    Failure::configuration(reason.message).hint(remedy)
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Everything about one image but the scans that ECR makes: manifests, configuration, layers, attached documents and the
 //! files that the caller hands over, as far as the policy asks for it. Nothing here judges.
 
+mod documents;
+
 use futures_util::future::join_all;
 use model::{
-    Ask, Attested, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode,
-    Signal, Signed, Timestamp,
+    Ask, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal,
+    Timestamp,
 };
 use policy::{Needs, PolicySet};
 use registry::{Client, Location, Reference, Referrers};
 use signals::Limits;
 use signals::manifest::{Manifest, attestations, manifest};
-use signals::predicate::{self, Content as Says, Kind};
 
 use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::authenticate::Trust;
@@ -18,6 +19,7 @@ use crate::evidence::Evidence;
 use crate::scan::signal;
 use crate::signed::{SignedContent, signed};
 use crate::source::Source;
+use documents::{push, take_content, take_signed};
 
 /// Collects from one place.
 pub(crate) struct Gatherer<'a> {
@@ -192,7 +194,7 @@ impl Gatherer<'_> {
                         None => {}
                     }
                     if let Some(signed) = signed {
-                        self.take_signed(&mut facts, &mut gathered.facts.vex, evidence, signed);
+                        take_signed(self.source, self.now, &mut facts, &mut gathered.facts.vex, evidence, signed);
                     }
                     manifests.push((platform, facts));
                 }
@@ -299,68 +301,6 @@ impl Gatherer<'_> {
         }
     }
 
-    /// Moves what signed statements say into the facts, each with who signed it. One that cannot be read leaves unknown
-    /// what it would have said.
-    fn take_signed(
-        &self,
-        facts: &mut ManifestFacts,
-        vex: &mut Vec<Observed<model::VexDocument>>,
-        evidence: &mut Evidence,
-        signed: Result<SignedContent, Reason>,
-    ) {
-        let digest = facts.digest.clone();
-        let SignedContent { artifacts, contents } = match signed {
-            Ok(signed) => signed,
-            Err(reason) => {
-                facts.unknown(Origin::Registry(digest.to_string()), signal(reason.clone()));
-                facts.signed = signal(reason);
-                return;
-            }
-        };
-        for (artifact, content) in artifacts.iter().zip(contents) {
-            let (Ok(authentic), Some(content)) = (&artifact.verified, content) else { continue };
-            let attested = Attested { manifest: artifact.manifest.clone(), proof: authentic.proof().clone() };
-            let origin = Origin::Attestation(Box::new(attested));
-            let evidence_digest = artifact.envelope.clone();
-            let (at, origin_of) = (self.now, || origin.clone());
-            match content {
-                Ok(Says::Sbom(sbom)) => {
-                    let sbom = Observed { value: *sbom, origin, at, evidence: evidence_digest };
-                    push(&mut facts.sboms, vec![sbom]);
-                }
-                Ok(Says::Vex(document)) => {
-                    vex.push(Observed { value: *document, origin, at, evidence: evidence_digest });
-                }
-                Ok(Says::Measurements(list)) => {
-                    let each = |value| Observed { value, origin: origin_of(), at, evidence: evidence_digest.clone() };
-                    push(&mut facts.measurements, list.into_iter().map(each).collect());
-                }
-                Ok(Says::Report(document)) => {
-                    let mut document = *document;
-                    // The signed statement says which image it is about, unless the report says otherwise.
-                    if document.subject.manifests.is_empty() && document.subject.config.is_none() {
-                        document.subject.manifests.push(digest.clone());
-                    }
-                    evidence.attach(document, origin, evidence_digest);
-                }
-                Ok(Says::Provenance(_) | Says::Other) => {}
-                Err(reason) => {
-                    let predicate = match authentic.content() {
-                        Signed::Statement(statement) => statement.predicate_type.as_str(),
-                        Signed::Image(_) => continue,
-                    };
-                    match predicate::kind(predicate) {
-                        Kind::Sbom => facts.sboms = signal(reason),
-                        Kind::Measurement => facts.measurements = signal(reason),
-                        Kind::Vex | Kind::Report => facts.unknown(origin, signal(reason)),
-                        Kind::Provenance | Kind::Other => {}
-                    }
-                }
-            }
-        }
-        facts.signed = self.observed(Ok(artifacts), &digest);
-    }
-
     /// The approved base images, as their registries have them now.
     async fn bases(&self, manifests: impl Iterator<Item = &ManifestFacts>) -> Vec<(String, Signal<KnownBase>)> {
         let mut names = self.needs.bases.clone();
@@ -437,59 +377,6 @@ async fn base(client: &Client, name: &str, platform: &Platform) -> Result<KnownB
     };
     let config = source.config(&child.bytes).await?;
     Ok(KnownBase { digest: child.digest, index, diff_ids: config.diff_ids, created: config.created })
-}
-
-/// Moves what was read from attached documents into the facts; what could not be read makes the signal a failure, because
-/// what it would have said is not known.
-fn take_content(
-    facts: &mut ManifestFacts,
-    vex: &mut Vec<Observed<model::VexDocument>>,
-    evidence: &mut Evidence,
-    list: Vec<Attached>,
-) -> Vec<Attached> {
-    let mut kept = Vec::new();
-    for mut one in list {
-        match std::mem::replace(&mut one.content, Ok(Vec::new())) {
-            Err(reason) => {
-                match one.kind {
-                    AttachedKind::Measurement => facts.measurements = signal(reason.clone()),
-                    AttachedKind::Sbom | AttachedKind::Statement => facts.sboms = signal(reason.clone()),
-                    // It may say the opposite of what is there: nobody knows.
-                    AttachedKind::Report | AttachedKind::Vex => {
-                        facts.unknown(Origin::Registry(one.descriptor.digest.to_string()), signal(reason.clone()));
-                    }
-                    AttachedKind::Signed | AttachedKind::Other => {}
-                }
-                one.content = Err(reason);
-            }
-            Ok(contents) => {
-                for content in contents {
-                    match content {
-                        Content::Report(document, digest) => {
-                            // Attached to this manifest, and about it unless it says otherwise.
-                            let mut document = *document;
-                            if document.subject.manifests.is_empty() && document.subject.config.is_none() {
-                                document.subject.manifests.push(facts.digest.clone());
-                            }
-                            let origin = Origin::Registry(one.descriptor.digest.to_string());
-                            evidence.attach(document, origin, digest);
-                        }
-                        Content::Sbom(sbom) => push(&mut facts.sboms, vec![*sbom]),
-                        Content::Measurement(list) => push(&mut facts.measurements, list),
-                        Content::Vex(document) => vex.push(document),
-                    }
-                }
-            }
-        }
-        kept.push(one);
-    }
-    kept
-}
-
-fn push<T>(signal: &mut Signal<Vec<T>>, more: Vec<T>) {
-    if let Signal::Present(list) = signal {
-        list.value.extend(more);
-    }
 }
 
 /// What the registry has and what was handed over. A source that was not asked adds nothing; one that was asked and failed

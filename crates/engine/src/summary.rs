@@ -1,7 +1,7 @@
 //! Attaching a decision to the image: a signed SLSA verification summary as a referrer (B4, S26). It is attached when
-//! something changed: a summary by the same key that says the same and holds for as long is left alone.
+//! something changed: if the newest summary by the same key says the same, is of today and holds for as long, it is left alone.
 
-use model::{Digest, ImageReference, Reason, ReasonCode, Signed, TrustName, Verdict};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signed, SignedDuration, Timestamp, TrustName, Verdict};
 use serde_json::Value;
 use trust::{Artifact, Material, PublicKey, SUMMARY_TYPE, VerificationSummary, Verifier, verification_summary};
 
@@ -9,6 +9,9 @@ use crate::attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
 use crate::check::{Checked, Refused};
 use crate::place::{RegistryAccess, registry};
 use crate::source::{DOCUMENT_LIMIT, Source};
+
+/// A summary that is older is attached again although nothing changed: those who read it limit its age.
+const RENEWED: SignedDuration = SignedDuration::from_hours(24);
 
 /// Who decided, and under which id.
 #[derive(Debug)]
@@ -101,6 +104,7 @@ async fn unchanged(
     let material = Material { keys: vec![(name, key)], ..Material::none() };
     let verifier = Verifier::new(&material).map_err(|error| error.reason())?;
     let source = Source::Registry { client, location };
+    let mut newest: Option<(Timestamp, Digest, Value)> = None;
     for descriptor in listed.descriptors {
         let says = descriptor.annotations.get("dev.sigstore.bundle.predicateType");
         if says.is_some_and(|says| says != SUMMARY_TYPE) {
@@ -120,16 +124,33 @@ async fn unchanged(
                 annotations: &annotations,
             };
             let Ok(authentic) = verifier.verify(subject, &artifact) else { continue };
-            if let Signed::Statement(statement) = authentic.content()
-                && statement.predicate_type == SUMMARY_TYPE
-                && serde_json::from_slice::<Value>(&statement.predicate)
-                    .is_ok_and(|known| says_the_same(&known, predicate))
-            {
-                return Ok(Some(descriptor.digest));
+            let Signed::Statement(statement) = authentic.content() else { continue };
+            let Ok(known) = serde_json::from_slice::<Value>(&statement.predicate) else { continue };
+            let same = |pointer: &str| known.pointer(pointer) == predicate.pointer(pointer);
+            if statement.predicate_type != SUMMARY_TYPE || !same("/verifier/id") || !same("/ecrGate_environment") {
+                continue;
+            }
+            let Some(at) = verified_at(&known) else { continue };
+            // Whoever reads them believes the newest; of two at one moment neither says that nothing has changed.
+            match &newest {
+                Some((other, ..)) if *other > at => {}
+                Some((other, _, before)) if *other == at && !says_the_same(before, &known) => {
+                    newest = Some((at, descriptor.digest.clone(), Value::Null));
+                }
+                _ => newest = Some((at, descriptor.digest.clone(), known)),
             }
         }
     }
-    Ok(None)
+    let young = |at: Timestamp| {
+        let due = at.checked_add(RENEWED);
+        due.is_ok_and(|due| verified_at(predicate).is_some_and(|now| at <= now && now < due))
+    };
+    Ok(newest.filter(|(at, _, known)| young(*at) && says_the_same(known, predicate)).map(|(_, digest, _)| digest))
+}
+
+fn verified_at(summary: &Value) -> Option<Timestamp> {
+    let text = summary.pointer("/timeVerified").and_then(Value::as_str)?;
+    text.parse().ok()
 }
 
 /// True if both summaries say the same to whoever reads them now.

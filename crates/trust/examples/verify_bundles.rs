@@ -1,6 +1,8 @@
 //! How long it takes to verify a thousand different keyless bundles in one process, side by side with nothing but the ECDSA
 //! verifications that they contain. `make bench` runs it; a release build tells something, a debug build does not.
 
+#![allow(clippy::disallowed_methods, clippy::cast_precision_loss)] // it measures time, and prints ratios
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Instant;

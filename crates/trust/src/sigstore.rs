@@ -41,7 +41,14 @@ impl Sigstore {
     /// A bundle that was found attached to an image.
     pub(crate) fn bundle(&self, image: &Digest, bytes: &[u8]) -> Result<Authentic<Signed>, NonEmpty<Reason>> {
         let bundle = UnverifiedBundle::read(bytes).map_err(NonEmpty::one)?;
-        self.about(image, &bundle, true)
+        let authentic = self.about(image, &bundle, true)?;
+        if let Content::Message { .. } = bundle.content {
+            // Authentic as it is, it says only that somebody signed these bytes, and cosign takes it for no signature either.
+            let message = "it is a signature over the bytes of the manifest, as `cosign sign-blob` makes; a signature on an \
+                           image is a signed statement, as `cosign sign` makes";
+            return Err(NonEmpty::one(Reason::new(ReasonCode::SignatureUnsupported, message)));
+        }
+        Ok(authentic)
     }
 
     /// A simple signing payload with cosign's annotations.

@@ -8,8 +8,10 @@ mod tests;
 use std::path::PathBuf;
 
 use engine::{Place, attach_bundle, resolve};
-use model::{Digest, ImageReference};
+use model::{Digest, ImageReference, Statement};
 use serde::Serialize;
+use serde_json::Value;
+use signals::Limits;
 
 use self::predicate::{predicate, predicate_type};
 use crate::clock::now;
@@ -85,6 +87,7 @@ impl AttestArgs {
             (Some(digest), Some(_)) => digest.clone(),
             _ => resolve(&reference, &access).await.map_err(|error| refused(error.reason))?,
         };
+        readable(&kind, &subject, &predicate)?;
         let public = key.public().await.map_err(refused)?;
         let statement = trust::statement(&repository(&reference), &subject, &kind, &predicate)
             .map_err(|error| Failure::configuration(error.to_string()))?;
@@ -116,6 +119,19 @@ impl AttestArgs {
         ui.data(&(text + "\n"))?;
         Ok(Exit::Allowed)
     }
+}
+
+/// A predicate of a type that the gate reads must be one that it can read: what is attached stays attached.
+fn readable(kind: &str, subject: &Digest, predicate: &Value) -> Result<(), Failure> {
+    let statement = Statement {
+        predicate_type: kind.to_owned(),
+        subjects: vec![subject.clone()],
+        predicate: predicate.to_string().into_bytes(),
+    };
+    signals::predicate::read(&statement, &Limits::STANDARD).map(|_| ()).map_err(|error| {
+        Failure::configuration(format!("the predicate is no {kind}: {error}"))
+            .hint("give the document itself, as the tool wrote it, or another --type")
+    })
 }
 
 /// `host/repository`: the subject's name, as cosign writes it.

@@ -53,7 +53,7 @@ pub(crate) struct VerifyArgs {
     image: ImageArgs,
     #[command(flatten)]
     signers: SignerArgs,
-    /// A policy file, all of whose rules are judged; may be given several times [env: ECR_GATE_POLICY]
+    /// A policy file, whose rules about signers are judged; may be given several times [env: ECR_GATE_POLICY]
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
     /// The environment the image is for, declared by the policy [default: production] [env: ECR_GATE_ENVIRONMENT]
@@ -102,6 +102,11 @@ impl VerifyArgs {
         }
         let words = words.as_ref().map(|words| (COMMAND_LINE_POLICY, signed_by(words)));
         let (policies, exceptions) = policies::load_with(&paths, words)?;
+        let policies = policies.about_signers();
+        if policies.ids().is_empty() {
+            return Err(Failure::configuration("no policy has a rule about signers, so there is nothing to verify")
+                .hint("add a rule with `signatures`, `attestations`, `provenance` or `vsa`; `ecr-gate check` judges all rules"));
+        }
         policies.environment(&environment).map_err(|error| {
             Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
         })?;

@@ -111,7 +111,8 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, Failure> {
             kind: "container_scanning",
             start_time: time(started),
             end_time: time(record.recorded_at),
-            status: if view.is_complete() { "success" } else { "failure" },
+            // Where no rule is about findings nobody looked for a scan: an empty list says nothing then.
+            status: if view.is_complete() && record.findings.judged { "success" } else { "failure" },
             messages: messages(view),
         },
         vulnerabilities: vulnerabilities(view),
@@ -151,6 +152,10 @@ fn messages(view: &View<'_>) -> Vec<Message> {
         Message { level: "fatal", value }
     });
     let mut list: Vec<Message> = unknown.collect();
+    if !record.findings.judged {
+        let value = "no rule is about vulnerabilities: nobody looked for a scan".to_owned();
+        list.push(Message { level: "warn", value });
+    }
     if list.is_empty() && !view.is_complete() {
         list.push(Message { level: "fatal", value: "there is no complete scan of the image".to_owned() });
     }

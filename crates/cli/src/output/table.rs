@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use engine::FoundContent;
 use model::{Judged, Severity, Verdict};
 
 use super::View;
@@ -85,6 +86,14 @@ fn facts(text: &mut String, view: &View<'_>) {
         let scan = words::scan(used);
         fact("scan", &format!("{}{scan}finished {finished}, {}", logged(&platform, CELL), words::data_age(used)));
     }
+    for used in &record.signatures {
+        let (Some(proof), Some(content)) = (&used.proof, &used.content) else { continue };
+        let what = match content {
+            FoundContent::Signature { .. } => "image".to_owned(),
+            FoundContent::Statement { predicate_type } => predicate_type.clone(),
+        };
+        fact("signed", &logged(&format!("{what} by {}", proof.signer), SENTENCE));
+    }
     match &record.findings.counts {
         Some(found) if view.is_complete() => fact("findings", &counts(found)),
         Some(found) => fact("findings", &format!("{}, and not every scan is complete", counts(found))),
@@ -96,6 +105,9 @@ fn facts(text: &mut String, view: &View<'_>) {
     }
     if let Some(id) = &record.id {
         fact("decision", id);
+    }
+    if let Some(referrer) = &record.attached {
+        fact("attached", referrer);
     }
 }
 

@@ -92,14 +92,14 @@ pub(super) fn could_be<'s>(
     names.iter().filter(|name| !never_counts(scene.member, name)).filter_map(gap).collect()
 }
 
-/// Something kept us from looking; it says nothing about the artifact.
+/// Something kept us from looking; it says nothing about the artifact. That a root is missing is asked of each signer
+/// apart: whoever may push can attach a keyless signature, and a signer with a key did not make it.
 fn is_unavailable(class: UnknownClass) -> bool {
     matches!(
         class,
         UnknownClass::AccessDenied
             | UnknownClass::Throttled
             | UnknownClass::RegistryUnavailable
-            | UnknownClass::TrustUnavailable
             | UnknownClass::StoreUnavailable
             | UnknownClass::Deadline
             | UnknownClass::Internal

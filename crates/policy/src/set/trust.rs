@@ -5,7 +5,7 @@ use model::{Ask, TrustName};
 use serde_json::{Map, Value, json};
 
 use super::{Member, PolicySet};
-use crate::document::{Key, PUBLIC_GOOD, SignerKind, X509Kind};
+use crate::document::{Key, PUBLIC_GOOD, RESERVED, SignerKind, X509Kind};
 
 /// The trust material of one signer, as its policy names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +102,22 @@ impl PolicySet {
             needed.push((index, member.id.name.as_str(), roots));
         }
         needed
+    }
+
+    /// The same policies with their rules about signers alone: what a verification asks. Policies without such a rule are
+    /// left out.
+    #[must_use]
+    pub fn about_signers(mut self) -> Self {
+        for member in &mut self.members {
+            member.policy.spec.rules.retain(|rule| {
+                rule.signatures.is_some()
+                    || rule.attestations.is_some()
+                    || rule.provenance.is_some()
+                    || rule.vsa.is_some()
+            });
+        }
+        self.members.retain(|member| !member.policy.spec.rules.is_empty());
+        self
     }
 
     /// The repositories in which the matching policies look for signatures too; sorted, each once.
@@ -217,12 +233,13 @@ pub fn signed_by(words: &SignedBy) -> String {
     let mut keys = words.keys.clone();
     keys.sort_unstable();
     keys.dedup();
-    for (number, key) in keys.into_iter().enumerate() {
+    for key in keys {
         let mut signer = json!({ "key": key });
         if words.transparency_log {
             signer["transparencyLog"] = json!("required");
         }
-        signers.insert(format!("key-{}", number + 1), signer);
+        let name = named_after(&key, |name| signers.contains_key(name));
+        signers.insert(name, signer);
     }
     if let Some((identity, issuer)) = &words.keyless {
         let pattern = |wanted: &Wanted| match wanted {
@@ -272,6 +289,22 @@ pub fn signed_by(words: &SignedBy) -> String {
         "spec": spec,
     });
     document.to_string()
+}
+
+/// A name for the signer with this key: that of its file, or of the key in its service, as far as it can be one.
+fn named_after(key: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let last = key.rsplit('/').next().unwrap_or(key);
+    let mut name: String = last.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
+    if name.is_empty() || RESERVED.contains(&name.as_str()) {
+        name = format!("key-{name}");
+    }
+    let mut number = 1_u32;
+    let mut unique = name.clone();
+    while is_taken(&unique) {
+        number += 1;
+        unique = format!("{name}-{number}");
+    }
+    unique
 }
 
 impl StoreSigner {

@@ -180,9 +180,11 @@ impl Layout {
         let tag = format!("{}{suffix}", fallback_tag(subject));
         let kind = format!("{COSIGN_KIND}{}s", suffix.trim_start_matches('.'));
         let mut found: BTreeMap<Digest, Manifest> = BTreeMap::new();
+        // What `cosign save` wrote is about an image that is listed beside it, never about one inside an index.
+        let listed = self.entries.iter().any(|entry| entry.digest == *subject);
         for entry in self.entries.iter().filter(|entry| is_manifest(&entry.media_type)) {
             let says = |key: &str, value: &str| entry.annotations.get(key).is_some_and(|said| said == value);
-            if says(NAME, &tag) || says(KIND, &kind) {
+            if says(NAME, &tag) || (listed && says(KIND, &kind)) {
                 found.insert(entry.digest.clone(), self.manifest(files, &entry.digest, limits)?);
             }
         }

@@ -295,3 +295,23 @@ fn s29_no_exception_waives_a_signature() {
     let wide = exceptions(&["id: e, cve: signature.missing, repository: \"**\", expires: 2026-03-20"]);
     assert_eq!(judge_with(&signed_rule("signatures: {}"), &by(&[]), &wide).verdict, Verdict::Deny);
 }
+
+#[test]
+fn s4_what_a_stranger_attaches_does_not_turn_a_missing_signature_into_an_unknown_one() {
+    let key = "onUnknown: { default: warn }, signers: { a: { key: a.pub } }, rules: [{ id: r, signatures: {} }]";
+    // Everything that a verifier can say of an envelope, but for what kept it from being fetched.
+    for code in ReasonCode::ALL.iter().filter(|code| {
+        let name = code.as_str();
+        name.starts_with("signature.") || name.starts_with("trust.root") || name.starts_with("attestation.")
+    }) {
+        let judgement = judge(&set(key), &attached(vec![unverified(*code)]));
+        assert_eq!(judgement.verdict, Verdict::Deny, "{code}");
+    }
+    // For a keyless signer whose root is missing the same envelope could be the one that is asked for.
+    let keyless = "signers: { k: { keyless: { issuer: i, identity: x } } }, rules: [{ id: r, signatures: {} }]";
+    let mut facts = attached(vec![unverified(ReasonCode::TrustRootMissing)]);
+    if let Some(trust) = &mut facts.trust {
+        trust.roots.clear();
+    }
+    assert_eq!(class(&judge(&set(keyless), &facts)), UnknownClass::TrustUnavailable);
+}

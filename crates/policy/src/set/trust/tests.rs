@@ -140,13 +140,13 @@ fn s27_words_of_a_command_line_are_a_policy() {
     };
     let set = policy(&all);
     let names: Vec<_> = set.trust_sources().into_iter().map(|source| source.name.signer).collect();
-    assert_eq!(names, ["key-1", "key-2", "x509-1"]);
+    assert_eq!(names, ["bquoted.pub", "r", "x509-1"]);
     let quoted = SourceOf::Key(KeySource::File("b \"quoted\" #.pub".to_owned()));
     assert!(set.trust_sources().iter().any(|source| source.from == quoted));
     assert_eq!(set.trust_roots(), [(0, COMMAND_LINE_POLICY, vec![RootSource::File("root.json".to_owned())])]);
     assert_eq!(set.signature_repositories(&ask()), ["r.example/s"]);
     let rules: Vec<_> = set.members[0].policy.spec.rules.iter().map(|rule| rule.id.as_str()).collect();
-    assert_eq!(rules, ["signed-by-key-1", "signed-by-key-2", "signed-by-keyless", "signed-by-x509-1"]);
+    assert_eq!(rules, ["signed-by-bquoted.pub", "signed-by-keyless", "signed-by-r", "signed-by-x509-1"]);
     let any = policy(&SignedBy { any: true, ..all });
     assert_eq!(any.members[0].policy.spec.rules.len(), 1);
     // Statements instead of signatures: a rule for each that is asked for, and never the signature rule beside it.
@@ -166,21 +166,21 @@ fn s27_words_of_a_command_line_are_a_policy() {
 #[test]
 fn s27_a_policy_from_words_judges_like_any_other() {
     let key = SignedBy { keys: vec!["a.pub".to_owned()], ..words() };
-    assert_eq!(judge(&policy(&key), &by("key-1", vec![by_key("a")])).verdict, Verdict::Allow);
-    assert_eq!(judge(&policy(&key), &by("key-1", vec![by_key("b")])).verdict, Verdict::Deny);
+    assert_eq!(judge(&policy(&key), &by("a.pub", vec![by_key("a")])).verdict, Verdict::Allow);
+    assert_eq!(judge(&policy(&key), &by("a.pub", vec![by_key("b")])).verdict, Verdict::Deny);
     let logged = SignedBy { transparency_log: true, ..key.clone() };
-    let judgement = judge(&policy(&logged), &by("key-1", vec![by_key("a")]));
+    let judgement = judge(&policy(&logged), &by("a.pub", vec![by_key("a")]));
     assert_eq!(codes(&judgement), ["signature.missing", "signature.logMissing"]);
     let identity = |identity: Wanted| SignedBy {
         keyless: Some((identity, Wanted::Exact("https://gitlab.com".to_owned()))),
         ..key.clone()
     };
     let exact = identity(Wanted::Exact(PIPELINE.to_owned()));
-    let both = || by("key-1", vec![by_key("a"), by_pipeline()]);
+    let both = || by("a.pub", vec![by_key("a"), by_pipeline()]);
     assert_eq!(judge(&policy(&exact), &both()).verdict, Verdict::Allow);
-    assert_eq!(judge(&policy(&exact), &by("key-1", vec![by_pipeline()])).verdict, Verdict::Deny, "all of them");
+    assert_eq!(judge(&policy(&exact), &by("a.pub", vec![by_pipeline()])).verdict, Verdict::Deny, "all of them");
     let any = SignedBy { any: true, ..exact };
-    assert_eq!(judge(&policy(&any), &by("key-1", vec![by_pipeline()])).verdict, Verdict::Allow);
+    assert_eq!(judge(&policy(&any), &by("a.pub", vec![by_pipeline()])).verdict, Verdict::Allow);
     // A `*` in an exact identity is itself, and an expression matches the whole of it.
     for wanted in
         [Wanted::Exact("https://gitlab.com/**".to_owned()), Wanted::Regex("https://gitlab.com/acme".to_owned())]
@@ -188,7 +188,7 @@ fn s27_a_policy_from_words_judges_like_any_other() {
         assert_eq!(judge(&policy(&identity(wanted)), &both()).verdict, Verdict::Deny);
     }
     let other = by_identity(PIPELINE, "https://gitlab.evil.example");
-    assert_eq!(judge(&policy(&any), &by("key-1", vec![other])).verdict, Verdict::Deny);
+    assert_eq!(judge(&policy(&any), &by("a.pub", vec![other])).verdict, Verdict::Deny);
 }
 
 #[test]
