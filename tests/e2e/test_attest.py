@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import stat
 from pathlib import Path
@@ -18,6 +19,17 @@ from scans import codes
 from signing import FIXTURES, TEST_RESULT, Placed, cosign, expected, peer, push
 
 RESULT = {"result": "PASSED", "passedTests": ["unit"]}
+
+
+def _predicates() -> dict[str, dict]:
+    """Documents of every type that cosign has a word for, as the fixtures were made with."""
+    spec = importlib.util.spec_from_file_location("signing_fixtures", FIXTURES / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.PREDICATES
+
+
+PREDICATES = _predicates()
 VSA = "https://slsa.dev/verification_summary/v1"
 PASSWORD = {"ECR_GATE_KEY_PASSWORD": "correct horse"}
 
@@ -150,7 +162,7 @@ def test_b4_what_others_attached_stays(generate, attest, registry, repo, build_i
 ])  # fmt: skip
 def test_b15_the_words_of_cosign_are_ours(generate, attest, placed, word, uri):
     generate()
-    run = attest(placed, {"a": 1}, word)
+    run = attest(placed, PREDICATES[word], word)
     assert (run.rc, run.json()["predicateType"]) == (0, uri), run.stdout + run.stderr
     assert uri in {told["type"] for told in expected()["scenes"]["cosign3"]["statements"]}, "cosign calls it so"
 
@@ -161,6 +173,8 @@ def test_a4_what_cannot_be_attested_is_an_error(generate, attest, gate, tmp_path
     assert attest(placed, key="nowhere.key").rc == 3
     assert attest(placed, key="ecr-gate.pub").rc == 3
     (tmp_path / "broken.json").write_text('{"a": 1, "a": 2}')
+    unreadable = attest(placed, {"a": 1}, "cyclonedx")
+    assert unreadable.rc == 3 and "https://cyclonedx.org/bom" in unreadable.stderr, "what is attached stays attached"
     for predicate in ["broken.json", "nowhere.json"]:
         arguments = ["--predicate", predicate, "--type", TEST_RESULT, "--key", "ecr-gate.key", *placed.registry.flags]
         run = gate("attest", placed.reference, *arguments)
@@ -187,11 +201,12 @@ def test_b2_attest_and_keys_have_help(gate):
 def test_b15_cosign_verifies_what_we_attest(generate, attest, placed, tmp_path, env):
     generate(env=env)
     for kind in [TEST_RESULT, "cyclonedx", "slsaprovenance1"]:
-        assert attest(placed, kind=kind, env=env).rc == 0
+        predicate = PREDICATES.get(kind, RESULT)
+        assert attest(placed, predicate, kind=kind, env=env).rc == 0
         done = cosign(3, "verify-attestation", "--type", kind, "--key", "ecr-gate.pub", placed.reference, folder=tmp_path)
         assert done.returncode == 0, done.stderr
         payload = json.loads(base64.b64decode(json.loads(done.stdout.splitlines()[0])["payload"]))
-        assert payload["predicate"] == RESULT
+        assert payload["predicate"] == predicate
         assert payload["subject"][0]["digest"]["sha256"] == placed.digest.removeprefix("sha256:")
     wrong = cosign(3, "verify-attestation", "--type", TEST_RESULT, "--key", signing.public_key("alice"), placed.reference, folder=tmp_path)
     assert wrong.returncode != 0

@@ -17,7 +17,7 @@ use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::authenticate::Trust;
 use crate::evidence::Evidence;
 use crate::scan::signal;
-use crate::signed::{SignedContent, signed};
+use crate::signed::{SignedContent, Tagged, signed, tagged};
 use crate::source::Source;
 use documents::{push, take_content, take_signed};
 
@@ -123,7 +123,9 @@ impl Gatherer<'_> {
 
     /// What is attached to a manifest: its referrers are listed once for all that asks for them.
     async fn listed(&self, digest: &Digest, inside: &[Digest], wants_attached: bool, wants_signed: bool) -> Listed {
-        let referrers = match self.source.referrers(digest).await {
+        let tags = async { if wants_signed { tagged(self.source, digest).await } else { Ok(Tagged::new()) } };
+        let (referrers, tags) = futures_util::future::join(self.source.referrers(digest), tags).await;
+        let referrers = match referrers {
             Ok(referrers) => referrers,
             Err(reason) => {
                 return Listed {
@@ -139,12 +141,17 @@ impl Gatherer<'_> {
                 None
             }
         };
-        let signatures = async { if wants_signed { Some(self.signed(digest, &referrers).await) } else { None } };
+        let signatures = async { if wants_signed { Some(self.signed(digest, &referrers, tags).await) } else { None } };
         let (attached, signed) = futures_util::future::join(documents, signatures).await;
         Listed { attached, signed }
     }
 
-    async fn signed(&self, digest: &Digest, referrers: &Referrers) -> Result<SignedContent, Reason> {
+    async fn signed(
+        &self,
+        digest: &Digest,
+        referrers: &Referrers,
+        tags: Result<Tagged, Reason>,
+    ) -> Result<SignedContent, Reason> {
         let authenticator = self.trust.authenticator().await?;
         let mut elsewhere = Vec::new();
         for name in self.policies.signature_repositories(self.ask) {
@@ -154,7 +161,7 @@ impl Gatherer<'_> {
             let image: model::ImageReference = name.parse().map_err(|error| wrong(format!("{error}")))?;
             elsewhere.push(Location::of(&image).ok_or_else(|| wrong("it names no registry host".to_owned()))?);
         }
-        signed(self.source, digest, referrers, &elsewhere, &authenticator).await
+        signed(self.source, digest, (referrers, tags?), &elsewhere, &authenticator).await
     }
 
     async fn assemble(

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 use model::{Authentic, Digest, NonEmpty, Reason, ReasonCode, SignatureFormat, Signed, SignedArtifact, Statement};
-use registry::{Location, Referrers};
+use registry::{Location, Manifest, Referrers};
 use signals::Limits;
 use signals::manifest::{ArtifactBlob, blobs};
 use signals::predicate::{self, Content};
@@ -49,21 +50,36 @@ pub(crate) struct SignedContent {
     pub(crate) contents: Vec<Option<Result<Content, Reason>>>,
 }
 
+/// What stands under the tags that cosign uses, each manifest with its tag's suffix.
+pub(crate) type Tagged = Vec<(&'static str, Manifest)>;
+
+/// Looks under the tags that cosign uses, side by side.
+pub(crate) async fn tagged(source: &Source, subject: &Digest) -> Result<Tagged, Reason> {
+    let found = join_all(SUFFIXES.map(|suffix| async move {
+        source.under_tag(subject, suffix).await.map(|list| list.into_iter().map(move |manifest| (suffix, manifest)))
+    }));
+    let mut all = Vec::new();
+    for list in found.await {
+        all.extend(list?);
+    }
+    Ok(all)
+}
+
 /// Finds and authenticates everything signed that is attached to `subject`. `listed` are its referrers in its own
 /// repository; `elsewhere` are other repositories to look in.
 pub(crate) async fn signed(
     source: &Source,
     subject: &Digest,
-    listed: &Referrers,
+    (listed, tagged): (&Referrers, Tagged),
     elsewhere: &[Location],
     authenticator: &Authenticator,
 ) -> Result<SignedContent, Reason> {
-    let mut holders = holders(source, subject, listed, "").await?;
+    let mut holders = holders(source, subject, (listed, tagged), "").await?;
     for location in elsewhere {
         let Source::Registry { client, .. } = source else { continue };
         let other = Source::Registry { client: client.clone(), location: location.clone() };
-        let listed = other.referrers(subject).await?;
-        holders.extend(self::holders(&other, subject, &listed, &format!(" in {location}")).await?);
+        let (listed, tagged) = join(other.referrers(subject), self::tagged(&other, subject)).await;
+        holders.extend(self::holders(&other, subject, (&listed?, tagged?), &format!(" in {location}")).await?);
     }
     let mut envelopes = Vec::new();
     let mut refused = Vec::new();
@@ -105,17 +121,29 @@ pub(crate) async fn signed(
 }
 
 /// The manifests of one repository that hold envelopes about the subject.
-async fn holders(source: &Source, subject: &Digest, listed: &Referrers, suffix: &str) -> Result<Vec<Holder>, Reason> {
+async fn holders(
+    source: &Source,
+    subject: &Digest,
+    (listed, tagged): (&Referrers, Tagged),
+    suffix: &str,
+) -> Result<Vec<Holder>, Reason> {
     let mut found: BTreeMap<Digest, Holder> = BTreeMap::new();
-    for descriptor in &listed.descriptors {
-        let artifact_type = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
-        if !is_signed(artifact_type) {
-            continue;
-        }
-        let bytes = match listed.opened.get(&descriptor.digest) {
-            Some(manifest) => manifest.bytes.to_vec(),
-            None => source.manifest(&descriptor.digest).await?.bytes.to_vec(),
-        };
+    let signed = listed
+        .descriptors
+        .iter()
+        .filter(|descriptor| is_signed(descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type)));
+    let opened = stream::iter(signed)
+        .map(|descriptor| async move {
+            match listed.opened.get(&descriptor.digest) {
+                Some(manifest) => Ok((descriptor, manifest.bytes.to_vec())),
+                None => source.manifest(&descriptor.digest).await.map(|found| (descriptor, found.bytes.to_vec())),
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect::<Vec<Result<_, Reason>>>()
+        .await;
+    for one in opened {
+        let (descriptor, bytes) = one?;
         let place = format!("referrer{suffix}");
         let holder =
             Holder { source: source.clone(), place, digest: descriptor.digest.clone(), bytes, is_referrer: true };
@@ -125,17 +153,15 @@ async fn holders(source: &Source, subject: &Digest, listed: &Referrers, suffix: 
             return Err(Reason::new(ReasonCode::RegistryReferrersCut, message));
         }
     }
-    for tag in SUFFIXES {
-        for manifest in source.under_tag(subject, tag).await? {
-            let place = format!("tag {}{tag}{suffix}", subject.as_str().replacen(':', "-", 1));
-            found.entry(manifest.digest.clone()).or_insert_with(|| Holder {
-                source: source.clone(),
-                place,
-                digest: manifest.digest.clone(),
-                bytes: manifest.bytes.to_vec(),
-                is_referrer: false,
-            });
-        }
+    for (tag, manifest) in tagged {
+        let place = format!("tag {}{tag}{suffix}", subject.as_str().replacen(':', "-", 1));
+        found.entry(manifest.digest.clone()).or_insert_with(|| Holder {
+            source: source.clone(),
+            place,
+            digest: manifest.digest.clone(),
+            bytes: manifest.bytes.to_vec(),
+            is_referrer: false,
+        });
     }
     Ok(found.into_values().collect())
 }
@@ -143,16 +169,15 @@ async fn holders(source: &Source, subject: &Digest, listed: &Referrers, suffix: 
 /// The envelopes in a manifest.
 fn open(holder: &Holder, subject: &Digest) -> Result<Vec<ArtifactBlob>, Reason> {
     let limits = &Limits::STANDARD;
-    let wrong = |reason: Reason| Reason::new(ReasonCode::SignatureMalformed, reason.message);
     if holder.is_referrer {
-        let about = signals::manifest::subject(&holder.bytes, limits).map_err(wrong)?;
+        let about = signals::manifest::subject(&holder.bytes, limits)?;
         if about.as_ref() != Some(subject) {
             // A list under a fallback tag is written by whoever may push; only the manifest itself says what it is about.
             let message = format!("it is listed as a referrer of {subject}, and is not about it");
             return Err(Reason::new(ReasonCode::SignatureOtherImage, message));
         }
     }
-    blobs(&holder.bytes, limits).map_err(wrong)
+    blobs(&holder.bytes, limits)
 }
 
 /// The form that a layer's media type says.

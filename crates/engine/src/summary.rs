@@ -99,7 +99,8 @@ async fn unchanged(
     key: PublicKey,
 ) -> Result<Option<Digest>, Reason> {
     let (_, client, location) = registry(image, access)?;
-    let listed = client.referrers(&location, subject, Some(BUNDLE)).await.map_err(|error| error.reason())?;
+    // Nothing that others attach keeps a decision from being attached.
+    let Ok(listed) = client.referrers(&location, subject, Some(BUNDLE)).await else { return Ok(None) };
     let name = TrustName { policy: "ecr-gate".to_owned(), signer: "own".to_owned() };
     let material = Material { keys: vec![(name, key)], ..Material::none() };
     let verifier = Verifier::new(&material).map_err(|error| error.reason())?;
@@ -112,10 +113,15 @@ async fn unchanged(
         }
         let manifest = match listed.opened.get(&descriptor.digest) {
             Some(manifest) => manifest.clone(),
-            None => source.manifest(&descriptor.digest).await?,
+            None => match source.manifest(&descriptor.digest).await {
+                Ok(manifest) => manifest,
+                // It could be the newest: whatever it says, what is attached now comes after it.
+                Err(_) => return Ok(None),
+            },
         };
-        for blob in signals::manifest::blobs(&manifest.bytes, &signals::Limits::STANDARD)? {
-            let bytes = source.blob(&blob.digest, DOCUMENT_LIMIT).await?;
+        let Ok(blobs) = signals::manifest::blobs(&manifest.bytes, &signals::Limits::STANDARD) else { return Ok(None) };
+        for blob in blobs {
+            let Ok(bytes) = source.blob(&blob.digest, DOCUMENT_LIMIT).await else { return Ok(None) };
             let annotations = std::collections::BTreeMap::new();
             let artifact = Artifact {
                 format: model::SignatureFormat::Bundle,

@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     CompleteScan, Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Origin,
-    Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, SignedArtifacts, TrustMaterial, VexDocument,
+    Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, SignedArtifacts, TrustMaterial, UnreadableDocument,
+    VexDocument,
 };
 
 /// An operating system, architecture and variant, as in the OCI image index (`linux/arm64/v8`).
@@ -127,6 +128,8 @@ pub struct ManifestFacts {
     pub measurements: Signal<Vec<Observed<Measurement>>>,
     /// Signatures and signed statements about it; an empty list says that every place was looked at and holds none.
     pub signed: SignedArtifacts,
+    /// Signed documents about it that are authentic and cannot be read.
+    pub unreadable: Vec<UnreadableDocument>,
 }
 
 impl ManifestFacts {
@@ -147,6 +150,7 @@ impl ManifestFacts {
             sboms: Signal::NotCollected(nobody("a bill of materials")),
             measurements: Signal::NotCollected(nobody("a measurement")),
             signed: Signal::NotCollected(nobody("a signature")),
+            unreadable: Vec::new(),
         }
     }
 

@@ -54,7 +54,7 @@ pub use signer::{
     Signer, Statement, TimeSource, TrustName,
 };
 pub use time::Clock;
-pub use trust::{Attested, SignedArtifact, SignedArtifacts, TrustMaterial};
+pub use trust::{Attested, DocumentKind, SignedArtifact, SignedArtifacts, TrustMaterial, UnreadableDocument};
 pub use vex::{LastWord, VexDocument, VexProduct, VexStatement, VexStatus, applies, last_word};
 
 pub use jiff::{SignedDuration, Timestamp};

@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::Digest;
+use crate::{Digest, Reason};
 
 /// Trust material by the name a policy gives it: the policy, and the signer in its `spec.signers`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +82,8 @@ pub enum Signer {
         subject: String,
         /// SHA-256 of the leaf certificate in DER.
         certificate: Digest,
+        /// SHA-256 of the leaf's SubjectPublicKeyInfo in DER.
+        key: Digest,
         /// What a revocation list of the trust material says.
         revocation: Revocation,
     },
@@ -125,6 +127,8 @@ pub struct ProvenTime {
     pub at: Timestamp,
     /// Who says so.
     pub by: TimeSource,
+    /// Digest of the Sigstore trusted root that names who says so; nothing where a trust store does.
+    pub root: Option<Digest>,
 }
 
 /// Who vouches for a time.
@@ -147,6 +151,8 @@ pub struct LogEntry {
     pub log: String,
     /// The entry's index.
     pub index: u64,
+    /// Digests of the trusted roots that it was verified by, each on its own.
+    pub roots: Vec<Digest>,
 }
 
 /// What authentication found out beside the content.
@@ -160,9 +166,11 @@ pub struct Proof {
     pub proven: Vec<ProvenTime>,
     /// Its entry in a transparency log, if one was verified.
     pub log: Option<LogEntry>,
-    /// Digests of the trusted roots that the certificate, the log entry and the proven times were verified by, each on its
-    /// own; a policy that trusts none of them believes none of that. Empty where no root was needed.
+    /// Digests of the trusted roots that vouch for a keyless signer's certificate, each on its own.
     pub roots: Vec<Digest>,
+    /// Trusted roots that name the log or timestamp authority of a key's signature and refuse what it holds of them: to a
+    /// policy that trusts such a root the signature is refused.
+    pub refused: Vec<(Digest, Reason)>,
     /// When it was made by the signer's own word.
     pub claimed: Option<Timestamp>,
     /// After this moment the signer no longer stands by it (Notary Project).
@@ -180,6 +188,7 @@ impl Proof {
             proven: Vec::new(),
             log: None,
             roots: Vec::new(),
+            refused: Vec::new(),
             claimed: None,
             expires: None,
             notes: Vec::new(),

@@ -27,6 +27,26 @@ pub struct SignedArtifact {
     pub provenance: Option<Result<Provenance, Reason>>,
 }
 
+/// A signed document that is authentic, and cannot be read: whether that matters depends on whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableDocument {
+    /// What it would have been.
+    pub kind: DocumentKind,
+    /// Where it was found, and who signed it.
+    pub origin: crate::Origin,
+    /// Why it cannot be read.
+    pub reason: Reason,
+}
+
+/// Kinds of documents that rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// A bill of materials.
+    Sbom,
+    /// A measurement.
+    Measurement,
+}
+
 /// Everything signed that is attached to one manifest.
 pub type SignedArtifacts = Signal<Vec<SignedArtifact>>;
 

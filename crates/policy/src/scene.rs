@@ -272,7 +272,7 @@ pub(crate) fn by_key(key: &str) -> Proof {
 
 /// The same at this moment, as a timestamp authority says.
 pub(crate) fn proven(proof: Proof, at: &[Timestamp]) -> Proof {
-    let proven = at.iter().map(|at| ProvenTime { at: *at, by: TimeSource::TimestampAuthority }).collect();
+    let proven = at.iter().map(|at| ProvenTime { at: *at, by: TimeSource::TimestampAuthority, root: None }).collect();
     Proof { proven, ..proof }
 }
 
@@ -282,7 +282,7 @@ pub(crate) fn by_identity(identity: &str, issuer: &str) -> Proof {
     let (identity, issuer) = (CertificateIdentity::Uri(identity.to_owned()), issuer.to_owned());
     let claims = BTreeMap::from([("sourceRepositoryRef".to_owned(), "refs/heads/main".to_owned())]);
     let proof = Proof::of(Signer::Keyless { identity, issuer, claims, certificate });
-    let log = Some(LogEntry { log: "c0ffee".to_owned(), index: 7 });
+    let log = Some(LogEntry { log: "c0ffee".to_owned(), index: 7, roots: vec![Digest::of(b"roots")] });
     proven(Proof { log, roots: vec![Digest::of(b"roots")], ..proof }, &[now() - hours(1)])
 }
 

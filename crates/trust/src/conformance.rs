@@ -69,7 +69,7 @@ impl Conformance<'_> {
     }
 
     fn answer(&self, subject: Subject<'_>) -> Result<(), ConformanceError> {
-        let root = Root::new(self.root).map_err(|error| ConformanceError::Undecided(error.to_string()))?;
+        let root = Root::new(self.root);
         if self.bundle.len() > MAX_ENVELOPE {
             return Err(ConformanceError::Refused(format!("the bundle has more than {MAX_ENVELOPE} bytes")));
         }

@@ -1,6 +1,9 @@
 //! Trust material: keys, Sigstore roots, trust stores. What is here says what can be authenticated; who of them counts is
 //! for the policy to say.
 
+use std::fmt;
+use std::sync::Arc;
+
 use model::{Digest, TrustName};
 
 use crate::error::MaterialError;
@@ -18,11 +21,18 @@ pub struct Material {
 }
 
 /// A Sigstore trusted root (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SigstoreRoot {
     name: String,
     digest: Digest,
     root: sigstore_verify::trust_root::TrustedRoot,
+    verifier: Arc<sigstore_verify::Verifier>,
+}
+
+impl fmt::Debug for SigstoreRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigstoreRoot").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
 }
 
 /// What a trust store's anchors may do (Notary Project trust store types).
@@ -59,8 +69,8 @@ impl SigstoreRoot {
         let text = std::str::from_utf8(json).map_err(|error| wrong(error.to_string()))?;
         let root = sigstore_verify::trust_root::TrustedRoot::from_json(text)
             .map_err(|error| wrong(format!("no Sigstore trusted root: {error}")))?;
-        sigstore_verify::Verifier::new(&root).map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { name: name.to_owned(), digest: Digest::of(json), root })
+        let verifier = sigstore_verify::Verifier::new(&root).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { name: name.to_owned(), digest: Digest::of(json), root, verifier: Arc::new(verifier) })
     }
 
     /// The root of Sigstore's public instance, as this program was built with it.
@@ -80,6 +90,10 @@ impl SigstoreRoot {
     /// Digest of its bytes.
     pub fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    pub(crate) fn verifier(&self) -> &Arc<sigstore_verify::Verifier> {
+        &self.verifier
     }
 
     pub(crate) fn root(&self) -> &sigstore_verify::trust_root::TrustedRoot {

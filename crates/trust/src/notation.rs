@@ -133,7 +133,7 @@ impl Notation {
                         "Its timestamp was not evaluated: the signing authority vouches for the time.".to_owned(),
                     );
                 }
-                (None, (matching, vec![ProvenTime { at, by: TimeSource::SigningAuthority }]))
+                (None, (matching, vec![ProvenTime { at, by: TimeSource::SigningAuthority, root: None }]))
             }
             Scheme::X509(at) => (Some(at), self.timestamps(envelope, chain, matching, &mut notes)?),
         };
@@ -145,6 +145,7 @@ impl Notation {
             stores,
             subject: subject::text(&leaf.parsed().tbs_certificate.subject),
             certificate: Digest::of(leaf.der()),
+            key: Digest::of(&leaf.key_der().map_err(|error| malformed(error.to_string()))?),
             revocation: revocation::of_chain(chain.certificates(), &self.lists),
         });
         proof.window = Some(chain.window());
@@ -212,7 +213,7 @@ impl Notation {
             });
             let found = found.and_then(|found| {
                 check_time(chain, found, "a timestamp authority says that it existed")?;
-                Ok(ProvenTime { at: found.at, by: TimeSource::TimestampAuthority })
+                Ok(ProvenTime { at: found.at, by: TimeSource::TimestampAuthority, root: None })
             });
             match found {
                 Ok(proven) => {

@@ -18,7 +18,6 @@ use sigstore_verify::Error;
 use crate::artifact::Artifact;
 use crate::cosign;
 use crate::dsse;
-use crate::error::MaterialError;
 use crate::key::PublicKey;
 use crate::material::SigstoreRoot;
 use crate::statement::UnverifiedStatement;
@@ -34,8 +33,8 @@ pub(crate) struct Sigstore {
 }
 
 impl Sigstore {
-    pub(crate) fn new(keys: &[(TrustName, PublicKey)], roots: &[SigstoreRoot]) -> Result<Self, MaterialError> {
-        Ok(Self { keys: keys.to_vec(), roots: roots.iter().map(Root::new).collect::<Result<_, _>>()? })
+    pub(crate) fn new(keys: &[(TrustName, PublicKey)], roots: &[SigstoreRoot]) -> Self {
+        Self { keys: keys.to_vec(), roots: roots.iter().map(Root::new).collect() }
     }
 
     /// A bundle that was found attached to an image.

@@ -54,6 +54,19 @@ struct WireSubject {
     annotations: Option<BTreeMap<String, Value>>,
 }
 
+/// Readers written in Go take a member in another case for the member itself: such a statement says different things to
+/// different readers.
+fn one_spelling(payload: &[u8]) -> Result<(), String> {
+    const READ: [&str; 4] = ["_type", "subject", "predicateType", "predicate"];
+    let members: BTreeMap<String, serde::de::IgnoredAny> =
+        serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+    let odd = |name: &&String| READ.iter().any(|read| read.eq_ignore_ascii_case(name) && *read != name.as_str());
+    match members.keys().find(odd) {
+        Some(name) => Err(format!("it has the member {name:?}, which others read as another one")),
+        None => Ok(()),
+    }
+}
+
 impl UnverifiedStatement {
     /// Reads the payload of an envelope.
     pub(crate) fn read(payload_type: &str, payload: &[u8]) -> Result<Self, Reason> {
@@ -64,6 +77,7 @@ impl UnverifiedStatement {
         }
         let wrong = |why: String| Reason::new(ReasonCode::SignatureMalformed, format!("the in-toto statement: {why}"));
         let wire: Wire = json::unambiguous(payload).map_err(|error| wrong(error.to_string()))?;
+        one_spelling(payload).map_err(wrong)?;
         if !TYPES.contains(&wire.kind.as_str()) {
             let message =
                 format!("the in-toto statement is of type {:?}; {} can be judged", wire.kind, TYPES.join(" and "));

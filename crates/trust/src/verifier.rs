@@ -24,7 +24,7 @@ impl Verifier {
     pub fn new(material: &Material) -> Result<Self, MaterialError> {
         Ok(Self {
             digest: material.digest(),
-            sigstore: Sigstore::new(&material.keys, &material.roots)?,
+            sigstore: Sigstore::new(&material.keys, &material.roots),
             notation: Notation::new(&material.stores)?,
         })
     }

@@ -263,6 +263,13 @@ impl CheckArgs {
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
         let trust = Trust::new(trust::inputs(&policies, &paths)?);
         let attest_key = self.attest_key.as_deref().map(signing_key).transpose()?;
+        let is_uri = |text: &str| {
+            text.contains(':') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+        };
+        if !is_uri(&self.verifier_id) {
+            return Err(Failure::usage("--verifier-id is no URI")
+                .hint("such as https://ci.example.com/gate: whoever reads the summary tells verifiers apart by it"));
+        }
         if attest_key.is_some() && !matches!(whereabouts, Place::Ecr(_) | Place::Registry) {
             return Err(Failure::usage("a decision is attached to an image in a registry")
                 .hint("push the image first, and name it as docker push does"));

@@ -1,7 +1,9 @@
 //! What attached documents say, moved into the facts: unsigned ones as the registry's word, signed ones with who signed
 //! them. What cannot be read leaves unknown what it would have said.
 
-use model::{Attested, ManifestFacts, Observed, Origin, Reason, Signal, Signed, Timestamp};
+use model::{
+    Attested, DocumentKind, ManifestFacts, Observed, Origin, Reason, Signal, Signed, Timestamp, UnreadableDocument,
+};
 use signals::predicate::{self, Content as Says, Kind};
 
 use crate::attached::{Attached, AttachedKind, Content};
@@ -115,8 +117,12 @@ pub(super) fn take_signed(
                     Signed::Image(_) => continue,
                 };
                 match predicate::kind(predicate) {
-                    Kind::Sbom => facts.sboms = signal(reason),
-                    Kind::Measurement => facts.measurements = signal(reason),
+                    Kind::Sbom => {
+                        facts.unreadable.push(UnreadableDocument { kind: DocumentKind::Sbom, origin, reason })
+                    }
+                    Kind::Measurement => {
+                        facts.unreadable.push(UnreadableDocument { kind: DocumentKind::Measurement, origin, reason });
+                    }
                     Kind::Vex | Kind::Report => facts.unknown(origin, signal(reason)),
                     Kind::Provenance | Kind::Other => {}
                 }

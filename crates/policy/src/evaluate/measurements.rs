@@ -3,7 +3,8 @@
 //! kind and too few samples are unknown, never within the limit.
 
 use model::{
-    Digest, Gap, ManifestFacts, Measurement, Observed, Quantity, Reason, ReasonCode, Signal, SignedDuration, Timestamp,
+    Digest, DocumentKind, Gap, ManifestFacts, Measurement, Observed, Quantity, Reason, ReasonCode, Signal,
+    SignedDuration, Timestamp,
 };
 
 use super::Found;
@@ -18,7 +19,10 @@ const SKEW: SignedDuration = SignedDuration::from_mins(10);
 const WHOLE: u128 = 1_000_000;
 
 pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rule, manifest: &ManifestFacts) -> Found {
-    weigh(rule, manifest, &Believing::of(scene))
+    let believing = Believing::of(scene);
+    let mut found = weigh(rule, manifest, &believing);
+    believing.add_unreadable(&mut found, rule.from.as_ref(), manifest, DocumentKind::Measurement);
+    found
 }
 
 fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Found {

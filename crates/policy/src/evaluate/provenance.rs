@@ -66,7 +66,7 @@ fn broken(rule: &Provenance, artifact: &SignedArtifact, provenance: &Statement) 
     let source = provenance.source.as_ref();
     let sources: Option<Vec<&TextPattern>> =
         rule.sources.as_ref().map(|list| list.iter().map(|pattern| &pattern.0).collect());
-    let repository = source.map(|source| crate::document::repository(&source.repository));
+    let repository = source.map(|source| source.repository.clone());
     let keys = [
         (ReasonCode::ProvenanceBuilder, "builder", some(rule.builders.as_ref()), Some(provenance.builder.as_str())),
         (

@@ -7,6 +7,7 @@ use model::{
 };
 
 use super::evidence::Evidence;
+use super::signed::hidden;
 use super::{Found, Target, attestations, config, measurements, provenance, sbom, signatures, vsa, vulnerabilities};
 use crate::document::{Action, Check, On, OnUnknown, Rule};
 use crate::exceptions::Covering;
@@ -38,7 +39,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
             }
             Target::Manifest(platform, manifest) => (*platform, *manifest),
         };
-        let found = match check {
+        let mut found = match check {
             Ok(Check::Vulnerabilities(of)) => vulnerabilities::judge(scene, of, manifest, platform, evidence),
             Ok(Check::Sbom(of)) => sbom::judge(scene, of, manifest),
             Ok(Check::Config(of)) => config::judge(of, manifest, &facts.bases, clock),
@@ -52,6 +53,11 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
                 Found { gaps: vec![Gap::from(reason)], ..Found::nothing() }
             }
         };
+        if let Ok(of @ (Check::Vulnerabilities(_) | Check::Sbom(_) | Check::Measurements(_))) = check {
+            let listed = of.signers();
+            let signers: Vec<&str> = listed.iter().flat_map(|(_, list)| list.iter().map(String::as_str)).collect();
+            found.gaps.extend(hidden((member, facts.trust.as_ref()), &signers, manifest));
+        }
         all.add(found, platform);
     }
     if targets.is_empty() {

@@ -7,7 +7,9 @@ mod packages;
 
 use std::collections::BTreeSet;
 
-use model::{Clock, Contents, Gap, ManifestFacts, Observed, Origin, OsPackage, Reason, ReasonCode, Sbom, Signal};
+use model::{
+    Clock, Contents, DocumentKind, Gap, ManifestFacts, Observed, Origin, OsPackage, Reason, ReasonCode, Sbom, Signal,
+};
 
 use super::Found;
 use super::rule::Scene;
@@ -18,7 +20,10 @@ use crate::document::{MustMatch, Sbom as Rule, SbomFormat};
 const SHOWN: usize = 5;
 
 pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rule, manifest: &ManifestFacts) -> Found {
-    weigh(rule, manifest, &Believing::of(scene))
+    let believing = Believing::of(scene);
+    let mut found = weigh(rule, manifest, &believing);
+    believing.add_unreadable(&mut found, rule.from.as_ref(), manifest, DocumentKind::Sbom);
+    found
 }
 
 fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Found {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{CertificateIdentity, Digest, Gap, ManifestFacts, Reason, ReasonCode, Signed, Signer};
+use model::{CertificateIdentity, Digest, Gap, ManifestFacts, Reason, ReasonCode, Signed, SignedArtifact, Signer};
 
 use super::Found;
 use super::rule::Scene;
@@ -33,6 +33,8 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Signatures, manifest: &Manifes
     let (mut signed, mut possible) = (Signers::new(), Signers::new());
     let mut gaps: Vec<(&str, Gap)> = Vec::new();
     let (mut others, mut statements) = (Vec::new(), 0_usize);
+    // Whoever signs with a bare key and with a certificate for that key is one holder.
+    let bare: BTreeSet<&Digest> = artifacts.iter().filter_map(bare_key).collect();
     for (place, artifact) in artifacts.iter().enumerate() {
         let authentic = match &artifact.verified {
             Ok(authentic) => authentic,
@@ -57,7 +59,7 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Signatures, manifest: &Manifes
             others.extend(led(artifact, [Reason::new(ReasonCode::SignatureOtherImage, message)]));
             continue;
         }
-        let holder = holder(&authentic.proof().signer);
+        let holder = holder(&authentic.proof().signer, &bare);
         let standing = standing(scene, &names, authentic);
         if standing.counts.is_empty() && standing.open.is_empty() {
             others.extend(led(artifact, [standing.why_not(&names, authentic)]));
@@ -88,8 +90,16 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Signatures, manifest: &Manifes
     Found::broken(vec![missing(rule, &names, &signed, statements)], others)
 }
 
-fn holder(signer: &Signer) -> Holder<'_> {
+fn bare_key(artifact: &SignedArtifact) -> Option<&Digest> {
+    match &artifact.verified.as_ref().map_or(None, |authentic| Some(authentic.proof()))?.signer {
+        Signer::Key { key, .. } => Some(key),
+        Signer::Keyless { .. } | Signer::X509 { .. } => None,
+    }
+}
+
+fn holder<'a>(signer: &'a Signer, bare: &BTreeSet<&Digest>) -> Holder<'a> {
     match signer {
+        Signer::X509 { key, .. } if bare.contains(key) => Holder::Key(key),
         Signer::Key { key, .. } => Holder::Key(key),
         Signer::Keyless { identity, issuer, .. } => Holder::Identity(identity, issuer),
         Signer::X509 { subject, .. } => Holder::Subject(subject),

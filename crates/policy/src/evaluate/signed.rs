@@ -92,6 +92,41 @@ pub(super) fn could_be<'s>(
     names.iter().filter(|name| !never_counts(scene.member, name)).filter_map(gap).collect()
 }
 
+/// What is attached, could be a word of these signers, and was not seen: evidence that is not there does not speak, and
+/// evidence that could not be read may say the opposite of what was. Envelopes that were read and are nobody's count as
+/// nothing; whose they are cannot be told while a signer's own material is not at hand.
+pub(super) fn hidden(
+    (member, trust): (&crate::set::Member, Option<&model::TrustMaterial>),
+    signers: &[&str],
+    manifest: &ManifestFacts,
+) -> Vec<Gap> {
+    let Signal::Present(observed) = &manifest.signed else { return Vec::new() };
+    let signers: Vec<&str> = signers.iter().filter(|name| !never_counts(member, name)).copied().collect();
+    let mut gaps: Vec<Gap> = Vec::new();
+    let mut add = |gap: Gap| {
+        if gaps.len() < SHOWN && !gaps.contains(&gap) {
+            gaps.push(gap);
+        }
+    };
+    for artifact in observed.value.iter().filter(|_| !signers.is_empty()) {
+        let Err(reasons) = &artifact.verified else { continue };
+        match reasons.iter().find(|reason| is_unseen(reason.code)) {
+            Some(reason) => {
+                let mut reason = reason.clone();
+                reason.message = format!("{} was not read: {}", described(artifact), reason.message);
+                add(Gap::from(reason));
+            }
+            None => signers.iter().filter_map(|name| at_hand(member, name, trust).err()).for_each(&mut add),
+        }
+    }
+    gaps
+}
+
+/// The envelope itself was not had, or not whole.
+fn is_unseen(code: ReasonCode) -> bool {
+    code.class().is_some() && !matches!(code, ReasonCode::TrustRootMissing | ReasonCode::TrustRootInvalid)
+}
+
 /// Something kept us from looking; it says nothing about the artifact. That a root is missing is asked of each signer
 /// apart: whoever may push can attach a keyless signature, and a signer with a key did not make it.
 fn is_unavailable(class: UnknownClass) -> bool {

@@ -3,7 +3,7 @@
 //! hand is [`Counts::Unknown`], never a no and never a yes. Every comparison with the present goes through the clock.
 
 use model::{
-    Clock, Gap, Proof, Reason, ReasonCode, Revocation, Signer as By, TimeSource, Timestamp, TrustMaterial, TrustName,
+    Clock, Gap, Proof, ProvenTime, Reason, ReasonCode, Revocation, Signer as By, Timestamp, TrustMaterial, TrustName,
 };
 
 use crate::document::{Key, Keyless, RevocationRule, Revoked, Signer, SignerKind, X509};
@@ -52,15 +52,14 @@ pub(super) fn never_counts(member: &Member, signer: &str) -> bool {
 }
 
 /// What of a proof this policy believes: log entries and times that only roots of other policies vouch for are nothing to
-/// it. A certificate is looked at apart: it needs one root that this policy trusts.
-fn believed<'p>(member: &Member, proof: &'p Proof, trust: Option<&TrustMaterial>) -> std::borrow::Cow<'p, Proof> {
+/// it, and so are refusals by such roots. A certificate is looked at apart: it needs one root that this policy trusts.
+fn believed(member: &Member, proof: &Proof, trust: Option<&TrustMaterial>) -> Proof {
     let trusted = root(member, trust).map_or(&[][..], |roots| roots);
-    if matches!(proof.signer, By::Keyless { .. }) || proof.roots.iter().all(|root| trusted.contains(root)) {
-        return std::borrow::Cow::Borrowed(proof);
-    }
-    let rooted = [TimeSource::TransparencyLog, TimeSource::TimestampAuthority];
-    let proven = proof.proven.iter().filter(|proven| !rooted.contains(&proven.by)).cloned().collect();
-    std::borrow::Cow::Owned(Proof { log: None, proven, ..proof.clone() })
+    let known = |proven: &&ProvenTime| proven.root.as_ref().is_none_or(|root| trusted.contains(root));
+    let proven = proof.proven.iter().filter(known).cloned().collect();
+    let log = proof.log.clone().filter(|log| log.roots.iter().any(|root| trusted.contains(root)));
+    let refused = proof.refused.iter().filter(|(root, _)| trusted.contains(root)).cloned().collect();
+    Proof { log, proven, refused, ..proof.clone() }
 }
 
 /// Whether what this signer signed could be told from what it did not; why not, if not. A signer that never counts needs
@@ -99,6 +98,9 @@ struct Candidate<'a> {
 impl Candidate<'_> {
     fn judge(&self) -> Result<(), Not> {
         self.is_meant()?;
+        if let Some((_, reason)) = self.proof.refused.first() {
+            return Err(Not::No(reason.clone()));
+        }
         self.revoked()?;
         self.log()?;
         self.window()?;

@@ -97,6 +97,11 @@ impl Certificate {
         &self.parsed.tbs_certificate.subject_public_key_info
     }
 
+    /// The key as it stands in the certificate, in DER; it was read from there, so it can be written again.
+    pub(super) fn key_der(&self) -> der::Result<Vec<u8>> {
+        self.key().to_der()
+    }
+
     pub(super) fn parsed(&self) -> &x509_cert::Certificate {
         &self.parsed
     }

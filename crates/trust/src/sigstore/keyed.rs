@@ -2,9 +2,11 @@
 //! material allows it. A log that a trusted root names and a timestamp authority's timestamp must hold then; of a log that
 //! nobody named, only a note is left, and it proves nothing (`transparencyLog: required` is for policy to ask).
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{NonEmpty, Proof, ProvenTime, Reason, ReasonCode, Signer, TimeSource, TrustName};
+use model::{Digest, NonEmpty, Proof, ProvenTime, Reason, ReasonCode, Signer, TimeSource, TrustName};
 use sigstore_verify::crypto::SigningScheme;
 use sigstore_verify::types::bundle::TimestampVerificationData;
 use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm, SignatureContent};
@@ -29,23 +31,45 @@ pub(super) fn verify(
     let signer = Signer::Key { key: key.id().clone(), algorithm: key.algorithm().to_owned() };
     let mut proof = Proof::of(signer);
     log(key, scheme, roots, bundle, subject, &mut proof)?;
-    match timestamps(roots, bundle).map_err(one)? {
-        Stamped::At(times) => {
-            if !times.is_empty() {
-                // Any of them may have named the authority.
-                proof.roots.extend(roots.iter().map(|root| root.digest.clone()));
-            }
-            proof.proven.extend(times.into_iter().map(|at| ProvenTime { at, by: TimeSource::TimestampAuthority }));
-        }
-        Stamped::NoAuthority => {
-            proof.notes.push("It has a timestamp, which no trusted root names a timestamp authority for.".to_owned());
-        }
+    stamps(roots, bundle, &mut proof);
+    // What every root refuses is refused; what some refuse is for the policies that trust those.
+    let refusing: BTreeSet<&Digest> = proof.refused.iter().map(|(root, _)| root).collect();
+    if !roots.is_empty() && roots.iter().all(|root| refusing.contains(&root.digest)) {
+        let mut reasons: Vec<Reason> = proof.refused.into_iter().map(|(_, reason)| reason).collect();
+        reasons.dedup();
+        return Err(NonEmpty::new(reasons).unwrap_or_else(|| one(keyless::log_unknown(roots, bundle))));
+    }
+    for (root, reason) in &proof.refused {
+        proof.notes.push(format!("Trusted root {} refuses it: {}.", root.short(), reason.message));
     }
     proof.proven.sort();
     proof.proven.dedup();
-    proof.roots.sort_unstable();
-    proof.roots.dedup();
     Ok(proof)
+}
+
+/// What timestamps prove, as each root has it.
+fn stamps(roots: &[&Root], bundle: &UnverifiedBundle, proof: &mut Proof) {
+    let mut authority = bundle.timestamps.is_empty();
+    for root in roots {
+        match timestamps(&[root], bundle) {
+            Ok(Stamped::At(times)) => {
+                authority = true;
+                proof.proven.extend(times.into_iter().map(|at| ProvenTime {
+                    at,
+                    by: TimeSource::TimestampAuthority,
+                    root: Some(root.digest.clone()),
+                }));
+            }
+            Ok(Stamped::NoAuthority) => {}
+            Err(reason) => {
+                authority = true;
+                proof.refused.push((root.digest.clone(), reason));
+            }
+        }
+    }
+    if !authority {
+        proof.notes.push("It has a timestamp, which no trusted root names a timestamp authority for.".to_owned());
+    }
 }
 
 /// The key that made the signature. The hint only says which one is meant; it is not part of what is signed.
@@ -101,7 +125,7 @@ fn signer<'a>(
             Reason::new(ReasonCode::SignatureUnknownKey, message)
         }
         None => {
-            let message = format!("none of the {} keys that are named made the signature{}", keys.len(), hinted(hint));
+            let message = format!("no key that is named made the signature{}", hinted(hint));
             Reason::new(ReasonCode::SignatureUnknownKey, message)
         }
     })
@@ -143,21 +167,24 @@ fn log(
     bundle.every_entry_has_a_proof().map_err(one)?;
     let whole = for_the_library(bundle.whole().map_err(one)?, scheme);
     let policy = PublicKeyVerificationPolicy::new(DerPublicKey::from_bytes(key.der()));
-    let mut reasons = Vec::new();
     for root in naming {
         match root.verifier().verify(subject, &whole, &policy) {
             Ok(result) => {
                 let times = result.verified_timestamps().iter();
-                proof.proven.extend(times.map(|at| ProvenTime { at: *at, by: TimeSource::TransparencyLog }));
-                proof.log = keyless::log_entry(&whole);
-                proof.roots.push(root.digest.clone());
-                return Ok(());
+                proof.proven.extend(times.map(|at| ProvenTime {
+                    at: *at,
+                    by: TimeSource::TransparencyLog,
+                    root: Some(root.digest.clone()),
+                }));
+                match &mut proof.log {
+                    Some(log) => log.roots.push(root.digest.clone()),
+                    None => proof.log = keyless::log_entry(&whole, &root.digest),
+                }
             }
-            Err(error) => reasons.push(reason(&error, scheme, bundle, subject)),
+            Err(error) => proof.refused.push((root.digest.clone(), reason(&error, scheme, bundle, subject))),
         }
     }
-    reasons.dedup();
-    Err(NonEmpty::new(reasons).unwrap_or_else(|| one(keyless::log_unknown(roots, bundle))))
+    Ok(())
 }
 
 /// The bundle without its timestamps, which are verified here, and with the hash that the signature was found to be over.

@@ -2,7 +2,7 @@
 //! trusted authority, its publication (SCT), an entry in a trusted log, and a proven time within the certificate's validity.
 
 use jiff::Timestamp;
-use model::{LogEntry, NonEmpty, Proof, ProvenTime, Reason, ReasonCode, Signer, TimeSource};
+use model::{Digest, LogEntry, NonEmpty, Proof, ProvenTime, Reason, ReasonCode, Signer, TimeSource};
 use sigstore_verify::types::bundle::TimestampVerificationData;
 use sigstore_verify::types::{Bundle, DerCertificate, KindVersion};
 use sigstore_verify::{CertificateError, Error, VerificationPolicy, VerificationResult};
@@ -43,14 +43,20 @@ pub(super) fn verify(
     let (mut proof, mut refused) = (None::<Proof>, Vec::new());
     for root in roots.iter().filter(|root| root.knows_logs_of(bundle)) {
         match (with(root, bundle, &whole, &holder, subject), &mut proof) {
-            // Each root that verifies it is named: policies may trust different ones.
-            (Ok(again), Some(proof)) if again.proven == proof.proven => proof.roots.extend(again.roots),
-            (Ok(_), Some(_)) => {}
+            // Each root that verifies it is named, with what it proves: policies may trust different ones.
+            (Ok(again), Some(proof)) => {
+                proof.roots.extend(again.roots);
+                proof.proven.extend(again.proven);
+                if let (Some(log), Some(again)) = (&mut proof.log, again.log) {
+                    log.roots.extend(again.roots);
+                }
+            }
             (Ok(first), None) => proof = Some(first),
             (Err(reason), _) => refused.push(reason),
         }
     }
-    if let Some(proof) = proof {
+    if let Some(mut proof) = proof {
+        proof.proven.sort();
         return Ok(proof);
     }
     let furthest = refused.iter().map(|reason| refusal::progress(reason.code)).max();
@@ -81,14 +87,18 @@ fn with(
         let message = "the library verified less than a certificate, its publication and its log entry".to_owned();
         return Err(Reason::new(ReasonCode::Internal, message));
     }
-    let mut proven = proven(&result, whole);
+    let mut proven = proven(&result, whole, &root.digest);
     if bundle.stamped.is_some() {
         let Stamped::At(times) = timestamps(&[root], bundle)? else {
             let message =
                 format!("trusted root {} names no timestamp authority for the signature's timestamp", root.name);
             return Err(Reason::new(ReasonCode::SignatureTimestamp, message));
         };
-        proven.extend(times.into_iter().map(|at| ProvenTime { at, by: TimeSource::TimestampAuthority }));
+        proven.extend(times.into_iter().map(|at| ProvenTime {
+            at,
+            by: TimeSource::TimestampAuthority,
+            root: Some(root.digest.clone()),
+        }));
     }
     proven.sort();
     proven.dedup();
@@ -106,29 +116,29 @@ fn with(
         certificate: holder.certificate.clone(),
     };
     let roots = vec![root.digest.clone()];
-    Ok(Proof { window: Some(holder.window), proven, log: log_entry(whole), roots, ..Proof::of(signer) })
+    Ok(Proof { window: Some(holder.window), proven, log: log_entry(whole, &root.digest), roots, ..Proof::of(signer) })
 }
 
 /// The times that the library verified: timestamps first, then what logs promised.
-fn proven(result: &VerificationResult, whole: &Bundle) -> Vec<ProvenTime> {
+fn proven(result: &VerificationResult, whole: &Bundle, root: &Digest) -> Vec<ProvenTime> {
     let stamped = whole.verification_material.timestamp_verification_data.rfc3161_timestamps.len();
     let source = |position| {
         if position < stamped { TimeSource::TimestampAuthority } else { TimeSource::TransparencyLog }
     };
     let times = result.verified_timestamps().iter().enumerate();
-    times.map(|(position, at)| ProvenTime { at: *at, by: source(position) }).collect()
+    times.map(|(position, at)| ProvenTime { at: *at, by: source(position), root: Some(root.clone()) }).collect()
 }
 
 /// The first verified entry. Its own index is proven by the log's promise (Rekor v1) or by the proof itself (Rekor v2); else
 /// the one of the proof is.
-pub(super) fn log_entry(whole: &Bundle) -> Option<LogEntry> {
+pub(super) fn log_entry(whole: &Bundle, root: &Digest) -> Option<LogEntry> {
     let entry = whole.verification_material.tlog_entries.first()?;
     let own = entry.inclusion_promise.is_some() || entry.kind_version == KindVersion::HashedRekordV002;
     let index = match &entry.inclusion_proof {
         Some(proof) if !own => proof.log_index.get(),
         _ => entry.log_index.get(),
     };
-    Some(LogEntry { log: hex::encode(entry.log_id.key_id.as_bytes()), index })
+    Some(LogEntry { log: hex::encode(entry.log_id.key_id.as_bytes()), index, roots: vec![root.clone()] })
 }
 
 fn within(holder: &UnverifiedHolder, at: Timestamp) -> bool {

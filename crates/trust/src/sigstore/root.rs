@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::{Reason, ReasonCode};
@@ -9,14 +10,13 @@ use sigstore_verify::types::{SignatureBytes, TimestampToken, TsaAuthority};
 use sigstore_verify::{Verifier, tsa};
 
 use super::read::UnverifiedBundle;
-use crate::error::MaterialError;
 use crate::material::SigstoreRoot;
 
 /// A trusted root that can verify.
 pub(crate) struct Root {
     pub(super) name: String,
     pub(super) digest: model::Digest,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     logs: BTreeSet<Vec<u8>>,
     authorities: Vec<TsaAuthority>,
 }
@@ -28,12 +28,15 @@ impl fmt::Debug for Root {
 }
 
 impl Root {
-    pub(crate) fn new(root: &SigstoreRoot) -> Result<Self, MaterialError> {
-        let (name, digest) = (root.name().to_owned(), root.digest().clone());
-        let root = root.root();
-        let verifier = Verifier::new(root).map_err(|error| MaterialError::new(&name, error.to_string()))?;
-        let logs = root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect();
-        Ok(Self { name, digest, verifier, logs, authorities: root.tsa_authorities() })
+    pub(crate) fn new(root: &SigstoreRoot) -> Self {
+        let logs = root.root().tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect();
+        Self {
+            name: root.name().to_owned(),
+            digest: root.digest().clone(),
+            verifier: Arc::clone(root.verifier()),
+            logs,
+            authorities: root.root().tsa_authorities(),
+        }
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {

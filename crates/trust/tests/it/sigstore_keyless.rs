@@ -31,8 +31,9 @@ fn found(bundle: &Value) -> Found {
     Found::bundle(bundle.to_string().into_bytes())
 }
 
-fn proven() -> Vec<ProvenTime> {
-    vec![ProvenTime { at: jiff::Timestamp::from_second(TIME).unwrap(), by: TimeSource::TransparencyLog }]
+fn proven(root: &SigstoreRoot) -> Vec<ProvenTime> {
+    let at = jiff::Timestamp::from_second(TIME).unwrap();
+    vec![ProvenTime { at, by: TimeSource::TransparencyLog, root: Some(root.digest().clone()) }]
 }
 
 const AS_IS: Change<'_> = &|_| {};
@@ -52,8 +53,9 @@ fn s27_a_certificate_its_publication_its_log_entry_and_its_time_make_a_signer() 
         assert_eq!(*identity, CertificateIdentity::Uri(IDENTITY.into()));
         assert_eq!((issuer.as_str(), claims["sourceRepositoryRef"].as_str()), (OIDC, "refs/heads/main"));
         assert_eq!(*certificate, Digest::of(&holder.certificate));
-        assert_eq!(proof.proven, proven());
-        assert_eq!(proof.log, Some(LogEntry { log: hex::encode(sha256(&authority.log.der())), index: 7 }));
+        assert_eq!((&proof.proven, &proof.roots), (&proven(&own), &vec![own.digest().clone()]));
+        let log = hex::encode(sha256(&authority.log.der()));
+        assert_eq!(proof.log, Some(LogEntry { log, index: 7, roots: vec![own.digest().clone()] }));
         let (from, to) = proof.window.unwrap();
         assert_eq!((from.to_string(), to.to_string()), ("2025-06-15T00:00:00Z".into(), "2025-06-16T00:00:00Z".into()));
         assert!(proof.notes.is_empty() && proof.claimed.is_none() && proof.expires.is_none());
@@ -229,8 +231,9 @@ fn s27_a_keys_log_entry_counts_where_its_log_is_known_and_else_is_told() {
     let authority = Authority::new();
     let key = Key::new();
     let bundle = authority.keyed(&key, &statement(), TIME);
-    let authentic = found(&bundle).verify(&keyed(&key, &[authority.root("own")]), &image()).unwrap();
-    assert_eq!(authentic.proof().proven, proven());
+    let own = authority.root("own");
+    let authentic = found(&bundle).verify(&keyed(&key, std::slice::from_ref(&own)), &image()).unwrap();
+    assert_eq!(authentic.proof().proven, proven(&own));
     assert_eq!(authentic.proof().log.as_ref().unwrap().index, 7);
     assert!(authentic.proof().notes.is_empty() && authentic.proof().window.is_none());
     for (roots, told) in

@@ -56,8 +56,8 @@ fn record() -> Verification {
         verified: true,
         content: Some(FoundContent::Statement { predicate_type: "https://slsa.dev/provenance/v1".to_owned() }),
         proof: Some(FoundProof {
-            proven: vec![ProvenTime { at: at("2026-05-01T10:00:00Z"), by: TimeSource::TransparencyLog }],
-            log: Some(LogEntry { log: "c0d2".to_owned(), index: 7 }),
+            proven: vec![ProvenTime { at: at("2026-05-01T10:00:00Z"), by: TimeSource::TransparencyLog, root: None }],
+            log: Some(LogEntry { log: "c0d2".to_owned(), index: 7, roots: Vec::new() }),
             ..proof(keyless)
         }),
         provenance: Some(FoundProvenance {

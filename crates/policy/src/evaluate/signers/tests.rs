@@ -1,7 +1,7 @@
 //! Whether a proof counts: kinds, identities, windows, revocation, logs, material that is not at hand.
 
 use model::{
-    Clock, Digest, Gap, Proof, Reason, ReasonCode, Revocation, Signer, Timestamp, TrustMaterial, TrustName,
+    Clock, Digest, Gap, LogEntry, Proof, Reason, ReasonCode, Revocation, Signer, Timestamp, TrustMaterial, TrustName,
     UnknownClass,
 };
 
@@ -49,7 +49,8 @@ fn class(counts: &Counts) -> Option<UnknownClass> {
 fn by_certificate(subject: &str, revocation: Revocation) -> Proof {
     let stores = vec![TrustName { policy: "p".to_owned(), signer: "s".to_owned() }];
     let certificate = Digest::of(subject.as_bytes());
-    let signer = Signer::X509 { stores, subject: subject.to_owned(), certificate, revocation };
+    let key = Digest::of(b"its key");
+    let signer = Signer::X509 { stores, subject: subject.to_owned(), certificate, key, revocation };
     Proof { window: Some((now() - days(30), now() + days(30))), ..Proof::of(signer) }
 }
 
@@ -95,7 +96,10 @@ fn s27_a_certificate_counts_by_its_store_and_subject() {
     for (policy, signer) in [("p", "t"), ("q", "s")] {
         let stores = vec![TrustName { policy: policy.to_owned(), signer: signer.to_owned() }];
         let (subject, certificate, revocation) = (subject.clone(), certificate.clone(), revocation.clone());
-        let other = Proof { signer: Signer::X509 { stores, subject, certificate, revocation }, ..proof.clone() };
+        let other = Proof {
+            signer: Signer::X509 { stores, subject, certificate, key: Digest::of(b"its key"), revocation },
+            ..proof.clone()
+        };
         assert_eq!(code(answer(X509, &other)), Some(ReasonCode::SignatureIdentity), "{policy}/{signer}");
     }
 }
@@ -274,7 +278,31 @@ fn s27_what_only_a_root_of_another_policy_vouches_for_is_nothing_to_this_one() {
     );
     // A time that only a stranger proves is no time: after the end of the window nothing shows that this was signed before.
     let window = "{ key: a.pub, notAfter: 2025-01-01T00:00:00Z }";
-    let before = proven(by_key("a"), &[time("2024-06-01T00:00:00Z")]);
-    assert_eq!(answer(window, &Proof { roots: vec![ours], ..before.clone() }), Counts::Yes);
-    assert_eq!(code(answer(window, &Proof { roots: vec![stranger], ..before })), Some(ReasonCode::SignatureWindow));
+    let before = |root: &Digest| {
+        let mut proof = proven(by_key("a"), &[time("2024-06-01T00:00:00Z")]);
+        proof.proven.iter_mut().for_each(|proven| proven.root = Some(root.clone()));
+        proof
+    };
+    assert_eq!(answer(window, &before(&ours)), Counts::Yes);
+    assert_eq!(code(answer(window, &before(&stranger))), Some(ReasonCode::SignatureWindow));
+    // What a trusted root refuses does not count; what only a stranger's refuses is nothing to this policy.
+    let refused = |root: &Digest| {
+        let reason = Reason::new(ReasonCode::SignatureLogInvalid, "the proof does not hold");
+        Proof { refused: vec![(root.clone(), reason)], ..by_key("a") }
+    };
+    assert_eq!(
+        answer("{ key: a.pub, transparencyLog: required }", &by_key("a")),
+        answer("{ key: a.pub, transparencyLog: required }", &refused(&stranger))
+    );
+    assert_eq!(code(answer("{ key: a.pub }", &refused(&ours))), Some(ReasonCode::SignatureLogInvalid));
+    assert_eq!(answer("{ key: a.pub }", &refused(&stranger)), Counts::Yes);
+    let logged = |root: &Digest| Proof {
+        log: Some(LogEntry { log: "c0".to_owned(), index: 1, roots: vec![root.clone()] }),
+        ..by_key("a")
+    };
+    assert_eq!(answer("{ key: a.pub, transparencyLog: required }", &logged(&ours)), Counts::Yes);
+    assert_eq!(
+        code(answer("{ key: a.pub, transparencyLog: required }", &logged(&stranger))),
+        Some(ReasonCode::SignatureLogMissing)
+    );
 }

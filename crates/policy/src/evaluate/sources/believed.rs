@@ -1,8 +1,9 @@
 //! Whether a rule believes what somebody signed (S22, S27): one of the signers that it lists has to count for the proof. Who
 //! signed and does not count is named; whom trust material cannot tell is a gap, never a no and never a yes.
 
-use model::{Attested, Clock, Gap, ManifestFacts, Origin, Reason, ReasonCode, TrustMaterial};
+use model::{Attested, Clock, DocumentKind, Gap, ManifestFacts, Origin, Reason, ReasonCode, TrustMaterial};
 
+use super::super::Found;
 use super::super::rule::Scene;
 use super::super::signers::{Counts, at_hand, counts};
 use crate::document::EvidenceSources;
@@ -66,6 +67,25 @@ impl<'s> Believing<'s> {
         let why = if own.is_empty() { others } else { own };
         let why: Vec<String> = why.into_iter().take(3).map(|reason| reason.message).collect();
         if why.is_empty() { Standing::Not(by_nobody(attested)) } else { Standing::Not(why.join("; ")) }
+    }
+
+    /// Adds what signed documents of a kind cannot be read: unknown if their signers count, noted if they do not.
+    pub(in crate::evaluate) fn add_unreadable(
+        &self,
+        found: &mut Found,
+        from: Option<&EvidenceSources>,
+        manifest: &ManifestFacts,
+        kind: DocumentKind,
+    ) {
+        for document in manifest.unreadable.iter().filter(|document| document.kind == kind) {
+            match self.standing(from, &document.origin) {
+                Standing::Open | Standing::Signed(_) => found.gaps.push(Gap::from(document.reason.clone())),
+                Standing::Unknown(gap) => found.gaps.push(gap),
+                Standing::Not(why) => {
+                    found.notes.push(format!("{}; it would not count: {why}", document.reason.message));
+                }
+            }
+        }
     }
 
     /// Why nothing by these signers can be told to be missing: their trust material is not at hand, or what is signed could

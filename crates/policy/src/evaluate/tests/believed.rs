@@ -48,7 +48,7 @@ fn by(key: &str) -> Origin {
 /// The same, proven to be signed at this moment.
 fn proven(key: &str, at: &str) -> Origin {
     let Origin::Attestation(mut attested) = by(key) else { panic!("{key}") };
-    attested.proof.proven.push(ProvenTime { at: time(at), by: TimeSource::TimestampAuthority });
+    attested.proof.proven.push(ProvenTime { at: time(at), by: TimeSource::TimestampAuthority, root: None });
     Origin::Attestation(attested)
 }
 

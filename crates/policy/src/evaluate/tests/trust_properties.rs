@@ -214,7 +214,11 @@ proptest! {
                 Err(reasons) => reasons.iter().all(|reason| is_available(reason.code)),
             })
             .collect();
-        for (rule, set) in rules() {
+        // A summary that was not read may be the newest, whatever kept it from being read.
+        let unread = in_reach.iter().any(|artifact| {
+            artifact.verified.as_ref().is_err_and(|reasons| reasons.iter().any(|reason| reason.code.class().is_some()))
+        });
+        for (rule, set) in rules().filter(|(rule, _)| !(unread && rule.starts_with("vsa"))) {
             let outcome = judge(set, &about(&in_reach, true)).rules.first().outcome.clone();
             prop_assert!(!matches!(outcome, Outcome::Unknown(..)), "{} {:?}", rule, outcome);
         }

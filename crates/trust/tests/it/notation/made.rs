@@ -59,7 +59,7 @@ fn s27_notation_s_signatures_verify_and_say_who_signed() {
     let (signed, proof) = image(&answer);
     assert_eq!(signed.digest, subject());
     assert_eq!(signed.annotations.get("io.acme.build").map(String::as_str), Some("7"));
-    let Signer::X509 { stores, subject, certificate, revocation } = &proof.signer else { panic!("{proof:?}") };
+    let Signer::X509 { stores, subject, certificate, revocation, .. } = &proof.signer else { panic!("{proof:?}") };
     assert_eq!(stores.iter().map(ToString::to_string).collect::<Vec<_>>(), ["p/acme"]);
     assert_eq!(subject, "CN=acme.example,O=Notary,L=Seattle,ST=WA,C=US");
     assert_eq!(*certificate, Digest::of(&self_signed()));
