@@ -58,8 +58,7 @@ struct WireSubject {
 /// different readers.
 fn one_spelling(payload: &[u8]) -> Result<(), String> {
     const READ: [&str; 4] = ["_type", "subject", "predicateType", "predicate"];
-    let members: BTreeMap<String, serde::de::IgnoredAny> =
-        serde_json::from_slice(payload).map_err(|error| error.to_string())?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
     let odd = |name: &&String| READ.iter().any(|read| read.eq_ignore_ascii_case(name) && *read != name.as_str());
     match members.keys().find(odd) {
         Some(name) => Err(format!("it has the member {name:?}, which others read as another one")),
