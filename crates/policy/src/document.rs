@@ -23,7 +23,7 @@ pub(crate) use config::{Base, BaseName, Config, PortRange, full_name};
 pub(crate) use load::read_yaml;
 pub(crate) use measurements::{Baseline, Measurements};
 pub(crate) use pattern::TextPattern;
-pub(crate) use provenance::{Provenance, repository};
+pub(crate) use provenance::Provenance;
 pub(crate) use sbom::{
     EvidenceSource, EvidenceSources, LicenseId, MustMatch, PackagePattern, RESERVED, Sbom, SbomFormat,
 };

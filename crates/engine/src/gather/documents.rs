@@ -118,7 +118,7 @@ pub(super) fn take_signed(
                 };
                 match predicate::kind(predicate) {
                     Kind::Sbom => {
-                        facts.unreadable.push(UnreadableDocument { kind: DocumentKind::Sbom, origin, reason })
+                        facts.unreadable.push(UnreadableDocument { kind: DocumentKind::Sbom, origin, reason });
                     }
                     Kind::Measurement => {
                         facts.unreadable.push(UnreadableDocument { kind: DocumentKind::Measurement, origin, reason });
