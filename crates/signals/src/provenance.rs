@@ -1,9 +1,9 @@
 //! SLSA provenance, v0.2 and v1: the predicate of a statement whose signature was verified elsewhere, read into
 //! [`model::Provenance`]. Sources: slsa.dev/spec/v0.2/provenance, slsa.dev/spec/v1.0/provenance, and the documentation of the
-//! build types that [`build_type`] names.
+//! build types that `build_type` names.
 //!
 //! Nothing is guessed: a source repository is named only where the build type says which field holds it and the field
-//! holds it in one exact form ([`source`]). Two answers to one question refuse the statement.
+//! holds it in one exact form (`source`). Two answers to one question refuse the statement.
 
 mod build_type;
 mod source;
