@@ -12,7 +12,7 @@ use model::{
 use crate::PolicySet;
 use crate::scene::{
     Scan, ask, became, class, codes, days, file, finding, heard, hours, judge, messages, now, scan, set, time,
-    vulnerability,
+    unverified, vulnerability,
 };
 
 /// A policy with these signers and one rule.
@@ -446,4 +446,36 @@ fn s22_what_is_signed_is_collected_where_a_rule_could_count_it() {
         policy(&format!("vulnerabilities: {{ sources: {{ accept: {accept} }} }}")).needs(&ask()).ecr_required
     };
     assert_eq!((required("[ecr]"), required("[ecr, ci]"), required("[ci]")), (true, false, false));
+}
+
+#[test]
+fn s25_what_is_attached_and_was_not_seen_may_hold_the_finding_that_is_missing() {
+    let rules = [
+        "vulnerabilities: { max: { high: 0 }, sources: { accept: [ci] } }",
+        "vulnerabilities: { max: { high: 0 }, sources: { accept: [file] }, vex: { from: [ci] } }",
+        "sbom: { from: [ci] }",
+        "measurements: { from: [ci], metric: m, max: 7 }",
+    ];
+    let with = |codes: &[ReasonCode]| {
+        facts(|facts| {
+            facts.root.reports = vec![clean(by("ci")), scan(vec![]).report(), file(Scanner::Trivy, vec![]).report()];
+            facts.root.sboms = Signal::Present(seen(vec![seen(bill(facts.root.digest.clone()), by("ci"))], unsigned()));
+            let ours = run(facts.root.digest.clone());
+            facts.root.measurements = Signal::Present(seen(vec![seen(ours, by("ci"))], unsigned()));
+            let attached = codes.iter().map(|code| unverified(*code)).collect();
+            facts.root.signed = Signal::Present(seen(attached, unsigned()));
+        })
+    };
+    for rule in rules {
+        assert_eq!(judge(&policy(rule), &with(&[])).verdict, Verdict::Allow, "{rule}");
+        for code in [ReasonCode::RegistryUnavailable, ReasonCode::RegistryNotFound, ReasonCode::RegistryTooLarge] {
+            let judgement = judge(&policy(rule), &with(&[code]));
+            assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, code.class().unwrap()), "{rule} {code}");
+        }
+        // What was read and is nobody's changes nothing, unless it may be by a signer whose key is away.
+        assert_eq!(judge(&policy(rule), &with(&[ReasonCode::SignatureUnknownKey])).verdict, Verdict::Allow, "{rule}");
+        let away = policy(&rule.replace("[ci]", "[ci, kms]"));
+        let judgement = judge(&away, &with(&[ReasonCode::SignatureUnknownKey]));
+        assert_eq!((judgement.verdict, class(&judgement)), (Verdict::Deny, UnknownClass::TrustUnavailable), "{rule}");
+    }
 }
