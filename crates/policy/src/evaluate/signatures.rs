@@ -148,6 +148,7 @@ fn missing(rule: &Signatures, names: &[&str], signed: &Signers<'_, '_>, statemen
     if signed.is_empty() {
         let aside = match statements {
             0 => String::new(),
+            1 => " (a signed statement is attached, which is no signature on the image)".to_owned(),
             count => format!(" ({count} signed statements are attached, which are no signatures on the image)"),
         };
         let message = format!("no signature counts: missing is {}{aside}", asked(rule, names));
