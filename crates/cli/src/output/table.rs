@@ -88,11 +88,13 @@ fn facts(text: &mut String, view: &View<'_>) {
     }
     for used in &record.signatures {
         let (Some(proof), Some(content)) = (&used.proof, &used.content) else { continue };
-        let what = match content {
-            FoundContent::Signature { .. } => "image".to_owned(),
-            FoundContent::Statement { predicate_type } => predicate_type.clone(),
-        };
-        fact("signed", &logged(&format!("{what} by {}", proof.signer), SENTENCE));
+        // Authentic, all of them; whose counts is for the rules to say.
+        match content {
+            FoundContent::Signature { .. } => fact("signature", &logged(&format!("by {}", proof.signer), SENTENCE)),
+            FoundContent::Statement { predicate_type } => {
+                fact("statement", &logged(&format!("{predicate_type} by {}", proof.signer), SENTENCE));
+            }
+        }
     }
     match &record.findings.counts {
         Some(found) if view.is_complete() => fact("findings", &counts(found)),
