@@ -119,6 +119,17 @@ def test_a3_a_warning_warns(judge, any_registry, repo):
     assert (run.rc, run.json()["verdict"], codes(run.json())[0]) == (0, "warn", "signature.missing"), text(run)
 
 
+def test_a5_a_warning_is_not_verified(verify, registry, repo, tmp_path):
+    """`check` lets it pass where the policy says so; `verify` says 0 only of what was signed as asked."""
+    shutil.copy(public_key("alice"), tmp_path)
+    placed = place(registry, repo, "unsigned")
+    warn = policy(tmp_path / "warn.yaml", {**signed_by("alice"), "action": "warn"}, signers={"alice": {"key": "alice.pub"}})
+    run = verify(placed, "--policy", warn)
+    assert (run.rc, run.json()["exitCode"]) == (1, 1), text(run)
+    run = verify(place(registry, f"{repo}/signed", "cosign3"), "--policy", warn)
+    assert run.rc == 0, text(run)
+
+
 @pytest.mark.parametrize("broken", [
     signed_by("nobody"),
     signed_by("alice", threshold=2),

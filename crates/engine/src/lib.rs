@@ -41,5 +41,5 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
-pub use summary::{AttachedDecision, Decided, attach_decision, summary_result};
+pub use summary::{AttachedDecision, Decided, attach_decision};
 pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};

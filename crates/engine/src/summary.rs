@@ -1,7 +1,7 @@
 //! Attaching a decision to the image: a signed SLSA verification summary as a referrer (B4, S26). It is attached when
 //! something changed: if the newest summary by the same key says the same, is of today and holds for as long, it is left alone.
 
-use model::{Digest, ImageReference, Reason, ReasonCode, Signed, SignedDuration, Timestamp, TrustName, Verdict};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signed, SignedDuration, Timestamp, TrustName};
 use serde_json::Value;
 use trust::{Artifact, Material, PublicKey, SUMMARY_TYPE, VerificationSummary, Verifier, verification_summary};
 
@@ -107,10 +107,6 @@ async fn unchanged(
     let source = Source::Registry { client, location };
     let mut newest: Option<(Timestamp, Digest, Value)> = None;
     for descriptor in listed.descriptors {
-        let says = descriptor.annotations.get("dev.sigstore.bundle.predicateType");
-        if says.is_some_and(|says| says != SUMMARY_TYPE) {
-            continue;
-        }
         let manifest = match listed.opened.get(&descriptor.digest) {
             Some(manifest) => manifest.clone(),
             None => match source.manifest(&descriptor.digest).await {
@@ -175,15 +171,6 @@ fn says_the_same(known: &Value, new: &Value) -> bool {
         && ["/verifier", "/resourceUri", "/policy", "/verificationResult", "/ecrGate_verdict", "/ecrGate_environment"]
             .into_iter()
             .all(same)
-}
-
-/// What a verdict becomes in a summary, for words; nothing while it is pending.
-pub fn summary_result(verdict: Verdict) -> Option<&'static str> {
-    match verdict {
-        Verdict::Allow | Verdict::Warn => Some("PASSED"),
-        Verdict::Deny => Some("FAILED"),
-        Verdict::Pending => None,
-    }
 }
 
 #[cfg(test)]

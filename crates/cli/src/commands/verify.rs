@@ -138,12 +138,31 @@ impl VerifyArgs {
         let checked = Box::pin(engine::check(&question, &policies, &exceptions, &teller)).await;
         teller.finish();
         let checked = checked.map_err(|error| refused(error.reason))?;
-        let exit = Exit::of_record(&Record::of(&checked, image.written(), asker()), 0);
+        let exit = exit(&Record::of(&checked, image.written(), asker()));
         let record = Verification::of(&checked, image.written(), exit);
         match self.output {
             VerifyFormat::Json => ui.data(&inert_json(to_json(&record)? + "\n"))?,
             VerifyFormat::Table => ui.data(&verification(&record, ui.color))?,
         }
         Ok(exit)
+    }
+}
+
+/// What `check` may let pass with a warning is not verified all the same: 0 says that every rule was met, and that there
+/// was one.
+fn exit(record: &Record) -> u8 {
+    let softened = |exit: u8| {
+        let missed = record.rules.iter().filter(|rule| rule.outcome != "pass");
+        let codes: Vec<_> = missed.clone().flat_map(|rule| rule.reasons.iter().map(|reason| reason.code)).collect();
+        match (missed.clone().any(|rule| rule.outcome == "fail"), codes.first()) {
+            (true, _) => Exit::Blocked as u8,
+            (false, Some(code)) => Exit::of_reason(*code) as u8,
+            (false, None) if missed.count() > 0 || record.rules.is_empty() => Exit::Blocked as u8,
+            (false, None) => exit,
+        }
+    };
+    match Exit::of_record(record, 0) {
+        0 => softened(0),
+        exit => exit,
     }
 }

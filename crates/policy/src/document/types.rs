@@ -13,7 +13,7 @@ use super::provenance::Provenance;
 use super::signatures::{On, Signatures};
 use super::signers::{Signer, Trust};
 use super::vsa::Vsa;
-use super::{Config, Measurements, RESERVED, Sbom, Vulnerabilities};
+use super::{Config, EvidenceSource, EvidenceSources, Measurements, RESERVED, Sbom, Source, Vulnerabilities};
 
 /// A policy: which images in which environments it is about, and what must hold for them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -222,6 +222,19 @@ impl<'a> Check<'a> {
             Self::Vulnerabilities(_) => &RESERVED,
             Self::Sbom(_) | Self::Measurements(_) => &RESERVED[..2],
             _ => &[],
+        }
+    }
+
+    /// True if the rule hears evidence in the image's repository whoever pushed it.
+    pub(crate) fn opens_to_registry(self) -> bool {
+        let open = |from: &EvidenceSources| from.opens(EvidenceSource::Registry);
+        match self {
+            Self::Vulnerabilities(rule) => {
+                rule.opens(Source::Registry) || rule.vex.as_ref().is_some_and(|vex| open(&vex.from))
+            }
+            Self::Sbom(rule) => rule.from.as_ref().is_some_and(open),
+            Self::Measurements(rule) => rule.from.as_ref().is_some_and(open),
+            Self::Config(_) | Self::Signatures(_) | Self::Attestations(_) | Self::Provenance(_) | Self::Vsa(_) => false,
         }
     }
 

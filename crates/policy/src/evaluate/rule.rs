@@ -56,7 +56,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         if let Ok(of @ (Check::Vulnerabilities(_) | Check::Sbom(_) | Check::Measurements(_))) = check {
             let listed = of.signers();
             let signers: Vec<&str> = listed.iter().flat_map(|(_, list)| list.iter().map(String::as_str)).collect();
-            found.gaps.extend(hidden((member, facts.trust.as_ref()), &signers, manifest));
+            found.gaps.extend(hidden(scene, &signers, of.opens_to_registry(), manifest));
         }
         all.add(found, platform);
     }

@@ -94,21 +94,24 @@ pub(super) fn could_be<'s>(
 
 /// What is attached, could be a word of these signers, and was not seen: evidence that is not there does not speak, and
 /// evidence that could not be read may say the opposite of what was. Envelopes that were read and are nobody's count as
-/// nothing; whose they are cannot be told while a signer's own material is not at hand.
-pub(super) fn hidden(
-    (member, trust): (&crate::set::Member, Option<&model::TrustMaterial>),
-    signers: &[&str],
-    manifest: &ManifestFacts,
-) -> Vec<Gap> {
-    let Signal::Present(observed) = &manifest.signed else { return Vec::new() };
+/// nothing; whose they are cannot be told while a signer's own material is not at hand. `open`: the rule hears whoever
+/// signed.
+pub(super) fn hidden(scene: &Scene<'_, '_>, signers: &[&str], open: bool, manifest: &ManifestFacts) -> Vec<Gap> {
+    let (member, trust) = (scene.member, scene.facts.trust.as_ref());
     let signers: Vec<&str> = signers.iter().filter(|name| !never_counts(member, name)).copied().collect();
+    let artifacts = match listed(manifest, scene) {
+        Ok(artifacts) => artifacts,
+        // What is signed could not be listed, or nobody asked.
+        Err(gap) if !signers.is_empty() => return vec![gap],
+        Err(_) => return Vec::new(),
+    };
     let mut gaps: Vec<Gap> = Vec::new();
     let mut add = |gap: Gap| {
         if gaps.len() < SHOWN && !gaps.contains(&gap) {
             gaps.push(gap);
         }
     };
-    for artifact in observed.value.iter().filter(|_| !signers.is_empty()) {
+    for artifact in artifacts.iter().filter(|_| open || !signers.is_empty()) {
         let Err(reasons) = &artifact.verified else { continue };
         match reasons.iter().find(|reason| is_unseen(reason.code)) {
             Some(reason) => {

@@ -38,7 +38,7 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Vsa, manifest: &ManifestFacts)
     };
     // What cannot be read or told could be a newer one that says FAILED.
     let (mut gaps, mut others) = (heard.unread, heard.others);
-    gaps.extend(hidden((scene.member, scene.facts.trust.as_ref()), &names, manifest));
+    gaps.extend(hidden(scene, &names, false, manifest));
     let mut summaries: Vec<(Summary, &SignedArtifact)> = Vec::new();
     for (artifact, statement) in heard.counting {
         match read(rule, scene.ask, statement) {
