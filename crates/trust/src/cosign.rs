@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::artifact::Artifact;
 use crate::dsse;
+use crate::json;
 use crate::key::pem;
-use crate::sigstore::json;
 use crate::sigstore::read::UnverifiedBundle;
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

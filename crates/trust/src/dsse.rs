@@ -5,7 +5,7 @@ use model::{Digest, Reason, ReasonCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::sigstore::json;
+use crate::json;
 use crate::sigstore::read::UnverifiedBundle;
 
 /// An envelope. Members of other tools (`cert`) are passed over, as cosign does.

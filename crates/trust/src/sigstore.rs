@@ -2,7 +2,6 @@
 //! bundles. There is one way to verify them all (S27).
 
 mod certificate;
-pub(crate) mod json;
 mod keyed;
 mod keyless;
 pub(crate) mod read;

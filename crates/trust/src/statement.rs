@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::sigstore::json;
+use crate::json;
 
 /// The payload type of in-toto statements in DSSE envelopes.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";

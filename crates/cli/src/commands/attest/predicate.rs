@@ -1,12 +1,10 @@
 //! What is stated: its type, and the document itself. What is signed is what was read, so a document that two readers would
 //! understand differently, such as one with a key twice, is refused.
 
-use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::files;
@@ -43,7 +41,10 @@ pub(super) fn predicate(path: &str) -> Result<Value, Failure> {
 
 pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Value, Failure> {
     let wrong = |why: String| Failure::configuration(format!("the predicate {name}: {why}"));
-    let value = serde_json::from_slice(bytes).map(|Strict(value)| value).map_err(|error| wrong(error.to_string()))?;
+    let value = trust::unambiguous(bytes).map_err(|error| wrong(error.to_string()))?;
+    if !is_exact(&value) {
+        return Err(wrong("a number is too large to be kept exactly; write it as text".to_owned()));
+    }
     let Value::Object(object) = &value else {
         return Err(wrong("it is no JSON object".to_owned()));
     };
@@ -59,69 +60,13 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Value, Failure> {
     Ok(value)
 }
 
-/// A JSON value without a key twice and without a number that would be changed by reading it.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Strictly).map(Self)
-    }
-}
-
-struct Strictly;
-
-impl<'de> Visitor<'de> for Strictly {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if value.abs() >= EXACT {
-            return Err(E::custom("a number is too large to be kept exactly; write it as text"));
-        }
-        Ok(value.into())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Strict(value)) = list.next_element()? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let Strict(value) = map.next_value()?;
-            if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} is there twice")));
-            }
-            object.insert(key, value);
-        }
-        Ok(Value::Object(object))
+/// Numbers that were not changed by reading them. Whole ones are kept as they are up to 64 bits.
+fn is_exact(value: &Value) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < EXACT),
+        Value::Array(list) => list.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }

@@ -7,7 +7,10 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// Reads a document whose every object is free of repeated names.
-pub(crate) fn unambiguous<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+///
+/// # Errors
+/// A name stands twice in an object, or it is not JSON of this shape.
+pub fn unambiguous<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice::<Unambiguous>(bytes)?;
     serde_json::from_slice(bytes)
 }
