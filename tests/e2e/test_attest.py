@@ -327,6 +327,22 @@ def test_s26_a_summary_is_not_attached_again_and_again(generate, decide, placed,
     assert len(summaries(placed)) <= 2
 
 
+def test_s26_an_annotation_hides_no_newer_summary(generate, decide, registry, repo, build_image):
+    """Whoever may push writes the list's annotations; the FAILED one below still makes the next PASSED a new one."""
+    generate()
+    placed, image = push(registry, repo, build_image()), build_image()
+    assert (decide(placed, image, LOW).rc, decide(placed, image, HIGH).rc) == (0, 1)
+    tag = placed.digest.replace(":", "-")
+    index = placed.repository.manifest(tag)
+    for one in index["manifests"]:
+        one["annotations"] = {**one.get("annotations", {}), "dev.sigstore.bundle.predicateType": "https://example.com/other"}
+    index["manifests"][0]["annotations"]["dev.sigstore.bundle.predicateType"] = VSA
+    headers = {"Content-Type": index["mediaType"]}
+    assert placed.repository.session.put(f"{placed.repository.url}/manifests/{tag}", data=json.dumps(index), headers=headers, timeout=30).ok
+    assert decide(placed, image, LOW).rc == 0
+    assert [one["verificationResult"] for one in summaries(placed)] == ["PASSED", "FAILED", "PASSED"]
+
+
 def test_a4_a_summary_that_cannot_be_attached_is_said(generate, decide, registry, repo, build_image):
     placed, image = push(registry, repo, build_image()), build_image()
     run = decide(placed, image, LOW)  # there is no key
