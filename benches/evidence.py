@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -108,15 +109,16 @@ def round_trips(gate: str, folder: Path, base: dict[str, str], bench: Any, _floo
             document = json.dumps({**sbom, "version": number + 1}).encode()
             registry.attach("shop/referred", image, "application/vnd.cyclonedx+json", document)
         print(f"\n(f) inspect of an image with {REFERRERS} referrers, in a registry that keeps them under the fallback tag")
-        inspect = [gate, "inspect", reference, "--insecure-registry", registry.host, "-o", "json"]
-        page = json.loads(run(inspect, base))
+        inspect = [gate, "inspect", reference, "--insecure-registry", registry.host]
+        page = run(inspect, base)
         took = bench.in_turns({"ecr-gate inspect": (inspect, 0)}, base)
-    attached = page["manifests"][0]["attached"]
-    if len(attached) != REFERRERS or any(one["error"] for one in attached):
+    attached = re.findall(r"^    [0-9a-f]{12}  application/vnd.cyclonedx\+json(.*)$", page, re.MULTILINE)
+    if len(attached) != REFERRERS or any(attached):
         sys.exit(f"bench: {len(attached)} attached artifacts were read, not {REFERRERS}")
+    requests = int(re.search(r"^(\d+) requests to the registry", page, re.MULTILINE)[1])
     bench.table(took, 0)
     # Manifest, configuration, the referrers API that is not there, the fallback tag, two for each referrer, the tag again.
-    bench.goal("round trips", page["registryRequests"], "", 5 + 2 * REFERRERS, at_least=False)
+    bench.goal("round trips", requests, "", 5 + 2 * REFERRERS, at_least=False)
 
 
 MEASUREMENTS: list[Callable[..., None]] = [a_large_trivy_report, the_layers_of_a_large_image, round_trips]

@@ -1,6 +1,7 @@
 //! The forms a decision can be written in. Each renders the same [`View`]; none decides anything.
 
 mod dotenv;
+pub(crate) mod facts;
 pub(crate) mod github;
 mod gitlab;
 mod json;
@@ -36,6 +37,8 @@ pub(crate) enum Format {
     Markdown,
     /// GitLab's container scanning report.
     Gitlab,
+    /// Everything that was known about the image, to test and replay policies with.
+    Facts,
 }
 
 impl Format {
@@ -48,6 +51,7 @@ impl Format {
             Self::Junit => junit::render(view).map(words::inert_xml),
             Self::Markdown => markdown::render(view),
             Self::Gitlab => gitlab::render(view).map(words::inert_json),
+            Self::Facts => facts::render(view).map(words::inert_json),
         }
     }
 }

@@ -218,7 +218,7 @@ impl Question<'_> {
     }
 
     /// What the policies ask for; which digest it is about does not matter for that.
-    fn needs(&self, policies: &PolicySet) -> Needs {
+    pub(crate) fn needs(&self, policies: &PolicySet) -> Needs {
         let digest = self.image.digest.clone().unwrap_or_else(|| Digest::of(b""));
         policies.needs(&self.ask(digest, None))
     }

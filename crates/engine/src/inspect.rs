@@ -2,26 +2,25 @@
 //! Nothing is judged and nothing is started.
 
 use model::{
-    Contents, Digest, Entrypoint, Facts, ImageConfig, ManifestFacts, Observed, Origin, Platform, Reason, Scanner,
-    Secret, SeverityCounts, Signal, SignedDuration, Timestamp,
+    Ask, Contents, Digest, Entrypoint, EnvironmentClass, Facts, FactsDocument, ImageConfig, ManifestFacts, Observed,
+    Origin, Platform, Reason, Scanner, Secret, SeverityCounts, Signal, SignedDuration, Timestamp,
 };
 use policy::{Exceptions, Needs, PolicySet};
-use serde::Serialize;
 
 use crate::attached::{Attached, AttachedKind};
 use crate::check::{Found, Question, Refused, look};
 use crate::collect::Progress;
 use crate::verify::{self, FoundArtifact};
 
-/// The version of the JSON form.
-const SCHEMA: &str = "ecr-gate.dev/inspection/v1";
-
-/// Everything that is known about an image.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// Everything that is known about an image, and the page about it for people.
+#[derive(Debug, Clone)]
 pub struct Inspection {
-    /// `ecr-gate.dev/inspection/v1`
-    pub schema: &'static str,
+    /// Which image, for which environment.
+    pub ask: Ask,
+    /// What the environment is for.
+    pub class: EnvironmentClass,
+    /// What is known.
+    pub facts: Facts,
     /// The image as the caller named it.
     pub reference: String,
     /// Its digest; `None` for an archive of `docker save`.
@@ -40,8 +39,7 @@ pub struct Inspection {
 }
 
 /// One manifest.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct InspectedManifest {
     /// For an index: its platform.
     pub platform: Option<Platform>,
@@ -56,8 +54,7 @@ pub struct InspectedManifest {
 }
 
 /// One signal: what it is, whether it is there, from where and how old.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct InspectedSignal {
     /// `scan by ecr`, `configuration`, `bill of materials`.
     pub name: String,
@@ -70,13 +67,11 @@ pub struct InspectedSignal {
     /// What it says in a few words, or why it is not there.
     pub detail: String,
     /// For a scan: findings per severity.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<SeverityCounts>,
 }
 
 /// What a configuration says, as far as people look for it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct ConfigSummary {
     /// The image id.
     pub id: Digest,
@@ -103,8 +98,7 @@ pub struct ConfigSummary {
 }
 
 /// One attached artifact.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct InspectedAttachment {
     /// Digest of its manifest.
     pub digest: Digest,
@@ -116,16 +110,27 @@ pub struct InspectedAttachment {
     pub error: Option<String>,
 }
 
-/// Looks at an image. `layers` reads the layers too.
+impl Inspection {
+    /// Everything that is known, as the document that policies are tested and replayed with.
+    pub fn document(&self) -> FactsDocument<'_> {
+        FactsDocument::new(&self.ask, self.class, &self.facts, self.at, None)
+    }
+}
+
+/// Looks at an image. `layers` reads the layers too. What the policies name is looked for as well: base images, images to
+/// compare measurements with, signatures in other repositories.
 ///
 /// # Errors
 /// There is no such image, or it cannot be looked for.
 pub async fn inspect(
     question: &Question<'_>,
+    policies: &PolicySet,
     reference: String,
     layers: bool,
     progress: &dyn Progress,
 ) -> Result<Inspection, Refused> {
+    let asked = question.needs(policies);
+    let layers = layers || asked.contents;
     let needs = Needs {
         platforms: None,
         max_scan_age: (SignedDuration::from_hours(24 * 365), SignedDuration::from_hours(24 * 365)),
@@ -139,56 +144,71 @@ pub async fn inspect(
         sboms: true,
         measurements: true,
         vex: true,
-        bases: Vec::new(),
-        baselines: Vec::new(),
+        bases: asked.bases,
+        baselines: asked.baselines,
         signed_root: true,
         signed_platforms: true,
     };
-    let policies = PolicySet::built_in()
-        .map_err(|error| Reason::new(model::ReasonCode::Internal, format!("the built-in policy: {error}")))?;
-    let found = Box::pin(look(question, &policies, &Exceptions::none(), Some(needs), progress)).await?;
-    Ok(page(found, reference, (question.now)(), layers))
+    let class = policies.environment(&question.environment).unwrap_or(EnvironmentClass::Production);
+    let found = Box::pin(look(question, policies, &Exceptions::none(), Some(needs), progress)).await?;
+    Ok(page(found, class, reference, (question.now)(), layers))
 }
 
-fn page(found: Found, reference: String, at: Timestamp, layers: bool) -> Inspection {
+fn page(found: Found, class: EnvironmentClass, reference: String, at: Timestamp, layers: bool) -> Inspection {
     let Found { ask, facts, by_image_id, attached, unlisted, requests, .. } = found;
     let signed = verify::found(&facts);
-    let asked = facts.root.digest.clone();
-    let Facts { root, platforms, vex, .. } = facts;
-    let manifests: Vec<(Option<Platform>, ManifestFacts)> = match platforms {
-        None => vec![(None, root)],
-        Some(children) => children.into_iter().map(|(platform, child)| (Some(platform), child)).collect(),
+    let asked = &facts.root.digest;
+    let manifests: Vec<(Option<&Platform>, &ManifestFacts)> = match &facts.platforms {
+        None => vec![(None, &facts.root)],
+        Some(children) => children.iter().map(|(platform, child)| (Some(platform), child)).collect(),
     };
     let mut pages = Vec::new();
-    for (platform, facts) in manifests {
+    for (platform, manifest) in manifests {
         let mine: Vec<&Attached> =
-            attached.iter().filter(|(about, _)| *about == facts.digest).flat_map(|(_, list)| list).collect();
-        let mut signals = scans(&facts, at);
-        signals.push(signal("configuration", &facts.config, at, |config| (config.created, configuration(config))));
+            attached.iter().filter(|(about, _)| *about == manifest.digest).flat_map(|(_, list)| list).collect();
+        let mut signals = scans(manifest, at);
+        signals.push(signal("configuration", &manifest.config, at, |config| (config.created, configuration(config))));
         if layers {
-            signals.push(signal("layers", &facts.contents, at, |contents| (None, content(contents))));
+            signals.push(signal("layers", &manifest.contents, at, |contents| (None, content(contents))));
         }
-        signals.push(documents("bill of materials", &facts.sboms, at, |sbom| {
+        signals.push(documents("bill of materials", &manifest.sboms, at, |sbom| {
             (sbom.created, format!("{} {} with {} components", sbom.format, sbom.version, sbom.components.len()))
         }));
-        signals.push(documents("measurement", &facts.measurements, at, |measurement| {
+        signals.push(documents("measurement", &manifest.measurements, at, |measurement| {
             (Some(measurement.at), format!("{} in {} samples", measurement.metric, measurement.samples.len()))
         }));
-        signals.push(listed("VEX", vex.iter().map(|document| (document, document.value.author.clone())), at));
-        signals.push(signatures(&signed, &facts.digest, &asked, at, &facts.signed));
-        if let Some((_, reason)) = unlisted.iter().find(|(about, _)| *about == facts.digest) {
+        signals.push(listed("VEX", facts.vex.iter().map(|document| (document, document.value.author.clone())), at));
+        signals.push(signatures(&signed, &manifest.digest, asked, at, &manifest.signed));
+        if let Some((_, reason)) = unlisted.iter().find(|(about, _)| *about == manifest.digest) {
             signals.push(missing_signal("attached artifacts", "unavailable", reason));
         }
-        let config = match &facts.config {
+        let config = match &manifest.config {
             Signal::Present(config) => Some(summary(&config.value)),
             _ => None,
         };
         let attached = mine.into_iter().map(attachment).collect();
-        pages.push(InspectedManifest { platform, digest: facts.digest, signals, config, attached });
+        pages.push(InspectedManifest {
+            platform: platform.cloned(),
+            digest: manifest.digest.clone(),
+            signals,
+            config,
+            attached,
+        });
     }
     let missing = missing(&pages);
-    let digest = (!by_image_id).then_some(ask.digest);
-    Inspection { schema: SCHEMA, reference, digest, at, manifests: pages, signed, registry_requests: requests, missing }
+    let digest = (!by_image_id).then(|| ask.digest.clone());
+    Inspection {
+        reference,
+        digest,
+        at,
+        manifests: pages,
+        signed,
+        registry_requests: requests,
+        missing,
+        ask,
+        class,
+        facts,
+    }
 }
 
 /// One line for what is signed on a manifest, or on the index it belongs to.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use crate::text::read_as_text;
 
 /// A content digest: `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -90,11 +92,9 @@ impl fmt::Debug for Digest {
     }
 }
 
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+read_as_text!(Digest, "A content digest: `sha256:` and 64, or `sha512:` and 128 hexadecimal digits.", |text| text
+    .parse()
+    .map_err(|error: DigestError| error.to_string()));
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::text::read_as_text;
 use crate::{
     CompleteScan, Contents, Digest, ImageConfig, ImageReference, KnownBase, Measurement, NonEmpty, Observed, Origin,
     Reason, ReasonCode, Sbom, ScanReport, Scanner, Signal, SignedArtifacts, TrustMaterial, UnreadableDocument,
@@ -108,8 +110,13 @@ impl Serialize for Platform {
     }
 }
 
+read_as_text!(Platform, "`os/architecture` or `os/architecture/variant`.", |text| text
+    .parse()
+    .map_err(|error: PlatformError| error.to_string()));
+
 /// What is known about one manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ManifestFacts {
     /// The manifest's digest.
     pub digest: Digest,

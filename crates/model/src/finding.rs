@@ -3,9 +3,11 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Scanner;
+use crate::text::read_as_text;
 
 /// A vulnerability id as the scanner gave it: `CVE-2021-44228`, `GHSA-…`, `ALAS-…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -34,6 +36,11 @@ impl VulnerabilityId {
         self.0.eq_ignore_ascii_case(other.trim())
     }
 }
+
+read_as_text!(VulnerabilityId, "The id of a vulnerability, such as `CVE-2021-44228`.", |text| VulnerabilityId::new(
+    text
+)
+.ok_or_else(|| "the id of a vulnerability is blank".to_owned()));
 
 impl fmt::Display for VulnerabilityId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,8 +113,14 @@ impl Serialize for Severity {
     }
 }
 
+read_as_text!(
+    Severity,
+    "`CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`, `UNTRIAGED`, or another word as the source wrote it.",
+    |text| Ok(Severity::parse(text))
+);
+
 /// What the source says about a fix. "Not said" is not "there is none".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Fix {
     /// Fixed in this version.
@@ -121,8 +134,8 @@ pub enum Fix {
 }
 
 /// A package in the image that the vulnerability lies in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Package {
     /// The package's name.
     pub name: String,
@@ -136,13 +149,12 @@ pub struct Package {
 }
 
 /// One vulnerability found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Finding {
     /// The scanner's id for it.
     pub id: VulnerabilityId,
     /// Other names of the same vulnerability, and the CVEs an advisory is about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<VulnerabilityId>,
     /// How serious the scanner calls it, in our words.
     pub severity: Severity,
@@ -163,13 +175,12 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<String>,
     /// Who reports it, where several sources were asked. Empty: the one source there is.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub said_by: Vec<Saying>,
 }
 
 /// One source's word about a finding.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Saying {
     /// Who.
     pub scanner: Scanner,

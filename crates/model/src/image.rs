@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Platform};
 
 /// The configuration of an image and what its manifest says about its layers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ImageConfig {
     /// Digest of the configuration: the image id of `docker images`.
     pub id: Digest,
@@ -59,8 +60,8 @@ impl ImageConfig {
 }
 
 /// A layer as the manifest names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Layer {
     /// Digest of the compressed bytes.
     pub digest: Digest,
@@ -71,8 +72,8 @@ pub struct Layer {
 }
 
 /// Something that looks like a secret. The value itself is never kept.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Secret {
     /// Where: `environment variable DB_PASSWORD`, `history entry 4`, `label x`.
     pub place: String,
@@ -81,8 +82,8 @@ pub struct Secret {
 }
 
 /// The image another one was built on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BaseImage {
     /// Its name, such as `docker.io/library/debian:12-slim`.
     pub name: Option<String>,
@@ -93,8 +94,8 @@ pub struct BaseImage {
 }
 
 /// An approved base image as its registry has it now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct KnownBase {
     /// Digest of its manifest; for an index, of the manifest for the judged platform.
     pub digest: Digest,
@@ -107,8 +108,8 @@ pub struct KnownBase {
 }
 
 /// What the layers hold, after whiteouts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Contents {
     /// `ID` and `VERSION_ID` of `/etc/os-release`.
     pub os: Option<OsRelease>,
@@ -126,8 +127,8 @@ pub struct Contents {
 }
 
 /// `/etc/os-release`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OsRelease {
     /// `ID`: `debian`, `alpine`, `rhel`.
     pub id: String,
@@ -136,8 +137,8 @@ pub struct OsRelease {
 }
 
 /// An installed package of the operating system.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OsPackage {
     /// `deb`, `apk`, `rpm`: the purl type.
     pub kind: String,
@@ -150,7 +151,7 @@ pub struct OsPackage {
 }
 
 /// Whether what the image would run is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "is", content = "detail")]
 pub enum Entrypoint {
     /// There and fit to run: its path in the image.

@@ -1,12 +1,13 @@
 //! What policy says: verdicts, the outcome of each rule, and the judgement they fold into.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, SeverityCounts, UnknownClass};
 
 /// The answer. Ordered by weight: the judgement is the heaviest of its rules (S3). There is no default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every rule passed.
@@ -32,7 +33,7 @@ impl Verdict {
 }
 
 /// What an environment is for. Only policy declares it (S7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvironmentClass {
     /// Fails closed.

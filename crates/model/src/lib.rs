@@ -6,8 +6,10 @@
 #![warn(missing_docs)]
 
 mod digest;
+mod document;
 mod duration;
 mod ecr;
+mod either;
 mod facts;
 mod finding;
 mod image;
@@ -24,11 +26,15 @@ mod scan;
 mod scanner;
 mod signal;
 mod signer;
+mod text;
 mod time;
 mod trust;
 mod vex;
 
 pub use digest::{Digest, DigestError};
+pub use document::{
+    EnvironmentName, FactsDocument, FactsError, ImageName, ManifestDocument, RecordedFacts, SchemaName, facts_schema,
+};
 pub use duration::{format_duration, parse_duration};
 pub use ecr::{EcrHost, EcrHostError, Partition};
 pub use facts::{Ask, Facts, FirstSeen, ManifestFacts, Platform, PlatformError};

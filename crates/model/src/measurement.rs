@@ -4,9 +4,11 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Digest;
+use crate::text::read_as_text;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,9 +131,13 @@ impl Serialize for Quantity {
     }
 }
 
+read_as_text!(Quantity, "An amount with its unit, such as `512MiB`, `250ms`, `2%`.", |text| text
+    .parse()
+    .map_err(|error: QuantityError| error.to_string()));
+
 /// One metric measured on one image in one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Measurement {
     /// The image that was measured.
     pub subject: Digest,

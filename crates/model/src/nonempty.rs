@@ -1,10 +1,12 @@
 //! A list with at least one element, so that "for all" can never be true of nothing.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// At least one element.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(transparent, extend("minItems" = 1))]
 pub struct NonEmpty<T>(Vec<T>);
 
 impl<T> NonEmpty<T> {
@@ -57,6 +59,12 @@ impl<T> NonEmpty<T> {
     /// Each element changed.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> NonEmpty<U> {
         NonEmpty(self.0.into_iter().map(change).collect())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for NonEmpty<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Vec::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("the list is empty"))
     }
 }
 

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A provenance statement's content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Provenance {
     /// `https://slsa.dev/provenance/v0.2`, `https://slsa.dev/provenance/v1`
     pub predicate_type: String,
@@ -29,7 +32,8 @@ pub struct Provenance {
 }
 
 /// Where the source came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SourceRevision {
     /// Without scheme prefix `git+`, user, `.git` and trailing slash: `github.com/acme/app`.
     pub repository: String,
@@ -40,7 +44,8 @@ pub struct SourceRevision {
 }
 
 /// One thing that went into a build.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Material {
     /// Its URI.
     pub uri: String,

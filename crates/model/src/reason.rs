@@ -4,10 +4,13 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::text::read_as_text;
 
 /// The closed list of ways not to know (S4). A policy's `onUnknown` decides about each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum UnknownClass {
     /// The scan is running or queued.
@@ -91,8 +94,8 @@ impl fmt::Display for UnknownClass {
 }
 
 /// Why: a code for machines, a sentence for people, and the next step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Reason {
     /// Stable code.
     pub code: ReasonCode,
@@ -497,6 +500,12 @@ impl Serialize for ReasonCode {
         serializer.serialize_str(self.as_str())
     }
 }
+
+read_as_text!(ReasonCode, "A reason code; the table of them is in the documentation.", |text| ReasonCode::ALL
+    .iter()
+    .copied()
+    .find(|code| code.as_str() == text)
+    .ok_or_else(|| format!("{text:?} is no reason code that this version knows")));
 
 #[cfg(test)]
 mod tests {

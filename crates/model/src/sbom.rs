@@ -1,13 +1,14 @@
 //! A bill of materials, in the vocabulary that CycloneDX and SPDX are read into.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 
 /// A bill of materials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Sbom {
     /// `cyclonedx` or `spdx`, as policies write it.
     pub format: String,
@@ -26,8 +27,8 @@ pub struct Sbom {
 }
 
 /// One component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Component {
     /// Its package URL in canonical form.
     pub purl: Option<String>,

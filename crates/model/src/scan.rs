@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Finding, Severity};
 
@@ -13,7 +14,7 @@ use crate::{Finding, Severity};
 pub type SeverityCounts = BTreeMap<Severity, u64>;
 
 /// What proves that a scan is finished and was read to its end (S16).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Completeness {
     /// Basic scanning: status `COMPLETE`, a findings list, all pages read.
@@ -77,13 +78,36 @@ impl fmt::Display for Incomplete {
 }
 
 /// A scan that ran to its end, with every finding of every page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "ScanParts", rename_all = "camelCase")]
 pub struct CompleteScan {
     findings: Vec<Finding>,
+    #[serde(skip_serializing)]
     listed: SeverityCounts,
     summary: SeverityCounts,
     proof: Completeness,
     database_at: Timestamp,
+}
+
+/// A scan as it is recorded. Reading it back wants the same proof as making it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ScanParts {
+    /// Every finding, in the order the source gave.
+    findings: Vec<Finding>,
+    /// The source's own counts.
+    summary: SeverityCounts,
+    /// What proves that it is complete.
+    proof: Completeness,
+    /// The time of the scanner's vulnerability data.
+    database_at: Timestamp,
+}
+
+impl TryFrom<ScanParts> for CompleteScan {
+    type Error = Incomplete;
+    fn try_from(parts: ScanParts) -> Result<Self, Incomplete> {
+        Self::new(parts.findings, parts.summary, parts.proof, parts.database_at)
+    }
 }
 
 impl CompleteScan {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::text::read_as_text;
 use crate::{CompleteScan, Finding, Origin, Signal};
 
 /// A scanner, or a format that several scanners write. The name is the one that policies use in `sources`.
@@ -79,8 +81,13 @@ impl Serialize for Scanner {
     }
 }
 
+read_as_text!(Scanner, "The scanner or format, by the name that policies use.", |text| Scanner::parse(text)
+    .or((text == Scanner::Unknown.as_str()).then_some(Scanner::Unknown))
+    .ok_or_else(|| format!("{text:?} is no scanner that this version knows")));
+
 /// What one source says about one manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ScanReport {
     /// The scanner or format.
     pub scanner: Scanner,

@@ -1,12 +1,13 @@
 //! What is known about one thing of one image, or precisely why it is not known.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Attested, Clock, Digest, Reason, UnknownClass};
 
 /// Where a fact came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind", content = "name")]
 pub enum Origin {
     /// The ECR API of this region.
@@ -20,7 +21,8 @@ pub enum Origin {
 }
 
 /// A fact, where it came from, when it was read, and the digest of the raw evidence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Observed<T> {
     /// The fact.
     pub value: T,
@@ -34,7 +36,8 @@ pub struct Observed<T> {
 
 /// A fact, or why there is none. There is no way from anything but `Present` to a value.
 #[must_use]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Signal<T> {
     /// The fact is there.
     Present(Observed<T>),

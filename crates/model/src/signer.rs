@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::text::read_as_text;
 use crate::{Digest, Reason};
 
 /// Trust material by the name a policy gives it: the policy, and the signer in its `spec.signers`.
@@ -30,8 +32,13 @@ impl Serialize for TrustName {
     }
 }
 
+read_as_text!(TrustName, "`POLICY/SIGNER`", |text| text
+    .rsplit_once('/')
+    .map(|(policy, signer)| TrustName { policy: policy.to_owned(), signer: signer.to_owned() })
+    .ok_or_else(|| format!("{text:?} is not POLICY/SIGNER")));
+
 /// The name in a certificate's subject alternative name, with its kind: an e-mail address is never taken for a URI.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind", content = "value")]
 pub enum CertificateIdentity {
     /// `rfc822Name`
@@ -52,7 +59,7 @@ impl CertificateIdentity {
 }
 
 /// Who signed, as far as authentication proves it. Names are claims of whoever issued the certificate.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Signer {
     /// The holder of a key that was given as trust material.
@@ -100,7 +107,7 @@ impl fmt::Display for Signer {
 }
 
 /// What is known of the revocation of a certificate chain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "state")]
 pub enum Revocation {
     /// A list of every issuer that has certificates in the chain was given, and none names one of them.
@@ -120,8 +127,8 @@ pub enum Revocation {
 }
 
 /// A moment at which the signature provably existed, and who says so.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProvenTime {
     /// The moment.
     pub at: Timestamp,
@@ -132,7 +139,7 @@ pub struct ProvenTime {
 }
 
 /// Who vouches for a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TimeSource {
     /// The transparency log's signed entry timestamp (Rekor v1).
@@ -144,8 +151,8 @@ pub enum TimeSource {
 }
 
 /// A verified entry in a transparency log.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LogEntry {
     /// The log's id, in hexadecimal.
     pub log: String,
@@ -156,7 +163,8 @@ pub struct LogEntry {
 }
 
 /// What authentication found out beside the content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Proof {
     /// Who signed.
     pub signer: Signer,
@@ -196,9 +204,11 @@ impl Proof {
     }
 }
 
-/// Something whose signature was verified. There is no way to one but by the verifier.
+/// Something whose signature was verified. There is no way to one but by the verifier, and by reading back what was recorded of
+/// its work, which is for replaying policies and enforces nothing ([`crate::FactsDocument`]).
 #[must_use]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Authentic<T> {
     content: T,
     proof: Proof,
@@ -222,7 +232,8 @@ impl<T> Authentic<T> {
 }
 
 /// What a signature is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Signed {
     /// The image itself: cosign's simple signing, a bundle with cosign's `sign` predicate, Notation.
     Image(SignedImage),
@@ -231,7 +242,8 @@ pub enum Signed {
 }
 
 /// A signature on an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignedImage {
     /// The digest that was signed.
     pub digest: Digest,
@@ -242,18 +254,21 @@ pub struct SignedImage {
 }
 
 /// An in-toto statement. Source: in-toto Attestation Framework, Statement v0.1 and v1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Statement {
     /// `predicateType`
     pub predicate_type: String,
     /// The sha256 digests of its subjects.
     pub subjects: Vec<Digest>,
     /// The predicate, as the bytes of its JSON value.
+    #[serde(with = "raw_json")]
+    #[schemars(with = "serde_json::Value")]
     pub predicate: Vec<u8>,
 }
 
 /// The form a signature was found in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SignatureFormat {
     /// A Sigstore bundle, v0.1 to v0.3.
@@ -281,5 +296,28 @@ impl SignatureFormat {
             Self::NotationCose => "Notation signature (COSE)",
             Self::Unknown => "unknown signature format",
         }
+    }
+}
+
+/// A predicate keeps the bytes it was written in. What is no JSON object, and so no predicate, stands there as a string.
+mod raw_json {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use serde_json::value::RawValue;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let text = String::from_utf8_lossy(bytes);
+        match serde_json::from_str::<&RawValue>(&text) {
+            Ok(object) if text.starts_with('{') => object.serialize(serializer),
+            _ => serializer.serialize_str(&text),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let value = Box::<RawValue>::deserialize(deserializer)?;
+        if value.get().starts_with('"') {
+            let text: String = serde_json::from_str(value.get()).map_err(de::Error::custom)?;
+            return Ok(text.into_bytes());
+        }
+        Ok(value.get().as_bytes().to_vec())
     }
 }

@@ -1,7 +1,8 @@
 //! What somebody says about the effect of vulnerabilities on products: OpenVEX, CycloneDX VEX and CSAF are read into this.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Digest, VulnerabilityId};
 
@@ -10,8 +11,8 @@ mod word;
 pub use word::{LastWord, applies, last_word};
 
 /// A VEX document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct VexDocument {
     /// `openvex`, `cyclonedx`, `csaf`.
     pub format: String,
@@ -24,8 +25,8 @@ pub struct VexDocument {
 }
 
 /// One statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct VexStatement {
     /// The vulnerability and its other names.
     pub vulnerabilities: Vec<VulnerabilityId>,
@@ -42,8 +43,8 @@ pub struct VexStatement {
 }
 
 /// A product of a statement, as far as it is named exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct VexProduct {
     /// Digests of the product.
     pub digests: Vec<Digest>,
@@ -54,7 +55,7 @@ pub struct VexProduct {
 }
 
 /// What a statement says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VexStatus {
     /// Not affected; needs a justification to count (S24).

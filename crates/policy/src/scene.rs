@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Ask, Authentic, CertificateIdentity, CompleteScan, Completeness, Digest, Disposition, Facts, Finding, FirstSeen,
-    Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package, Proof, ProvenTime,
-    Reason, ReasonCode, ScanReport, Scanner, Severity, SeverityCounts, Signal, SignatureFormat, Signed, SignedArtifact,
-    SignedDuration, SignedImage, Signer, Statement, TimeSource, Timestamp, TrustMaterial, TrustName, UnknownClass,
-    VulnerabilityId,
+    Ask, Authentic, CertificateIdentity, CompleteScan, Completeness, Digest, Disposition, EnvironmentClass, Facts,
+    FactsDocument, Finding, FirstSeen, Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin,
+    Outcome, Package, Proof, ProvenTime, Reason, ReasonCode, RecordedFacts, ScanReport, Scanner, Severity,
+    SeverityCounts, Signal, SignatureFormat, Signed, SignedArtifact, SignedDuration, SignedImage, Signer, Statement,
+    TimeSource, Timestamp, TrustMaterial, TrustName, UnknownClass, VulnerabilityId,
 };
 
 use crate::{Exceptions, PolicySet, evaluate};
@@ -195,7 +195,17 @@ pub(crate) fn ask_about(image: &str) -> Ask {
 
 /// The judgement about [`ask`] now, without exceptions.
 pub(crate) fn judge(set: &PolicySet, facts: &Facts) -> Judgement {
-    evaluate(set, &ask(), facts, &Exceptions::none(), now())
+    let judgement = evaluate(set, &ask(), facts, &Exceptions::none(), now());
+    assert_eq!(recorded(facts), *facts, "facts that were written down are read back as they were");
+    judgement
+}
+
+/// The same facts, written down and read back.
+pub(crate) fn recorded(facts: &Facts) -> Facts {
+    let ask = Ask { digest: facts.root.digest.clone(), ..ask() };
+    let document = FactsDocument::new(&ask, EnvironmentClass::Production, facts, now(), None);
+    let text = serde_json::to_string_pretty(&document).unwrap();
+    RecordedFacts::read(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}")).facts
 }
 
 /// The judgement about [`ask`] now, with these exceptions.

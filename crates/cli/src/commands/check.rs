@@ -214,8 +214,8 @@ impl CheckArgs {
         ui: Ui,
     ) -> Result<u8, Failure> {
         let reference = plan.image.written();
-        let (mut record, facts) = match result {
-            Ok(checked) => (Record::of(checked, reference, asker()), Some(&checked.facts)),
+        let (mut record, checked) = match result {
+            Ok(checked) => (Record::of(checked, reference, asker()), Some(checked)),
             Err(refused) => {
                 let name = plan.image.shown_name();
                 (Record::refused(refused, &plan.image.reference, name, plan.environment.clone(), now(), asker()), None)
@@ -223,11 +223,11 @@ impl CheckArgs {
         };
         record.dry_run = self.dry_run;
         record.attached = attached;
-        if facts.is_some() && !self.dry_run {
+        if checked.is_some() && !self.dry_run {
             record.id = Some(id);
         }
         record.exit_code = Exit::of_record(&record, plan.warn_exit_code);
-        let view = View { record: &record, facts };
+        let view = View { record: &record, checked };
         exit_on_signal();
         let delivered = Delivery { outputs: &plan.outputs, dotenv: self.dotenv.as_deref() }.write(&view, ui);
         if record.verdict == Verdict::Warn {

@@ -2,6 +2,7 @@
 //! starts nothing.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -12,7 +13,8 @@ use crate::clock::now;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::handed::HandedArgs;
-use crate::output::{inert_json, logged};
+use crate::output::{facts, inert_json, logged};
+use crate::policies;
 use crate::progress::Teller;
 use crate::registry::RegistryArgs;
 use crate::target::ImageArgs;
@@ -33,13 +35,19 @@ Exit codes: 0 shown, 2 something that was given cannot be read, 3 access, creden
 Examples:
   ecr-gate inspect ghcr.io/team/app:1.2
   ecr-gate inspect docker-archive:app.tar --report trivy.json --layers
-  ecr-gate inspect IMAGE --output json")]
+  ecr-gate inspect IMAGE --policy gate.yaml --output json > facts/app.json   # for `policy test` and `policy replay`")]
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     image: ImageArgs,
     /// Read the layers too: operating system, packages, entrypoint
     #[arg(long)]
     layers: bool,
+    /// A policy file, to look at what it names too: keys, trusted roots, base images; may be given several times
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// The environment the facts are for, declared by the policy
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    environment: String,
     /// Give up after this long
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     timeout: String,
@@ -63,7 +71,13 @@ impl InspectArgs {
         }
         let handed = self.handed.read()?;
         let access = self.registry.access()?;
-        let trust = Trust::new(trust::public_good()?);
+        let (policies, _) = policies::load(&self.policy)?;
+        let inputs =
+            if self.policy.is_empty() { trust::public_good()? } else { trust::inputs(&policies, &self.policy)? };
+        let trust = Trust::new(inputs);
+        policies.environment(&self.environment).map_err(|error| {
+            Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
+        })?;
         let timeout =
             parse_duration(&self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}"))).and_then(
                 |timeout| Duration::try_from(timeout).map_err(|error| Failure::usage(format!("--timeout: {error}"))),
@@ -81,7 +95,7 @@ impl InspectArgs {
             image: image.canonical(),
             place: whereabouts,
             account: image.account.clone(),
-            environment: "production".to_owned(),
+            environment: self.environment.clone(),
             handed: &handed,
             access: &access,
             trust: &trust,
@@ -90,18 +104,14 @@ impl InspectArgs {
             now,
         };
         let teller = Teller::new(ui, false, timeout);
-        let found = Box::pin(inspect(&question, image.written(), self.layers, &teller)).await;
+        let found = Box::pin(inspect(&question, &policies, image.written(), self.layers, &teller)).await;
         teller.finish();
         let inspection = found.map_err(|refused| {
             let exit = Exit::of_reason(refused.reason.code);
             Failure::new(exit, refused.reason.message).hint(refused.reason.remedy)
         })?;
         match self.output {
-            OutputFormat::Json => {
-                let text = serde_json::to_string_pretty(&inspection)
-                    .map_err(|error| Failure::internal(format!("the page cannot be written: {error}")))?;
-                ui.data(&inert_json(text + "\n"))?;
-            }
+            OutputFormat::Json => ui.data(&inert_json(facts::inspected(&inspection)? + "\n"))?,
             OutputFormat::Text => ui.data(&page(&inspection))?,
         }
         Ok(Exit::Allowed)

@@ -28,6 +28,9 @@ enum PolicyCommand {
         /// The schema of `GateExceptions` files instead
         #[arg(long)]
         exceptions: bool,
+        /// The schema of facts instead: what `inspect --output json` prints and a Rego policy gets as its input
+        #[arg(long, conflicts_with = "exceptions")]
+        facts: bool,
     },
     /// Prints the policy that is in force when no file is given
     BuiltIn,
@@ -45,8 +48,12 @@ enum PolicyCommand {
 impl PolicyArgs {
     pub(crate) fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         match &self.command {
-            PolicyCommand::Schema { exceptions } => {
-                let schema = if *exceptions { ::policy::exceptions_schema() } else { ::policy::schema() };
+            PolicyCommand::Schema { exceptions, facts } => {
+                let schema = match (exceptions, facts) {
+                    (true, _) => ::policy::exceptions_schema(),
+                    (_, true) => model::facts_schema(),
+                    _ => ::policy::schema(),
+                };
                 ui.data(&format!("{schema:#}"))?;
             }
             PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN)?,

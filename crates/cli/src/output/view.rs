@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::Record;
+use engine::{Checked, Record};
 use model::{
     Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, ScanReport, Signal, Verdict,
 };
@@ -12,8 +12,8 @@ use model::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub record: &'a Record,
-    /// What was known; `None` if nothing could be judged.
-    pub facts: Option<&'a Facts>,
+    /// What was judged; `None` if nothing could be.
+    pub checked: Option<&'a Checked>,
 }
 
 /// What became of a finding.
@@ -43,6 +43,11 @@ pub(super) fn is_about_findings(code: ReasonCode) -> bool {
 }
 
 impl<'a> View<'a> {
+    /// What was known; `None` if nothing could be judged.
+    pub(crate) fn facts(&self) -> Option<&'a Facts> {
+        self.checked.map(|checked| &checked.facts)
+    }
+
     /// True if every finding there is was read, or no rule is about findings; otherwise no output may look like a clean result. A rule that is broken
     /// on one platform says nothing about another one whose scan is not done, so no reason may be one of not knowing.
     pub(crate) fn is_complete(&self) -> bool {
@@ -85,7 +90,7 @@ impl<'a> View<'a> {
 
     /// False for a platform whose scan nobody looked at, because no policy names it or the answer was clear before.
     pub(crate) fn was_asked(&self, digest: &str) -> bool {
-        let children = self.facts.and_then(|facts| facts.platforms.as_ref());
+        let children = self.facts().and_then(|facts| facts.platforms.as_ref());
         let child = children.and_then(|list| list.iter().find(|(_, child)| child.digest.as_str() == digest));
         child.is_none_or(|(_, child)| !child.reports.is_empty())
     }
@@ -93,7 +98,7 @@ impl<'a> View<'a> {
     /// Every finding that any report holds, each with its platform. Of several reports on one manifest each vulnerability
     /// of a package is listed once, as the first of them has it.
     fn reported(&self) -> Vec<(Option<&'a Platform>, &'a Finding)> {
-        let Some(facts) = self.facts else { return Vec::new() };
+        let Some(facts) = self.facts() else { return Vec::new() };
         let children = facts.platforms.iter().flatten().map(|(platform, child)| (Some(platform), child));
         let mut listed = Vec::new();
         for (platform, manifest) in std::iter::once((None, &facts.root)).chain(children) {
