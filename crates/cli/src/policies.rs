@@ -11,6 +11,8 @@ use crate::trust;
 
 /// The largest document that is read.
 const LIMIT: usize = 1 << 20;
+/// The largest file that a policy names: revocation lists are large.
+const NAMED: usize = 32 << 20;
 
 /// The policy files of the command line, else those of the environment.
 pub(crate) fn paths(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
@@ -40,7 +42,15 @@ pub(crate) fn load_with(
         documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
     }
     documents.extend(command_line.map(|(name, text)| (name.to_owned(), text)));
-    let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
+    let set = PolicySet::load(&documents, &|document, listed| {
+        // A policy of the command line lies in the current folder.
+        let path = paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed));
+        files::read("the file", &path, NAMED).map_err(|failure| {
+            let error = DocumentError::new(&documents[document].0, failure.what);
+            error.with_hint("a path that a policy names is relative to the policy's file")
+        })
+    })
+    .map_err(|error| refused(&error))?;
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
     for (index, policy, listed) in set.exception_files() {

@@ -149,6 +149,8 @@ pub struct RuleRecord {
     pub verdict: Verdict,
     /// Why.
     pub reasons: Vec<Reason>,
+    /// For each way in which something was not known: what the policy's `onUnknown` says to it, or `excepted`.
+    pub on_unknown: BTreeMap<UnknownClass, String>,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -212,6 +214,7 @@ impl RuleRecord {
                     outcome,
                     verdict: rule.verdict,
                     reasons,
+                    on_unknown: rule.on_unknown.clone(),
                     notes: rule.notes.clone(),
                 }
             })

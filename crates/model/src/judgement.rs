@@ -1,5 +1,7 @@
 //! What policy says: verdicts, the outcome of each rule, and the judgement they fold into.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,6 +117,9 @@ pub struct RuleResult {
     pub outcome: Outcome,
     /// What that means for the image, after the rule's action and `onUnknown`.
     pub verdict: Verdict,
+    /// For each way in which something was not known: what `onUnknown` of the policy says to it, or `excepted`. Empty: everything
+    /// the rule asks about is known.
+    pub on_unknown: BTreeMap<UnknownClass, String>,
     /// Findings that a limit, an exception or a list touched; blocking ones first.
     pub findings: Vec<Judged>,
     /// What a reader should know although it changed nothing.

@@ -3,9 +3,13 @@
 
 mod attestations;
 mod config;
+pub(crate) mod dates;
+mod files;
 mod load;
 mod measurements;
+mod parameters;
 mod pattern;
+pub(crate) mod places;
 mod provenance;
 mod sbom;
 mod schema;
@@ -22,6 +26,7 @@ pub(crate) use attestations::{Attestations, Condition, VSA};
 pub(crate) use config::{Base, BaseName, Config, PortRange, full_name};
 pub(crate) use load::read_yaml;
 pub(crate) use measurements::{Baseline, Measurements};
+pub(crate) use parameters::{Declared, Parameters};
 pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
 pub(crate) use sbom::{
@@ -33,7 +38,7 @@ pub(crate) use signatures::{On, Signatures};
 pub use signers::X509Kind;
 pub(crate) use signers::{Key, Keyless, PUBLIC_GOOD, RevocationRule, Revoked, Signer, SignerKind, X509};
 pub use types::{Action, OnUnknown, Policy, Rule};
-pub(crate) use types::{ApiVersion, Check, Class, Platforms};
+pub(crate) use types::{Announcement, ApiVersion, Check, Class, Platforms};
 pub(crate) use vsa::Vsa;
 pub use vulnerabilities::Vulnerabilities;
 pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Source, Vex, word};

@@ -33,11 +33,19 @@ impl fmt::Display for DocumentError {
 impl std::error::Error for DocumentError {}
 
 impl DocumentError {
-    pub(crate) fn new(file: &str, what: impl Into<String>) -> Self {
+    /// An error in a file, without a place.
+    pub fn new(file: &str, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, column: None, what: what.into(), hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    #[must_use]
+    pub(crate) fn at(self, line: u64, column: Option<u64>) -> Self {
+        Self { line: Some(line), column, ..self }
+    }
+
+    /// The same with what was probably meant, or what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -52,6 +60,10 @@ impl DocumentError {
             Yaml::SerdeUnknownVariant { variant, expected, .. } => {
                 (format!("unknown value `{variant}`"), suggest(variant, expected))
             }
+            Yaml::UnresolvedProperty { name, .. } => (
+                format!("`${name}` names a parameter that is not declared"),
+                Some(format!("declare it: `spec: {{ parameters: {{ {name}: … }} }}`; `$${name}` is the text itself")),
+            ),
             Yaml::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
             Yaml::MultipleDocuments { .. } => {
                 ("the file holds several documents".to_owned(), Some("write one document per file".to_owned()))

@@ -5,6 +5,7 @@ mod config;
 mod evidence;
 mod findings;
 mod identity;
+mod labels;
 mod measurements;
 mod merge;
 mod names;
@@ -21,11 +22,14 @@ mod vex;
 mod vsa;
 mod vulnerabilities;
 
+use std::collections::BTreeMap;
+
 use model::{
     Ask, Clock, EnvironmentClass, ExceptionUse, Facts, Gap, Inputs, Judged, Judgement, ManifestFacts, NonEmpty,
-    Outcome, Platform, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
+    Outcome, Platform, PolicyId, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
 };
 
+use crate::document::dates::shown;
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
 use evidence::Evidence;
@@ -71,10 +75,20 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let (mut used, mut warnings) = (Vec::new(), Vec::new());
     let mut scans_asked = false;
     for member in set.matching(ask) {
-        let applicable = exceptions.about(&member.id.name, ask, &clock);
-        policies.push(member.id.clone());
         let targets = targets(member, facts);
+        match labels::meant(member, &targets) {
+            labels::Meant::Yes => {}
+            labels::Meant::No => continue,
+            labels::Meant::Unknown(gaps) => rules.push(labels::unknown(member, gaps)),
+        }
+        let applicable = exceptions.about(member, ask, &clock);
+        policies.push(member.id.clone());
         for rule in &member.policy.spec.rules {
+            if let Some(until) = rule.until.filter(|until| clock.reached(until.0)) {
+                let (policy, rule, ended) = (&member.id.name, &rule.id, shown(until.0));
+                warnings.push(format!("policy {policy}: rule {rule:?} ended on {ended}; nothing was judged by it"));
+                continue;
+            }
             scans_asked |= rule.vulnerabilities.is_some();
             let scene = rule::Scene { member, rule, ask, facts, exceptions: &applicable, clock: &clock };
             rules.push(rule::apply(&scene, &targets, &mut evidence));
@@ -89,15 +103,12 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
         warnings.extend(applicable.iter().flat_map(|exception| exception.warnings(&clock)));
     }
     warnings.dedup();
-    let nothing_matched = policies.is_empty();
-    let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, environment_class)));
+    let nothing_matched = rules.is_empty();
+    let verdict = set.none_matched(&ask.environment);
+    let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, &policies, verdict)));
     // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
     // matched, or none is about vulnerabilities, nobody looked at all.
-    let answered = rules.iter().all(|rule| match &rule.outcome {
-        Outcome::Pass => true,
-        Outcome::Fail(reasons) => reasons.iter().all(|reason| reason.code.class().is_none()),
-        Outcome::Unknown(..) => false,
-    });
+    let answered = rules.iter().all(|rule| rule.on_unknown.is_empty());
     let complete = answered && !nothing_matched && !evidence.is_empty();
     Judgement {
         complete,
@@ -114,20 +125,21 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
 }
 
 /// S3: an image that no policy is about is denied outside declared non-production environments.
-fn none_matched(ask: &Ask, class: EnvironmentClass) -> RuleResult {
-    let message = format!(
-        "no policy matches {} in environment {} (patterns of `match.images` start with the registry host)",
-        ask.name(),
-        ask.environment
-    );
+fn none_matched(ask: &Ask, ended: &[PolicyId], verdict: Verdict) -> RuleResult {
+    let (name, environment) = (ask.name(), &ask.environment);
+    let message = if ended.is_empty() {
+        format!(
+            "no policy matches {name} in environment {environment} (patterns of `match.images` start with the registry host)"
+        )
+    } else {
+        format!("every rule of the policies that match {name} in environment {environment} has ended")
+    };
     RuleResult {
         policy: String::new(),
         rule: ReasonCode::PolicyNoneMatched.as_str().to_owned(),
         outcome: Outcome::Fail(NonEmpty::one(Reason::new(ReasonCode::PolicyNoneMatched, message))),
-        verdict: match class {
-            EnvironmentClass::Production => Verdict::Deny,
-            EnvironmentClass::NonProduction => Verdict::Warn,
-        },
+        verdict,
+        on_unknown: BTreeMap::new(),
         findings: Vec::new(),
         notes: Vec::new(),
     }

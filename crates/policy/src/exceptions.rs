@@ -1,15 +1,18 @@
-//! Exceptions in a file: `kind: GateExceptions` (S29). Each names one vulnerability, why, who answers for it, and when
-//! it ends. Expired, unused and over-broad entries are named in every judgement.
+//! Exceptions in a file: `kind: GateExceptions` (S29). Each names one vulnerability or one rule, why, who answers for it, and
+//! when it ends. Expired, unused and over-broad entries are named in every judgement.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+mod applicable;
+mod review;
 
-use model::{Ask, Clock, Digest, Finding, SignedDuration, Timestamp};
+use model::{Digest, SignedDuration, UnknownClass};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+use crate::document::dates::Until;
 use crate::document::{read_yaml, schema_of};
 use crate::error::DocumentError;
+pub(crate) use applicable::Covering;
+pub use review::ExceptionFinding;
 
 /// The longest an entry may run before it is called over-broad.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -36,11 +39,17 @@ enum Kind {
 /// One exception.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("oneOf" = serde_json::json!([{ "required": ["cve"] }, { "required": ["rule"] }])))]
 pub(crate) struct Entry {
     /// A name of its own, repeated where it is used.
     pub(crate) id: String,
     /// The vulnerability it is for.
-    cve: String,
+    cve: Option<String>,
+    /// The rule it is for, by its id in the policy that lists this file. What breaks it is waived; what is not known about it
+    /// is not, but for the classes of `unknown`.
+    rule: Option<String>,
+    /// With `rule`: ways not to know (`scanUnsupported`, …) that are accepted too.
+    pub(crate) unknown: Option<Vec<UnknownClass>>,
     /// The package; every package, if left out.
     package: Option<String>,
     /// The repository, exactly, or a pattern with `*` and `**`.
@@ -58,30 +67,7 @@ pub(crate) struct Entry {
     #[allow(dead_code)] // for readers of the document
     ticket: Option<String>,
     /// The last day it holds (`2026-12-31`, in UTC), or the moment it ends (`2026-12-31T12:00:00Z`).
-    #[schemars(with = "String")]
-    pub(crate) expires: Expires,
-}
-
-/// The moment an exception ends.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Expires(pub(crate) Timestamp);
-
-impl<'de> Deserialize<'de> for Expires {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong =
-            || de::Error::custom(format!("{text:?} is not a date (2026-12-31) or a time (2026-12-31T12:00:00Z)"));
-        if let Ok(moment) = text.parse::<Timestamp>() {
-            return Ok(Self(moment));
-        }
-        // A time without a zone would be read as its whole day, which ends later than was written.
-        let day: jiff::civil::Date = match text.len() {
-            10 => text.parse().map_err(|_| wrong())?,
-            _ => return Err(wrong()),
-        };
-        let next = day.tomorrow().map_err(|_| wrong())?;
-        next.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| Self(zoned.timestamp())).map_err(|_| wrong())
-    }
+    pub(crate) expires: Until,
 }
 
 /// The exceptions of all files that the policies list.
@@ -107,16 +93,7 @@ impl Exceptions {
             if self.entries.iter().any(|other| other.policy == policy && other.entry.id == entry.id) {
                 return Err(wrong("the id is there twice"));
             }
-            for (name, value) in
-                [("id", &entry.id), ("cve", &entry.cve), ("reason", &entry.reason), ("owner", &entry.owner)]
-            {
-                if value.trim().is_empty() {
-                    return Err(wrong(&format!("`{name}` is empty")));
-                }
-            }
-            if entry.cve.contains('*') {
-                return Err(wrong("`cve` names one vulnerability; patterns are not possible"));
-            }
+            entry.check().map_err(|what| wrong(&what))?;
             let pattern = if entry.repository.contains(['*', '?', '[', '{']) {
                 let glob = globset::GlobBuilder::new(&entry.repository).literal_separator(true).build();
                 Some(glob.map_err(|error| wrong(&format!("`repository`: {error}")))?.compile_matcher())
@@ -126,29 +103,6 @@ impl Exceptions {
             self.entries.push(Listed { policy: policy.to_owned(), file: file.to_owned(), entry, pattern });
         }
         Ok(())
-    }
-
-    /// The entries of a policy that are about this image in this environment, ready to be matched and counted.
-    pub(crate) fn about<'a>(&'a self, policy: &str, ask: &Ask, clock: &Clock) -> Covering<'a> {
-        let (short, long) = (ask.image.repository.as_str(), ask.name());
-        let about = self
-            .entries
-            .iter()
-            .filter(|listed| listed.policy == policy)
-            .filter(|Listed { entry, pattern, .. }| match pattern {
-                Some(pattern) => pattern.is_match(short) || pattern.is_match(&long),
-                None => entry.repository == short || entry.repository == long,
-            })
-            .filter(|listed| listed.entry.environment.as_ref().is_none_or(|name| *name == ask.environment))
-            .filter(|listed| listed.entry.digest.as_ref().is_none_or(|digest| *digest == ask.digest))
-            .map(|Listed { file, entry, pattern, .. }| Applicable {
-                file,
-                entry,
-                wide_repository: pattern.is_some(),
-                expired: clock.reached(entry.expires.0),
-                used: Cell::new(0),
-            });
-        Covering::of(about.collect())
     }
 }
 
@@ -161,102 +115,45 @@ struct Listed {
     pattern: Option<globset::GlobMatcher>,
 }
 
-/// An entry that is about the image that is judged.
-#[derive(Debug)]
-pub(crate) struct Applicable<'a> {
-    file: &'a str,
-    pub(crate) entry: &'a Entry,
-    wide_repository: bool,
-    expired: bool,
-    pub(crate) used: Cell<u64>,
-}
-
-/// The entries that are about the image that is judged, found by the vulnerability they name.
-#[derive(Debug)]
-pub(crate) struct Covering<'a> {
-    entries: Vec<Applicable<'a>>,
-    by_name: BTreeMap<String, Vec<usize>>,
-}
-
-impl<'a> Covering<'a> {
-    fn of(entries: Vec<Applicable<'a>>) -> Self {
-        let mut by_name = BTreeMap::new();
-        for (at, applicable) in entries.iter().enumerate() {
-            let name = applicable.entry.cve.trim().to_ascii_uppercase();
-            by_name.entry(name).or_insert_with(Vec::new).push(at);
+impl Entry {
+    /// What it is for, in words.
+    fn about(&self) -> String {
+        match (&self.cve, &self.rule) {
+            (Some(cve), _) => cve.clone(),
+            (None, rule) => format!("rule {}", rule.as_deref().unwrap_or("-")),
         }
-        Self { entries, by_name }
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Applicable<'a>> {
-        self.entries.iter()
+    /// True if it is for this rule.
+    fn is_for(&self, rule: &str) -> bool {
+        self.rule.as_deref() == Some(rule)
     }
 
-    /// The first entry that covers this finding now; `parts` is what it was merged from, if it was.
-    pub(crate) fn covering(&self, finding: &Finding, parts: &[&Finding], clock: &Clock) -> Option<&Applicable<'a>> {
-        if self.entries.is_empty() {
-            return None;
+    fn check(&self) -> Result<(), String> {
+        let named = [("id", Some(&self.id)), ("reason", Some(&self.reason)), ("owner", Some(&self.owner))];
+        let others = [("cve", self.cve.as_ref()), ("rule", self.rule.as_ref()), ("repository", Some(&self.repository))];
+        for (name, value) in named.into_iter().chain(others) {
+            if value.is_some_and(|value| value.trim().is_empty()) {
+                return Err(format!("`{name}` is empty"));
+            }
         }
-        let names = finding.names().map(|name| name.as_str().to_ascii_uppercase());
-        let about: BTreeSet<usize> = names.filter_map(|name| self.by_name.get(&name)).flatten().copied().collect();
-        about.into_iter().map(|at| &self.entries[at]).find(|applicable| applicable.covers(finding, parts, clock))
+        match (&self.cve, &self.rule) {
+            (Some(_), Some(_)) => return Err("it has `cve` and `rule` at once; write two exceptions".to_owned()),
+            (None, None) => return Err("it says neither `cve` nor `rule`: what it is for".to_owned()),
+            (Some(cve), None) if cve.contains('*') => {
+                return Err("`cve` names one vulnerability; patterns are not possible".to_owned());
+            }
+            (None, Some(_)) if self.package.is_some() => {
+                return Err("`package` belongs to `cve`; a rule is waived as a whole".to_owned());
+            }
+            _ => {}
+        }
+        match &self.unknown {
+            Some(classes) if classes.is_empty() => Err("`unknown` is empty".to_owned()),
+            Some(_) if self.rule.is_none() => Err("`unknown` belongs to `rule`".to_owned()),
+            _ => Ok(()),
+        }
     }
-}
-
-impl Applicable<'_> {
-    /// True if it covers this finding now; counts the use and lets the judgement end when the entry does.
-    fn covers(&self, finding: &Finding, parts: &[&Finding], clock: &Clock) -> bool {
-        let package = self.entry.package.as_ref();
-        let all = || std::iter::once(finding).chain(parts.iter().copied());
-        let covers = finding.is(&self.entry.cve)
-            // A package exception covers the finding only if every source speaks of this package and of nothing else.
-            && package.is_none_or(|name| {
-                all().all(|part| !part.packages.is_empty())
-                    && finding.packages.iter().all(|package| package.name == *name)
-            })
-            && !clock.reached(self.entry.expires.0);
-        if covers {
-            self.used.set(self.used.get() + 1);
-        }
-        covers
-    }
-
-    /// What a reader of the judgement should know about this entry.
-    pub(crate) fn warnings(&self, clock: &Clock) -> Vec<String> {
-        let Self { file, entry, .. } = self;
-        let named = format!("{file}: exception {:?} ({})", entry.id, entry.cve);
-        if self.expired {
-            return vec![format!("{named} expired on {}; owner {}", day(entry.expires.0), entry.owner)];
-        }
-        let mut warnings = Vec::new();
-        if self.used.get() == 0 {
-            warnings.push(format!("{named} is unused: nothing it covers was found in this image"));
-        }
-        let mut wide = Vec::new();
-        if self.wide_repository {
-            wide.push("several repositories".to_owned());
-        }
-        if entry.digest.is_none() {
-            wide.push("every image of the repository".to_owned());
-        }
-        if entry.package.is_none() {
-            wide.push("every package".to_owned());
-        }
-        if entry.environment.is_none() {
-            wide.push("every environment".to_owned());
-        }
-        if entry.expires.0.duration_since(clock.now()) > LONGEST {
-            wide.push(format!("more than 30 days (until {})", day(entry.expires.0)));
-        }
-        if !wide.is_empty() {
-            warnings.push(format!("{named} is over-broad: it covers {}", wide.join(", ")));
-        }
-        warnings
-    }
-}
-
-fn day(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%MZ").to_string()
 }
 
 /// The JSON Schema of `GateExceptions`.

@@ -16,9 +16,9 @@ mod set;
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
-pub use exceptions::{Exceptions, exceptions_schema};
+pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
 pub use fail_on::{FailOn, FailOnError};
 pub use set::{
-    COMMAND_LINE_POLICY, EnvironmentError, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf, StoreSigner,
-    TrustSource, Wanted, WantedStatement, signed_by,
+    COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,
+    StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };

@@ -1,17 +1,20 @@
 //! Several policies as one: which of them match a question, what has to be collected to answer it, and which
 //! environments there are.
 
+mod load;
 mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration};
+use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, Verdict};
 
 use crate::document::{
-    Check, Class, EvidenceSource, EvidenceSources, On, Platforms, Policy, Signer, Source, Vulnerabilities,
+    Action, Check, EvidenceSource, EvidenceSources, On, Parameters, Platforms, Policy, Signer, Source, TextPattern,
+    Vulnerabilities,
 };
 use crate::error::DocumentError;
+pub use load::FileReader;
 pub use trust::{
     COMMAND_LINE_POLICY, KeySource, RootSource, SignedBy, SourceOf, StoreSigner, TrustSource, Wanted, WantedStatement,
     signed_by,
@@ -21,14 +24,45 @@ pub use trust::{
 #[derive(Debug, Clone)]
 pub struct PolicySet {
     pub(crate) members: Vec<Member>,
-    environments: BTreeMap<String, EnvironmentClass>,
+    environments: BTreeMap<String, Declaration>,
 }
 
+/// A document as it is read for some environments: where parameters differ there are several of one document.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) id: PolicyId,
+    /// Its position among the documents.
+    document: usize,
+    reading: Reading,
     pub(crate) policy: Policy,
+    /// The values of parameters.
+    pub(crate) parameters: Parameters,
     images: Option<globset::GlobSet>,
+}
+
+/// Which environments a reading of a document is for.
+#[derive(Debug, Clone)]
+enum Reading {
+    /// This one, which gives parameters values of its own.
+    Only(String),
+    /// All but these.
+    AllBut(Vec<String>),
+}
+
+impl Reading {
+    fn is_for(&self, environment: &str) -> bool {
+        match self {
+            Self::Only(name) => name == environment,
+            Self::AllBut(names) => !names.iter().any(|name| name == environment),
+        }
+    }
+}
+
+/// An environment as the documents declare it.
+#[derive(Debug, Clone, Copy)]
+struct Declaration {
+    class: EnvironmentClass,
+    none_matched: Option<Action>,
 }
 
 /// An environment that no policy declares (S7): a usage error.
@@ -97,7 +131,7 @@ impl PolicySet {
 
     /// The policies, in the order given.
     pub fn ids(&self) -> Vec<&PolicyId> {
-        self.members.iter().map(|member| &member.id).collect()
+        self.documents().map(|member| &member.id).collect()
     }
 
     /// The built-in default policy.
@@ -108,60 +142,19 @@ impl PolicySet {
         Self::from_documents(&[("built-in".to_owned(), Self::BUILT_IN.to_owned())])
     }
 
-    /// Reads and checks `(file name, text)` documents.
-    ///
-    /// # Errors
-    /// The place and what is wrong with it.
-    pub fn from_documents(documents: &[(String, String)]) -> Result<Self, DocumentError> {
-        let mut set = Self { members: Vec::new(), environments: BTreeMap::new() };
-        for (file, text) in documents {
-            let policy = Policy::parse(file, text)?;
-            let name = policy.metadata.name.clone();
-            if set.members.iter().any(|member| member.id.name == name) {
-                return Err(DocumentError::new(file, format!("the policy name {name:?} is there twice")));
-            }
-            set.declare(file, &policy)?;
-            let images = policy.spec.matches.as_ref().and_then(|matches| matches.images.as_ref());
-            let images = images.map(|patterns| globs(file, patterns)).transpose()?;
-            let version = policy.metadata.version.clone();
-            let id = PolicyId { name, version, fail_on: None, digest: Digest::of(text.as_bytes()) };
-            set.members.push(Member { id, policy, images });
-        }
-        for (member, (file, _)) in set.members.iter().zip(documents) {
-            for name in member.policy.spec.matches.iter().flat_map(|matches| matches.environments.iter().flatten()) {
-                if !set.environments.contains_key(name) {
-                    let declared: Vec<_> = set.environments.keys().cloned().collect();
-                    return Err(DocumentError::new(
-                        file,
-                        format!("`match.environments` names {name:?}, which is not declared"),
-                    )
-                    .hint(format!("declared: {}", declared.join(", "))));
-                }
-            }
-        }
-        Ok(set)
+    /// Each document once.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = &Member> {
+        self.members.chunk_by(|one, other| one.document == other.document).filter_map(<[Member]>::first)
     }
 
-    fn declare(&mut self, file: &str, policy: &Policy) -> Result<(), DocumentError> {
-        let declared = match &policy.spec.environments {
-            None => vec![("production".to_owned(), EnvironmentClass::Production)],
-            Some(environments) => environments
-                .iter()
-                .map(|(name, spec)| {
-                    let class = match spec.class {
-                        Class::Production => EnvironmentClass::Production,
-                        Class::NonProduction => EnvironmentClass::NonProduction,
-                    };
-                    (name.clone(), class)
-                })
-                .collect(),
-        };
-        for (name, class) in declared {
-            if self.environments.insert(name.clone(), class).is_some_and(|before| before != class) {
-                return Err(DocumentError::new(file, format!("environment {name:?} is declared with two classes")));
+    /// What it means in this environment that no policy is about an image (S3).
+    pub(crate) fn none_matched(&self, environment: &str) -> Verdict {
+        match self.environments.get(environment) {
+            Some(Declaration { class: EnvironmentClass::NonProduction, none_matched }) => {
+                none_matched.unwrap_or(Action::Warn).verdict()
             }
+            Some(Declaration { class: EnvironmentClass::Production, .. }) | None => Verdict::Deny,
         }
-        Ok(())
     }
 
     /// The class of a declared environment.
@@ -169,7 +162,7 @@ impl PolicySet {
     /// # Errors
     /// The environment is not declared.
     pub fn environment(&self, name: &str) -> Result<EnvironmentClass, EnvironmentError> {
-        self.environments.get(name).copied().ok_or_else(|| EnvironmentError {
+        self.environments.get(name).map(|declared| declared.class).ok_or_else(|| EnvironmentError {
             name: name.to_owned(),
             declared: self.environments.keys().cloned().collect(),
         })
@@ -178,19 +171,21 @@ impl PolicySet {
     /// The exception files that the policies list: position and name of the policy, path as written.
     pub fn exception_files(&self) -> Vec<(usize, &str, &str)> {
         let mut listed = Vec::new();
-        for (index, member) in self.members.iter().enumerate() {
+        for member in self.documents() {
             for path in member.policy.spec.exceptions.iter().flatten() {
-                listed.push((index, member.id.name.as_str(), path.as_str()));
+                listed.push((member.document, member.id.name.as_str(), path.as_str()));
             }
         }
         listed
     }
 
-    /// The policies that are about this question; none, if the environment is not declared (S7).
+    /// The policies that may be about this question, whatever the image's labels are; none, if the environment is not declared
+    /// (S7).
     pub(crate) fn matching<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a Member> {
         let name = ask.name();
         let declared = self.environments.contains_key(&ask.environment);
-        self.members.iter().filter(move |_| declared).filter(move |member| {
+        let reading = move |member: &&Member| declared && member.reading.is_for(&ask.environment);
+        self.members.iter().filter(reading).filter(move |member| {
             let environments = member.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
             environments.is_none_or(|list| list.contains(&ask.environment))
                 // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
@@ -220,6 +215,7 @@ impl PolicySet {
         };
         let mut ages = None;
         for member in self.matching(ask) {
+            needs.config |= member.labels().is_some();
             match (member.platforms(), &mut needs.platforms) {
                 (Some(named), Some(list)) => list.extend(named.iter().cloned()),
                 _ => needs.platforms = None,
@@ -313,6 +309,11 @@ impl Needs {
 }
 
 impl Member {
+    /// The labels that the policy is for.
+    pub(crate) fn labels(&self) -> Option<&BTreeMap<String, TextPattern>> {
+        self.policy.spec.matches.as_ref().and_then(|matches| matches.labels.as_ref())
+    }
+
     /// The signer that the policy gives this name.
     pub(crate) fn signer(&self, name: &str) -> Option<&Signer> {
         self.policy.spec.signers.as_ref().and_then(|signers| signers.get(name))
@@ -330,15 +331,6 @@ impl Member {
             Some(Platforms::All) | None => None,
         }
     }
-}
-
-fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentError> {
-    let wrong = |error: globset::Error| DocumentError::new(file, format!("`match.images`: {error}"));
-    let mut set = globset::GlobSetBuilder::new();
-    for pattern in patterns {
-        set.add(globset::GlobBuilder::new(pattern).literal_separator(true).build().map_err(wrong)?);
-    }
-    set.build().map_err(wrong)
 }
 
 #[cfg(test)]

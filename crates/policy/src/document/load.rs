@@ -9,8 +9,11 @@ use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
+use super::parameters::{Parameters, properties, with_operator};
+use super::places::{self, Step};
 use super::signers::Trust;
-use super::{Check, OnUnknown, Policy, Rule};
+use super::types::Action;
+use super::{Check, Class, OnUnknown, Policy, Rule};
 use crate::error::{DocumentError, suggest};
 
 /// The largest document that is read, in bytes.
@@ -18,6 +21,11 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Reads one YAML document into its type.
 pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+    read_with(file, text, None)
+}
+
+/// The same with the values of parameters in place of `$name`.
+fn read_with<T: DeserializeOwned>(file: &str, text: &str, parameters: Option<&Parameters>) -> Result<T, DocumentError> {
     if text.len() > MAX_BYTES {
         return Err(DocumentError::new(
             file,
@@ -25,9 +33,15 @@ pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
         ));
     }
     let options = || {
-        serde_saphyr::options! {
+        let options = serde_saphyr::options! {
             budget: serde_saphyr::budget! { max_events: 100_000, max_aliases: 100, max_anchors: 100, max_depth: 32 },
             duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+            // `{ high: ${high} }` is no YAML: within braces only `$high` can stand.
+            property_syntax: serde_saphyr::PropertySyntax::BracedOrBare,
+        };
+        match parameters {
+            Some(parameters) => options.with_properties(properties(parameters)),
+            None => options,
         }
     };
     let wrong = |error| DocumentError::from_yaml(file, &error);
@@ -94,63 +108,135 @@ impl<'de> Deserialize<'de> for Filled {
     }
 }
 
+/// What is wrong with a document that its types alone do not show, and where.
+struct Problem {
+    what: String,
+    hint: Cow<'static, str>,
+    path: Vec<Step>,
+}
+
+impl Problem {
+    fn new(path: Vec<Step>, what: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), hint: hint.into(), path }
+    }
+
+    /// What is wrong with the rule at this position.
+    fn rule(index: usize) -> impl Fn((String, &'static str)) -> Self {
+        move |(what, hint)| Self::new(places::rule(index), what, hint)
+    }
+}
+
 impl Policy {
-    /// Reads and checks a policy. `file` is its name for messages.
+    /// Reads and checks a policy, with these values for `$name`. `file` is its name for messages.
     ///
     /// # Errors
     /// The place and what is wrong with it.
-    pub fn parse(file: &str, text: &str) -> Result<Self, DocumentError> {
-        let policy: Self = read_yaml(file, text)?;
-        policy.check().map_err(|(what, hint)| {
-            let error = DocumentError::new(file, what);
-            if hint.is_empty() { error } else { error.hint(hint) }
+    pub(crate) fn parse(file: &str, text: &str, parameters: &Parameters) -> Result<Self, DocumentError> {
+        if let Some((line, name)) = with_operator(text) {
+            let error = DocumentError::new(file, format!("`${{{name}…}}` says more than the name of a parameter"));
+            return Err(error.at(line as u64, None).with_hint(format!(
+                "write `${{{name}}}`, and its value in `spec.parameters` or `spec.environments.NAME.parameters`"
+            )));
+        }
+        let policy: Self = read_with(file, text, Some(parameters))?;
+        policy.check().map_err(|problem| {
+            let error = DocumentError::new(file, &*problem.what);
+            let error = match places::find(text, &problem.path, &problem.what) {
+                Some((line, column)) => error.at(line, Some(column)),
+                None => error,
+            };
+            if problem.hint.is_empty() { error } else { error.with_hint(problem.hint) }
         })?;
         Ok(policy)
     }
 
-    fn check(&self) -> Result<(), (String, Cow<'static, str>)> {
-        self.check_keys().map_err(|(what, hint)| (what, Cow::Borrowed(hint)))?;
-        self.spec.rules.iter().try_for_each(|rule| self.check_signers(rule))
+    fn check(&self) -> Result<(), Problem> {
+        let spec = &self.spec;
+        if self.metadata.name.trim().is_empty() {
+            let path = vec![Step::Key("metadata".to_owned()), Step::Key("name".to_owned())];
+            return Err(Problem::new(path, "`metadata.name` is empty", "the name is repeated in every decision"));
+        }
+        if spec.rules.is_empty() {
+            let hint = "a policy without rules would allow everything";
+            return Err(Problem::new(places::spec("rules"), "`spec.rules` is empty", hint));
+        }
+        self.check_environments()?;
+        self.check_match()?;
+        self.check_rules()?;
+        spec.trust
+            .as_ref()
+            .map_or(Ok(()), Trust::check)
+            .map_err(|(what, hint)| Problem::new(places::spec("trust"), what, hint))?;
+        let signers = |(what, hint): (String, &'static str)| Problem::new(places::spec("signers"), what, hint);
+        if spec.signers.as_ref().is_some_and(BTreeMap::is_empty) {
+            return Err(signers(("`spec.signers` is empty".to_owned(), "declare a signer, or leave the key out")));
+        }
+        for (name, signer) in spec.signers.iter().flatten() {
+            signer.check(name).map_err(signers)?;
+        }
+        self.check_on_unknown()?;
+        spec.rules.iter().enumerate().try_for_each(|(index, rule)| self.check_signers(index, rule))
     }
 
-    /// Rules name signers that there are.
-    fn check_signers(&self, rule: &Rule) -> Result<(), (String, Cow<'static, str>)> {
-        let Ok(check) = rule.check() else { return Ok(()) };
-        let declared: Vec<&str> = self.spec.signers.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
-        for (key, names) in check.signers() {
-            if let Some(name) = names.iter().find(|name| !declared.contains(&name.as_str())) {
-                let possible = [check.words(), &declared].concat();
-                let hint = suggest(name, &possible).unwrap_or_else(|| "declare signers in `spec.signers`".to_owned());
-                let what = format!("rule {:?}: `{key}` names {name:?}, which `spec.signers` does not declare", rule.id);
-                return Err((what, hint.into()));
+    fn check_environments(&self) -> Result<(), Problem> {
+        for (name, environment) in self.spec.environments.iter().flatten() {
+            if environment.class == Class::Production
+                && environment.none_matched.is_some_and(|action| action != Action::Deny)
+            {
+                let mut path = places::spec("environments");
+                path.extend([Step::Key(name.clone()), Step::Key("noneMatched".to_owned())]);
+                let what =
+                    format!("environment {name:?} is production: an image that no policy is about is denied there");
+                return Err(Problem::new(path, what, "leave `noneMatched` out, or let a policy match the image"));
             }
-        }
-        if check.on().is_some() && declared.is_empty() {
-            return Err((
-                format!("rule {:?}: the policy has no signers, so that nobody's word would count", rule.id),
-                "declare signers in `spec.signers`".into(),
-            ));
         }
         Ok(())
     }
 
-    fn check_keys(&self) -> Result<(), (String, &'static str)> {
-        let spec = &self.spec;
-        if self.metadata.name.trim().is_empty() {
-            return Err(("`metadata.name` is empty".to_owned(), "the name is repeated in every decision"));
+    fn check_match(&self) -> Result<(), Problem> {
+        let Some(matches) = &self.spec.matches else { return Ok(()) };
+        let wrong = |what: String, hint: &'static str| Problem::new(places::spec("match"), what, hint);
+        let nothing = "the policy would be about nothing; leave the key out to mean everything";
+        if matches.environments.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong("`match.environments` is empty".to_owned(), nothing));
         }
-        if spec.rules.is_empty() {
-            return Err(("`spec.rules` is empty".to_owned(), "a policy without rules would allow everything"));
+        if matches.images.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong("`match.images` is empty".to_owned(), nothing));
         }
-        let mut ids = BTreeSet::new();
-        for rule in &spec.rules {
-            if rule.id.trim().is_empty() || !ids.insert(&rule.id) {
-                return Err((
-                    format!("the rule id {:?} is empty or there twice", rule.id),
-                    "ids are unique in a policy",
-                ));
+        if matches.labels.as_ref().is_some_and(BTreeMap::is_empty) {
+            return Err(wrong("`match.labels` is empty".to_owned(), nothing));
+        }
+        for pattern in matches.images.iter().flatten() {
+            if pattern.trim().is_empty() {
+                return Err(wrong("`match.images` has an empty pattern".to_owned(), "write `**` for every image"));
             }
-            let of_rule = |(what, hint): (String, &'static str)| (format!("rule {:?}: {what}", rule.id), hint);
+            if pattern.contains(':') && pattern.rsplit_once('/').is_some_and(|(_, last)| last.contains([':', '@'])) {
+                let what = format!(
+                    "`match.images`: {pattern:?} names a tag or digest, and is compared with `host/repository`"
+                );
+                return Err(wrong(what, "leave the tag out; a `registries` rule judges tags"));
+            }
+            globset::GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .map_err(|error| wrong(format!("`match.images`: {error}"), "* within a part, ** over parts"))?;
+        }
+        Ok(())
+    }
+
+    fn check_rules(&self) -> Result<(), Problem> {
+        let spec = &self.spec;
+        let mut ids = BTreeSet::new();
+        for (index, rule) in spec.rules.iter().enumerate() {
+            if rule.id.trim().is_empty() || !ids.insert(&rule.id) {
+                let what = format!("the rule id {:?} is empty or there twice", rule.id);
+                let mut path = places::rule(index);
+                path.push(Step::Key("id".to_owned()));
+                return Err(Problem::new(path, what, "ids are unique in a policy"));
+            }
+            let of_rule = |(what, hint): (String, &'static str)| {
+                Problem::new(places::rule(index), format!("rule {:?}: {what}", rule.id), hint)
+            };
             let check = rule.check().map_err(|kinds| {
                 let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
                 let what = match kinds.as_slice() {
@@ -159,11 +245,12 @@ impl Policy {
                 };
                 of_rule((what, Rule::ONE_OF))
             })?;
+            rule.check_dates().map_err(of_rule)?;
             match check {
                 Check::Vulnerabilities(of) => of.check().map_err(of_rule),
-                Check::Sbom(of) => of.check(&rule.id),
-                Check::Config(of) => of.check(&rule.id),
-                Check::Measurements(of) => of.check(&rule.id),
+                Check::Sbom(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::Config(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::Measurements(of) => of.check(&rule.id).map_err(Problem::rule(index)),
                 // Without signers it is this that is said, and not that there are too few.
                 Check::Signatures(of) => match spec.signers.as_ref().map_or(0, BTreeMap::len) {
                     0 if of.of.is_none() => Ok(()),
@@ -174,41 +261,64 @@ impl Policy {
                 Check::Vsa(of) => of.check().map_err(of_rule),
             }?;
         }
-        spec.trust.as_ref().map_or(Ok(()), Trust::check)?;
-        if spec.signers.as_ref().is_some_and(BTreeMap::is_empty) {
-            return Err(("`spec.signers` is empty".to_owned(), "declare a signer, or leave the key out"));
-        }
-        for (name, signer) in spec.signers.iter().flatten() {
-            signer.check(name)?;
-        }
-        if let Some(map) = &spec.on_unknown {
-            // S5: the last known good fact may stand in only for a source that cannot be reached.
-            let available = [
-                UnknownClass::Throttled,
-                UnknownClass::RegistryUnavailable,
-                UnknownClass::TrustUnavailable,
-                UnknownClass::StoreUnavailable,
-                UnknownClass::Deadline,
-            ];
-            let last = |rule: &OnUnknown| matches!(rule, OnUnknown::LastKnownGood(_));
-            if let Some((class, _)) = map.classes.iter().find(|(class, rule)| last(rule) && !available.contains(class))
-            {
-                return Err((
-                    format!("`onUnknown.{class}` cannot be `lastKnownGood`"),
-                    "lastKnownGood is for throttled, registryUnavailable, trustUnavailable, storeUnavailable and deadline",
-                ));
-            }
-            if last(&map.default) {
-                return Err(("`onUnknown.default` cannot be `lastKnownGood`".to_owned(), "name the classes it is for"));
+        Ok(())
+    }
+
+    /// Rules name signers that there are.
+    fn check_signers(&self, index: usize, rule: &Rule) -> Result<(), Problem> {
+        let Ok(check) = rule.check() else { return Ok(()) };
+        let declared: Vec<&str> = self.spec.signers.iter().flat_map(BTreeMap::keys).map(String::as_str).collect();
+        for (key, names) in check.signers() {
+            if let Some(name) = names.iter().find(|name| !declared.contains(&name.as_str())) {
+                let possible = [check.words(), &declared].concat();
+                let hint = suggest(name, &possible).unwrap_or_else(|| "declare signers in `spec.signers`".to_owned());
+                let what = format!("rule {:?}: `{key}` names {name:?}, which `spec.signers` does not declare", rule.id);
+                return Err(Problem::new(places::rule(index), what, hint));
             }
         }
-        if let Some(images) = spec.matches.as_ref().and_then(|matches| matches.images.as_ref()) {
-            for pattern in images {
-                globset::GlobBuilder::new(pattern)
-                    .literal_separator(true)
-                    .build()
-                    .map_err(|error| (format!("`match.images`: {error}"), "* within a part, ** over parts"))?;
-            }
+        if check.on().is_some() && declared.is_empty() {
+            let what = format!("rule {:?}: the policy has no signers, so that nobody's word would count", rule.id);
+            return Err(Problem::new(places::rule(index), what, "declare signers in `spec.signers`"));
+        }
+        Ok(())
+    }
+
+    fn check_on_unknown(&self) -> Result<(), Problem> {
+        let Some(map) = &self.spec.on_unknown else { return Ok(()) };
+        // S5: the last known good fact may stand in only for a source that cannot be reached.
+        let available = [
+            UnknownClass::Throttled,
+            UnknownClass::RegistryUnavailable,
+            UnknownClass::TrustUnavailable,
+            UnknownClass::StoreUnavailable,
+            UnknownClass::Deadline,
+        ];
+        let last = |rule: &OnUnknown| matches!(rule, OnUnknown::LastKnownGood(_));
+        if let Some((class, _)) = map.classes.iter().find(|(class, rule)| last(rule) && !available.contains(class)) {
+            return Err(Problem::new(
+                places::spec("onUnknown"),
+                format!("`onUnknown.{class}` cannot be `lastKnownGood`"),
+                "lastKnownGood is for throttled, registryUnavailable, trustUnavailable, storeUnavailable and deadline",
+            ));
+        }
+        if last(&map.default) {
+            let what = "`onUnknown.default` cannot be `lastKnownGood`";
+            return Err(Problem::new(places::spec("onUnknown"), what, "name the classes it is for"));
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn check_dates(&self) -> Result<(), (String, &'static str)> {
+        if self.before.is_some() && self.effective_from.is_none() {
+            let hint = "say from when on the rule's action holds, or leave `before` out";
+            return Err(("`before` stands without `effectiveFrom`".to_owned(), hint));
+        }
+        if let (Some(from), Some(until)) = (self.effective_from, self.until)
+            && until.0 <= from.0
+        {
+            return Err(("`until` is before `effectiveFrom`".to_owned(), "the rule would never be in force"));
         }
         Ok(())
     }

@@ -7,10 +7,10 @@ use model::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use super::dates::{Since, Until};
 use super::pattern::TextPattern;
 use super::sbom::RESERVED;
 use super::subject::Subject;
-use crate::exceptions::Expires;
 
 /// Where trust comes from.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -133,14 +133,6 @@ pub(crate) enum TransparencyLog {
     /// It is.
     Required,
 }
-
-/// A day's beginning, or a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Since(pub(crate) Timestamp);
-
-/// A day's end, or a moment; what happens then no longer counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Until(pub(crate) Timestamp);
 
 /// Since when a signer is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,28 +284,6 @@ impl<'de> Deserialize<'de> for Key {
             return Err(de::Error::custom("`key` is empty; give a file, the PEM text, or awskms:///alias/NAME"));
         }
         Ok(Self::File(text))
-    }
-}
-
-impl<'de> Deserialize<'de> for Since {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong =
-            || de::Error::custom(format!("{text:?} is not a date (2026-12-31) or a time (2026-12-31T12:00:00Z)"));
-        if let Ok(moment) = text.parse::<Timestamp>() {
-            return Ok(Self(moment));
-        }
-        if text.len() != 10 {
-            return Err(wrong());
-        }
-        let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
-        day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| Self(zoned.timestamp())).map_err(|_| wrong())
-    }
-}
-
-impl<'de> Deserialize<'de> for Until {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Expires::deserialize(deserializer).map(|Expires(moment)| Self(moment))
     }
 }
 

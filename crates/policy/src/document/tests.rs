@@ -13,7 +13,7 @@ const BUILT_IN: &str = include_str!("../built_in.yaml");
 const HEAD: &str = "apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: { name: p }\n";
 
 fn parse(text: &str) -> Result<Policy, DocumentError> {
-    Policy::parse("policy.yaml", text)
+    Policy::parse("policy.yaml", text, &Parameters::new())
 }
 
 fn refused(text: &str) -> DocumentError {
@@ -143,7 +143,8 @@ fn s22_evidence_is_by_signers_that_are_declared() {
         "vulnerabilities: { vex: { from: [ci] } }",
         "vulnerabilities: { vex: { from: [ci, file], authors: [a] } }",
     ] {
-        Policy::parse("policy.yaml", &text("ci", rule)).unwrap_or_else(|error| panic!("{rule}: {error}"));
+        Policy::parse("policy.yaml", &text("ci", rule), &Parameters::new())
+            .unwrap_or_else(|error| panic!("{rule}: {error}"));
         let error = refused(&text("cd", rule));
         assert!(error.what.contains("names \"ci\", which `spec.signers` does not declare"), "{rule}: {error}");
         assert_eq!(error.hint.as_deref(), Some("did you mean `cd`?"), "{rule}");

@@ -9,6 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::attestations::Attestations;
+use super::dates::{Since, Until};
+use super::parameters::Parameters;
+use super::pattern::TextPattern;
 use super::provenance::Provenance;
 use super::signatures::{On, Signatures};
 use super::signers::{Signer, Trust};
@@ -64,6 +67,9 @@ pub(crate) struct Metadata {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Spec {
+    /// Values that differ from environment to environment, each with the value for all that say nothing else. `$name`
+    /// stands for it wherever a rule, `onUnknown` or `action` has a value; a Rego policy sees `input.parameters`.
+    pub(crate) parameters: Option<Parameters>,
     /// The environments there are. An undeclared name on the command line is a usage error. Without this key there is
     /// one environment, `production`.
     pub(crate) environments: Option<BTreeMap<String, EnvironmentSpec>>,
@@ -85,11 +91,17 @@ pub(crate) struct Spec {
 }
 
 /// One environment.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct EnvironmentSpec {
     /// `production` fails closed.
     pub(crate) class: Class,
+    /// What it means that no policy is about an image: `deny`, `warn`, `audit`. In production it is always `deny`, and `warn`
+    /// elsewhere if nothing is said.
+    pub(crate) none_matched: Option<Action>,
+    /// The values of parameters here.
+    #[allow(dead_code)] // read before the rest of the document
+    pub(crate) parameters: Option<Parameters>,
 }
 
 /// What an environment is for.
@@ -110,6 +122,9 @@ pub(crate) struct Match {
     pub(crate) environments: Option<Vec<String>>,
     /// Patterns for `host/repository`: `*` within a part, `**` over parts. All images, if left out.
     pub(crate) images: Option<Vec<String>>,
+    /// Labels of the image's configuration, or annotations of its manifest, with patterns for their values: `*` within a part,
+    /// `**` over parts. Who builds an image chooses its labels, so they may add rules and never replace any.
+    pub(crate) labels: Option<BTreeMap<String, TextPattern>>,
     /// For an index: the platforms that are judged, or `all` (default).
     pub(crate) platforms: Option<Platforms>,
 }
@@ -134,6 +149,15 @@ pub enum Action {
 }
 
 impl Action {
+    /// `deny`, `warn`, `audit`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Warn => "warn",
+            Self::Audit => "audit",
+        }
+    }
+
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Deny => Verdict::Deny,
@@ -154,6 +178,18 @@ pub enum OnUnknown {
     Warn,
     /// The last known good fact stands in, up to this age; without one, denied (S5).
     LastKnownGood(SignedDuration),
+}
+
+impl OnUnknown {
+    /// The word it is written as.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Pending => "pending",
+            Self::Warn => "warn",
+            Self::LastKnownGood(_) => "lastKnownGood",
+        }
+    }
 }
 
 /// `onUnknown`: per class, and `default` for the rest.
@@ -189,6 +225,35 @@ pub struct Rule {
     pub(crate) vsa: Option<Vsa>,
     /// What a break of this rule means: `deny`, `warn`, `audit`.
     pub(crate) action: Option<Action>,
+    /// From this day on, in UTC, the rule's action holds: `2026-12-31`, or a moment such as `2026-12-31T12:00:00Z`. Until then
+    /// a break is only announced.
+    pub(crate) effective_from: Option<Since>,
+    /// What a break means before `effectiveFrom`: `warn` (default) or `audit`.
+    pub(crate) before: Option<Announcement>,
+    /// The last day the rule is in force.
+    pub(crate) until: Option<Until>,
+    /// Whether exceptions may waive it. Rules about signatures, statements and provenance say `true` themselves, or cannot be
+    /// waived; all other rules can, unless they say `false`.
+    pub(crate) waivable: Option<bool>,
+}
+
+/// What a break of a rule means that is not in force yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Announcement {
+    /// A soft-fail.
+    Warn,
+    /// Recorded.
+    Audit,
+}
+
+impl Announcement {
+    pub(crate) fn action(self) -> Action {
+        match self {
+            Self::Warn => Action::Warn,
+            Self::Audit => Action::Audit,
+        }
+    }
 }
 
 /// What a rule looks at.
@@ -205,6 +270,11 @@ pub(crate) enum Check<'a> {
 }
 
 impl<'a> Check<'a> {
+    /// True if exceptions may waive a rule of this kind that does not say itself whether they may (S29).
+    pub(crate) fn is_waivable(self) -> bool {
+        !matches!(self, Self::Signatures(_) | Self::Attestations(_) | Self::Provenance(_) | Self::Vsa(_))
+    }
+
     /// Which manifests it is for, if it is about what signers said.
     pub(crate) fn on(self) -> Option<On> {
         match self {

@@ -1,15 +1,18 @@
 //! One rule over all its manifests: every gap is unknown, never a pass.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use model::{
-    Ask, Clock, Facts, Gap, NonEmpty, Outcome, Platform, Reason, ReasonCode, RuleResult, UnknownClass, Verdict,
+    Ask, Clock, Disposition, Facts, Gap, NonEmpty, Outcome, Platform, Reason, ReasonCode, RuleResult, UnknownClass,
+    Verdict,
 };
 
 use super::evidence::Evidence;
 use super::signed::hidden;
 use super::{Found, Target, attestations, config, measurements, provenance, sbom, signatures, vsa, vulnerabilities};
-use crate::document::{Action, Check, On, OnUnknown, Rule};
+use crate::document::dates::shown;
+use crate::document::{Action, Announcement, Check, On, OnUnknown, Rule};
 use crate::exceptions::Covering;
 use crate::set::Member;
 
@@ -26,15 +29,16 @@ pub(super) struct Scene<'s, 'a> {
 
 pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence: &mut Evidence<'a>) -> RuleResult {
     let Scene { member, rule, facts, clock, .. } = *scene;
-    let action = rule.action.or(member.policy.spec.action).unwrap_or(Action::Deny);
     let mut all = Found::nothing();
+    let action = action(scene, &mut all.notes);
+    let nobody = Covering::none();
+    let scene = &Scene { exceptions: if rule.is_waivable() { scene.exceptions } else { &nobody }, ..*scene };
     let check = rule.check();
     let targets = about(check.as_ref().map_or(None, |check| check.on()), targets, facts);
     for target in targets.iter() {
         let (platform, manifest) = match target {
             Target::Missing(platform) => {
-                let message = format!("the index has no manifest for {platform}");
-                all.gaps.push(Gap::from(Reason::new(ReasonCode::ImagePlatformMissing, message)));
+                all.gaps.push(Gap::from(platform_missing(platform)));
                 continue;
             }
             Target::Manifest(platform, manifest) => (*platform, *manifest),
@@ -63,6 +67,13 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
     if targets.is_empty() {
         all.gaps.push(Gap::from(Reason::new(ReasonCode::Internal, "there is nothing to judge")));
     }
+    // What an exception accepts is still not known: whoever counts findings is told so.
+    let mut on_unknown_applied: BTreeMap<_, _> =
+        all.gaps.iter().map(|gap| (gap.class, "excepted".to_owned())).collect();
+    waive(scene, &mut all);
+    for gap in &all.gaps {
+        on_unknown_applied.insert(gap.class, rule_for(member, gap.class).as_str().to_owned());
+    }
     // S3: a broken rule means its action; not knowing means what onUnknown says, never more than the action.
     let unknown = |gap: &Gap| action.verdict().min(on_unknown(member, gap.class));
     let gap_verdict = all.gaps.iter().map(unknown).max();
@@ -85,8 +96,50 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         rule: rule.id.clone(),
         outcome,
         verdict: verdict.unwrap_or(Verdict::Deny),
+        on_unknown: on_unknown_applied,
         findings: all.findings,
         notes: all.notes,
+    }
+}
+
+/// A platform that the policy names is not in the index.
+pub(super) fn platform_missing(platform: &Platform) -> Reason {
+    Reason::new(ReasonCode::ImagePlatformMissing, format!("the index has no manifest for {platform}"))
+}
+
+/// What a break of the rule means now: before `effectiveFrom` it is only announced.
+fn action(scene: &Scene<'_, '_>, notes: &mut Vec<String>) -> Action {
+    let Scene { member, rule, clock, .. } = *scene;
+    let full = rule.action.or(member.policy.spec.action).unwrap_or(Action::Deny);
+    let Some(from) = rule.effective_from.filter(|from| !clock.reached(from.0)) else { return full };
+    let announced = rule.before.unwrap_or(Announcement::Warn).action();
+    if announced.verdict() >= full.verdict() {
+        return full;
+    }
+    let (word, then) = (announced.as_str(), full.as_str());
+    notes.push(format!("announced: a break means {word} until {}, and {then} from then on", shown(from.0)));
+    announced
+}
+
+/// Takes out what exceptions for this rule waive, and says so.
+fn waive(scene: &Scene<'_, '_>, all: &mut Found) {
+    for exception in scene.exceptions.waiving(&scene.rule.id, scene.clock) {
+        let accepted = |gap: &Gap| exception.entry.unknown.iter().flatten().any(|class| *class == gap.class);
+        let (gaps, kept) = std::mem::take(&mut all.gaps).into_iter().partition(accepted);
+        all.gaps = kept;
+        let gaps: Vec<Gap> = gaps;
+        let waived: Vec<Reason> =
+            std::mem::take(&mut all.failures).into_iter().chain(gaps.into_iter().map(|gap| gap.reason)).collect();
+        exception.use_for(waived.len() as u64);
+        let named = exception.named();
+        all.notes.extend(waived.iter().map(|reason| format!("waived: {} ({named})", reason.message)));
+        if !waived.is_empty() {
+            for judged in &mut all.findings {
+                if matches!(judged.disposition, Disposition::Blocks(_)) {
+                    judged.disposition = Disposition::Excepted(exception.entry.id.clone());
+                }
+            }
+        }
     }
 }
 

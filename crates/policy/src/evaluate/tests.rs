@@ -3,12 +3,15 @@
 mod agreement;
 mod believed;
 mod counts;
+mod dates;
 mod index;
 mod keys;
 mod kinds;
+mod labels;
 mod last_known_good;
 mod merging;
 mod monotone;
+mod parameters;
 mod policies;
 mod properties;
 mod several;

@@ -59,7 +59,7 @@ pub enum RootSource {
 impl PolicySet {
     /// The trust material of every signer that has some of its own. Keyless signers have none: [`Self::trust_roots`].
     pub fn trust_sources(&self) -> Vec<TrustSource> {
-        let of = |(index, member): (usize, &Member)| -> Vec<TrustSource> {
+        let of = |member: &Member| -> Vec<TrustSource> {
             let signers = member.policy.spec.signers.iter().flatten();
             let sources = signers.filter_map(|(signer, declared)| {
                 let from = match declared.kind()? {
@@ -77,18 +77,18 @@ impl PolicySet {
                     },
                 };
                 let name = TrustName { policy: member.id.name.clone(), signer: signer.clone() };
-                Some(TrustSource { member: index, name, from })
+                Some(TrustSource { member: member.document, name, from })
             });
             sources.collect()
         };
-        self.members.iter().enumerate().flat_map(of).collect()
+        self.documents().flat_map(of).collect()
     }
 
     /// The trusted roots that policies need: position and name of the policy, and its roots. A policy needs them if it
     /// declares a keyless signer, asks for entries in a transparency log or when something was signed, or names roots.
     pub fn trust_roots(&self) -> Vec<(usize, &str, Vec<RootSource>)> {
         let mut needed = Vec::new();
-        for (index, member) in self.members.iter().enumerate() {
+        for member in self.documents() {
             let named = member.policy.spec.trust.as_ref().and_then(|trust| trust.roots.as_ref());
             let mut signers = member.policy.spec.signers.iter().flat_map(|signers| signers.values());
             if named.is_none() && !signers.any(|signer| signer.needs_log() || signer.asks_when()) {
@@ -99,7 +99,7 @@ impl PolicySet {
                 path => RootSource::File(path.to_owned()),
             };
             let roots = named.map_or_else(|| vec![RootSource::PublicGood], |roots| roots.iter().map(source).collect());
-            needed.push((index, member.id.name.as_str(), roots));
+            needed.push((member.document, member.id.name.as_str(), roots));
         }
         needed
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{BUILT_IN, HEAD};
 use crate::Policy;
-use crate::document::schema;
+use crate::document::{Parameters, schema};
 
 /// Every object of a schema, with the path to it.
 fn objects<'a>(path: &str, schema: &'a Value, found: &mut Vec<(String, &'a serde_json::Map<String, Value>)>) {
@@ -72,14 +72,20 @@ fn fits(path: &str, document: &Value, schema: &Value, root: &Value) {
 fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     let full = format!(
         "{HEAD}spec:
-  environments: {{ production: {{ class: production }} }}
-  match: {{ environments: [production], images: [\"**\"], platforms: [linux/amd64] }}
+  parameters: {{ high: 0 }}
+  environments:
+    production: {{ class: production, noneMatched: deny, parameters: {{ high: 1 }} }}
+  match: {{ environments: [production], images: [\"**\"], labels: {{ team: pay }}, platforms: [linux/amd64] }}
   onUnknown: {{ scanPending: pending, throttled: {{ lastKnownGood: 24h }}, default: deny }}
   exceptions: [exceptions.yaml]
   action: deny
   rules:
     - id: r
       action: warn
+      effectiveFrom: 2026-06-01
+      before: audit
+      until: 2027-06-01
+      waivable: false
       vulnerabilities:
         sources: {{ accept: [ecr, file, registry, trivy, ci], required: [ecr], blockWhen: any, suppressed: honour }}
         max: {{ critical: 0, high: 0, medium: 1, low: 2, informational: 3, undefined: 4, untriaged: 5 }}
@@ -144,7 +150,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
     );
     let schema = schema();
     for text in [BUILT_IN, &full] {
-        Policy::parse("policy.yaml", text).unwrap();
+        Policy::parse("policy.yaml", text, &Parameters::new()).unwrap();
         fits("", &serde_saphyr::from_str::<Value>(text).unwrap(), &schema, &schema);
     }
     // The other way round: there is no key in the schema that the full document does not show, apart from these.
@@ -155,6 +161,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         ("Sources", "/spec/rules/0/vulnerabilities/sources"),
         ("Vex", "/spec/rules/0/vulnerabilities/vex"),
         ("Match", "/spec/match"),
+        ("EnvironmentSpec", "/spec/environments/production"),
         ("Signatures", "/spec/rules/4/signatures"),
         ("Attestations", "/spec/rules/5/attestations"),
         ("Condition", "/spec/rules/5/attestations/conditions/0"),
@@ -218,6 +225,6 @@ fn s22_the_schema_names_every_scanner() {
         let text = format!(
             "{HEAD}spec: {{ rules: [{{ id: r, vulnerabilities: {{ sources: {{ accept: [{name}{way}] }} }} }}] }}\n"
         );
-        assert!(Policy::parse("policy.yaml", &text).is_ok(), "{name}");
+        assert!(Policy::parse("policy.yaml", &text, &Parameters::new()).is_ok(), "{name}");
     }
 }

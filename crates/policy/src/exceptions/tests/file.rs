@@ -47,6 +47,8 @@ fn s29_one_vulnerability_is_named_and_every_word_is_there() {
     for (key, entry) in [
         ("id", "id: \" \", cve: CVE-1, repository: r, expires: 2026-03-20"),
         ("cve", "id: e, cve: \"\", repository: r, expires: 2026-03-20"),
+        ("rule", "id: e, rule: \"\", repository: r, expires: 2026-03-20"),
+        ("repository", "id: e, cve: CVE-1, repository: \"\", expires: 2026-03-20"),
     ] {
         assert!(refused_entry(entry).what.contains(&format!("`{key}` is empty")), "{key}");
     }
@@ -57,9 +59,27 @@ fn s29_one_vulnerability_is_named_and_every_word_is_there() {
         let without = entry.replace(if key == "reason" { "reason: not reachable," } else { "owner: ann," }, "");
         assert_eq!(refused(&without).what, format!("the key `{key}` is missing"));
     }
-    for key in ["id: e, ", "cve: CVE-1, ", "repository: r, ", "expires: 2026-03-20"] {
+    for key in ["id: e, ", "repository: r, ", "expires: 2026-03-20"] {
         let without = "id: e, cve: CVE-1, repository: r, expires: 2026-03-20".replace(key, "");
         assert!(refused_entry(&without).what.contains("is missing"), "{key}");
+    }
+}
+
+#[test]
+fn s29_an_exception_is_for_one_vulnerability_or_one_rule() {
+    for (entry, says) in [
+        ("id: e, repository: r, expires: 2026-03-20", "neither `cve` nor `rule`"),
+        ("id: e, cve: CVE-1, rule: r, repository: r, expires: 2026-03-20", "`cve` and `rule` at once"),
+        ("id: e, rule: r, package: p, repository: r, expires: 2026-03-20", "`package` belongs to `cve`"),
+        (
+            "id: e, cve: CVE-1, unknown: [scanMissing], repository: r, expires: 2026-03-20",
+            "`unknown` belongs to `rule`",
+        ),
+        ("id: e, rule: r, unknown: [], repository: r, expires: 2026-03-20", "`unknown` is empty"),
+        ("id: e, rule: r, unknown: [scanMising], repository: r, expires: 2026-03-20", "scanMising"),
+    ] {
+        let error = refused_entry(entry);
+        assert!(error.what.contains(says), "{entry}: {error}");
     }
 }
 
@@ -101,7 +121,7 @@ fn s29_the_schema_allows_no_other_key_and_no_null() {
     assert_eq!(schema["$defs"]["Entry"]["properties"]["digest"]["type"], "string");
     assert_eq!(
         schema["$defs"]["Entry"]["required"],
-        serde_json::json!(["id", "cve", "repository", "reason", "owner", "expires"])
+        serde_json::json!(["id", "repository", "reason", "owner", "expires"])
     );
 }
 
@@ -110,9 +130,10 @@ fn s29_a_file_counts_only_for_the_policy_that_lists_it() {
     let mut listed_by_other = crate::Exceptions::none();
     let entries = exceptions_text(&["id: e, cve: CVE-2021-44228, repository: team/app, expires: 2099-01-01"]);
     listed_by_other.add("other", "exceptions.yaml", &entries).unwrap();
-    let ask = crate::scene::ask();
+    let (set, ask) = (crate::scene::rule("{ max: { critical: 0 } }"), crate::scene::ask());
     let clock = model::Clock::at(crate::scene::now());
-    assert!(listed_by_other.about("p", &ask, &clock).iter().next().is_none());
+    let member = set.documents().next().unwrap();
+    assert!(listed_by_other.about(member, &ask, &clock).iter().next().is_none());
     // The same entry may stand in the file of another policy.
     assert!(listed_by_other.add("p", "exceptions.yaml", &entries).is_ok());
 }
