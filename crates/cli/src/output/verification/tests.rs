@@ -93,6 +93,7 @@ fn record() -> Verification {
             outcome: "fail",
             verdict: Verdict::Deny,
             reasons: vec![missing.clone()],
+            on_unknown: std::collections::BTreeMap::new(),
             notes: vec!["a note".to_owned()],
         }],
         reasons: vec![missing],
