@@ -162,7 +162,11 @@ impl Policy {
             match check {
                 Check::Vulnerabilities(of) => of.check().map_err(of_rule),
                 Check::Sbom(of) => of.check(&rule.id),
+                Check::Packages(of) => of.check(&rule.id),
                 Check::Config(of) => of.check(&rule.id),
+                Check::BaseImage(of) => of.check(&rule.id),
+                Check::Age(of) => of.check(&rule.id),
+                Check::Registries(of) => of.check(&rule.id),
                 Check::Measurements(of) => of.check(&rule.id),
                 // Without signers it is this that is said, and not that there are too few.
                 Check::Signatures(of) => match spec.signers.as_ref().map_or(0, BTreeMap::len) {

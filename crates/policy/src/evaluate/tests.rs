@@ -3,6 +3,7 @@
 mod agreement;
 mod believed;
 mod counts;
+pub(super) mod image;
 mod index;
 mod keys;
 mod kinds;
