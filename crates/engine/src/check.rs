@@ -168,9 +168,10 @@ pub(crate) async fn look(
     }
     // Where no policy matches, ECR is asked all the same: the answer names the digest that nobody judged.
     let wants_scans = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || needs.is_nothing()));
+    // Only its API knows when an image was pushed; and what a tag stands for, it knows without more permissions.
+    let only_the_reference = needs.reference && !needs.vulnerabilities && !more_is_needed(&needs, &evidence);
     match &question.place {
-        // Only its API knows when an image was pushed.
-        Place::Ecr(target) if wants_scans || needs.pushed => {
+        Place::Ecr(target) if wants_scans || needs.pushed || only_the_reference => {
             ecr::check(question, target, (policies, exceptions, &needs), wants_scans, evidence, progress).await
         }
         Place::Nowhere => Err(question.nowhere().into()),

@@ -32,7 +32,7 @@ pub(crate) use measurements::{Baseline, Measurements};
 pub(crate) use packages::Packages;
 pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
-pub(crate) use registries::Registries;
+pub(crate) use registries::{NamePattern, Registries, TagPattern};
 pub(crate) use sbom::{
     EvidenceSource, EvidenceSources, LicenseId, MustMatch, PackagePattern, RESERVED, Sbom, SbomFormat,
 };

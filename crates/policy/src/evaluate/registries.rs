@@ -4,7 +4,7 @@
 use model::{Ask, Gap, ImageReference, Reason, ReasonCode, Tag};
 
 use super::{Found, listed};
-use crate::document::{Registries as Rule, compared_name};
+use crate::document::{NamePattern, Registries as Rule, TagPattern, compared_name};
 
 /// The tag that a reference means which names neither tag nor digest.
 const LATEST: &str = "latest";
@@ -21,12 +21,11 @@ pub(super) fn judge(rule: &Rule, ask: &Ask) -> Found {
         return found;
     }
     if rule.allow.is_some() || rule.deny.is_some() {
-        match &name {
-            Some(name) => places(rule, name, &mut found),
-            None => {
-                let message = format!("{image} names no registry, so that it cannot be told where it comes from");
-                found.gaps.push(Gap::from(Reason::new(ReasonCode::ReferenceUnknown, message)));
-            }
+        if let Some(name) = &name {
+            places(rule, name, &mut found);
+        } else {
+            let message = format!("{image} names no registry, so that it cannot be told where it comes from");
+            found.gaps.push(Gap::from(Reason::new(ReasonCode::ReferenceUnknown, message)));
         }
     }
     tags(rule, image, tag, &mut found);
@@ -49,7 +48,7 @@ fn places(rule: &Rule, name: &str, found: &mut Found) {
     } else if let Some(allow) = &rule.allow
         && !allow.iter().any(|pattern| pattern.is_match(name))
     {
-        let allowed: Vec<&str> = allow.iter().map(|pattern| pattern.text()).collect();
+        let allowed: Vec<&str> = allow.iter().map(NamePattern::text).collect();
         format!("the image comes from {name}; the policy allows {}", listed(&allowed))
     } else {
         return;
@@ -70,7 +69,7 @@ fn tags(rule: &Rule, image: &ImageReference, tag: Option<&str>, found: &mut Foun
     } else if let Some(allow) = &rule.allow
         && !tag.is_some_and(|tag| allow.iter().any(|pattern| pattern.is_match(tag)))
     {
-        let allowed: Vec<&str> = allow.iter().map(|pattern| pattern.text()).collect();
+        let allowed: Vec<&str> = allow.iter().map(TagPattern::text).collect();
         format!("{named}; the policy allows {}", listed(&allowed))
     } else {
         return;

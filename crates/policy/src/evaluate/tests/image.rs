@@ -55,7 +55,7 @@ pub(in crate::evaluate) fn facts(config: ImageConfig) -> ManifestFacts {
 pub(in crate::evaluate) fn contents(packages: &[&str]) -> Contents {
     let package = |text: &&str| {
         let mut words = text.split(' ').map(str::to_owned);
-        let mut word = || words.next().unwrap_or_default();
+        let mut word = || words.next().unwrap();
         OsPackage { kind: word(), name: word(), version: word(), architecture: "amd64".to_owned() }
     };
     Contents {
