@@ -69,13 +69,13 @@ impl Registries {
         if let Some(pattern) = self.allow.iter().flatten().find(open) {
             return wrong(
                 format!("`registries.allow` has {:?}, which images of any registry fit", pattern.text()),
-                "say in which registry: end the host with its own domain, such as *.example.com/**",
+                "say in which registry: end the host with its own domain, as *.example.com/**; in Amazon ECR name the account",
             );
         }
         if let Some(image) = self.except.iter().flatten().find(|image| open(&&image.name)) {
             return wrong(
                 format!("`registries.except` has {:?}, which images of any registry fit", image.text),
-                "say in which registry: end the host with its own domain, such as *.example.com/**",
+                "say in which registry: end the host with its own domain, as *.example.com/**; in Amazon ECR name the account",
             );
         }
         let names = both(self.allow.as_deref(), self.deny.as_deref(), NamePattern::text);

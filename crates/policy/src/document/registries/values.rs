@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use model::ImageReference;
+use model::{EcrHost, ImageReference};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::document::config::Pattern;
 use crate::document::image_name::{DOCKER_HUB, compared_host, in_registry};
+
+/// Domains under which everybody has hosts who has an account of AWS.
+const AWS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".on.aws"];
 
 /// A pattern for `host/repository`.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub(crate) struct NamePattern {
     pattern: Pattern,
     text: String,
     names_its_registry: bool,
+    /// The host has a star and is one of Amazon ECR: `*.amazonaws.com` alone would be a bucket of anybody too.
+    of_ecr: bool,
 }
 
 /// A pattern for a tag.
@@ -44,7 +49,8 @@ impl NamePattern {
 
     /// True if this is about the repository of this compared name.
     pub(crate) fn is_match(&self, name: &str) -> bool {
-        self.pattern.is_match(name)
+        let in_ecr = || name.split('/').next().is_some_and(|host| host.parse::<EcrHost>().is_ok());
+        self.pattern.is_match(name) && (!self.of_ecr || in_ecr())
     }
 }
 
@@ -69,7 +75,8 @@ impl FromStr for NamePattern {
     type Err = String;
     fn from_str(written: &str) -> Result<Self, String> {
         if written == "**" {
-            return Ok(Self { pattern: written.parse()?, text: written.to_owned(), names_its_registry: false });
+            let text = written.to_owned();
+            return Ok(Self { pattern: written.parse()?, text, names_its_registry: false, of_ecr: false });
         }
         let Some((host, path)) = written.split_once('/') else {
             return Err(format!(
@@ -91,7 +98,8 @@ impl FromStr for NamePattern {
         };
         // The brackets of an IPv6 address are themselves.
         let literal = text.replace(']', "\0").replace('[', "[[]").replace('\0', "[]]");
-        Ok(Self { pattern: literal.parse()?, text, names_its_registry })
+        let of_ecr = host.contains('*') && host.contains(".dkr.ecr.");
+        Ok(Self { pattern: literal.parse()?, text, names_its_registry, of_ecr })
     }
 }
 
@@ -108,11 +116,28 @@ fn host_pattern(written: &str, host: &str) -> Result<(String, bool), String> {
     if let Some(odd) = host.chars().find(|c| !(c.is_ascii_alphanumeric() || "-.:*".contains(*c))) {
         return Err(format!("{written:?} has {odd:?} in the host; only `*` is special"));
     }
+    let host = host.to_lowercase();
+    let host = host.strip_suffix(":443").unwrap_or(&host);
+    if host.ends_with(".docker.io") {
+        return Err(format!(
+            "{written:?}: Docker Hub is compared as docker.io, whatever host was used; write docker.io/**"
+        ));
+    }
+    if host.contains(".dkr-ecr") || host.contains(".dkr.ecr-fips") {
+        return Err(format!(
+            "{written:?}: Amazon ECR is compared by its classic host, whatever host was used; write \
+             ACCOUNT.dkr.ecr.*.amazonaws.com"
+        ));
+    }
     // `*.example.com` ends in a domain of its own; `*example.com` would be evil-example.com too.
     let name = host.split_once(':').map_or(host, |(name, _)| name);
-    let end = name.rsplit_once('*').map_or(name, |(_, end)| end);
-    let owned = if name.contains('*') { end.len() > 1 && end.starts_with('.') && !end.ends_with('.') } else { true };
-    Ok((host.to_lowercase(), owned))
+    let end = name.rsplit_once('*').map_or(".", |(_, end)| end);
+    let ends_in_a_domain = !name.contains('*') || (end.len() > 1 && end.starts_with('.') && !end.ends_with('.'));
+    // Anybody can have an account of AWS.
+    let any_account = name.split('.').next().is_some_and(|account| account.contains('*'))
+        && (name.contains(".dkr.ecr.") || AWS.iter().any(|domain| name.ends_with(domain)));
+    let names_its_registry = ends_in_a_domain && !any_account;
+    Ok((host.to_owned(), names_its_registry))
 }
 
 /// Refuses what no repository is called.

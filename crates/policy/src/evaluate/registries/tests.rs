@@ -135,10 +135,18 @@ fn b13_a_registry_has_one_spelling() {
         ("[::1]:5000/a", "[::1]:5000/a", true),
         ("[::1]:5000/a", "[::2]:5000/a", false),
         ("*.example.com/**", "a.b.example.com/c/d", true),
+        ("*.example.com:443/**", "a.example.com/c", true),
+        ("*.example.com:443/**", "a.example.com:443/c", true),
+        ("*.example.com/**", "a.example.com:8443/c", false),
+        ("*.example.com:*/**", "a.example.com:8443/c", true),
         ("*.example.com/**", "example.com/c", false),
         ("*.example.com/**", "evil-example.com/c", false),
         ("*.example.com/**", "a.example.com.evil.org/c", false),
-        ("*.dkr.ecr.*.amazonaws.com/pay/**", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/pay/app", true),
+        ("111122223333.dkr.ecr.*.amazonaws.com/pay/**", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/pay/app", true),
+        ("111122223333.dkr.ecr.*.amazonaws.com/pay/**", "111122223333.dkr-ecr.eu-west-1.on.aws/pay/app", true),
+        ("111122223333.dkr.ecr.*.amazonaws.com/pay/**", "444455556666.dkr.ecr.eu-west-1.amazonaws.com/pay/app", false),
+        // A bucket of that name.
+        ("111122223333.dkr.ecr.*.amazonaws.com/pay/**", "111122223333.dkr.ecr.x.s3.amazonaws.com/pay/app", false),
         (
             "111122223333.dkr.ecr.eu-west-1.amazonaws.com/pay/*",
             "111122223333.dkr-ecr-fips.eu-west-1.on.aws/pay/app",
@@ -169,6 +177,7 @@ fn b13_deny_wins_over_allow() {
         assert!(text.contains("the policy denies by"), "{text}");
     }
     assert!(!allows("{ deny: [\"**\"] }", "ghcr.io/acme/app"));
+    assert!(!allows("{ deny: [\"*.dkr.ecr.*.amazonaws.com/**\"] }", "111122223333.dkr-ecr.eu-west-1.on.aws/a"));
     assert!(!allows("{ tags: { allow: [\"v*\"], deny: [\"*-rc*\"] } }", "ghcr.io/acme/app:v1.0-rc1"));
     assert!(allows("{ tags: { allow: [\"v*\"], deny: [\"*-rc*\"] } }", "ghcr.io/acme/app:v1.0"));
 }
@@ -259,6 +268,11 @@ fn b13_a_pattern_that_could_be_misread_is_refused() {
         ("{ allow: [\"ghcr.io*/**\"] }", "any registry"),
         ("{ allow: [\"ghcr.*/**\"] }", "any registry"),
         ("{ allow: [\"*example.com/**\"] }", "any registry"),
+        ("{ allow: [\"*.dkr.ecr.eu-west-1.amazonaws.com/**\"] }", "any registry"),
+        ("{ allow: [\"*.amazonaws.com/**\"] }", "any registry"),
+        ("{ deny: [\"*.docker.io/**\"] }", "write docker.io/**"),
+        ("{ deny: [\"*.dkr-ecr.eu-west-1.on.aws/**\"] }", "classic host"),
+        ("{ deny: [\"*.dkr.ecr-fips.*.amazonaws.com/**\"] }", "classic host"),
         ("{ allow: [\"*:5000/**\"] }", "any registry"),
         ("{ allow: [\"registry.*:5000/**\"] }", "any registry"),
         ("{ digestOnly: true, except: [\"*/acme/app\"] }", "any registry"),
