@@ -1,4 +1,4 @@
-"""Rules about an image's configuration and about what it would run, on images with real layers, on this machine and in a registry."""
+"""Rules about an image's name, age, base, packages and configuration, and about what it would run, on images with real layers, on this machine and in a registry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from images import RUNNABLE, SERVER, Entry, program, script
+from images import RUNNABLE, SERVER, Entry, dpkg, program, script
 from registries import skopeo
 from reports import policy
 from scans import codes
@@ -16,11 +16,17 @@ SHELL = {"bin/busybox": program(), "bin/sh": Entry(link="busybox")}
 
 
 @pytest.fixture
-def judge(check, tmp_path: Path):
-    """Judges an image by one rule about its configuration."""
+def judge_by(check, tmp_path: Path):
+    """Judges an image by one rule."""
     return lambda where, rule, *arguments: check(
-        where, "--policy", policy(tmp_path / "policy.yaml", {"config": rule}), "-o", "json", *arguments
+        where, "--policy", policy(tmp_path / "policy.yaml", rule), "-o", "json", *arguments
     )
+
+
+@pytest.fixture
+def judge(judge_by):
+    """Judges an image by one rule about its configuration."""
+    return lambda where, rule, *arguments: judge_by(where, {"config": rule}, *arguments)
 
 
 def test_b16_an_image_that_runs_what_it_has_is_allowed(judge, build_image, registry, repo):
@@ -127,27 +133,85 @@ def test_b16_user_ports_and_labels(judge, build_image, rule, good, bad):
     assert (run.rc, codes(run.json())) == (1, ["config.broken"]), run.stdout + run.stderr
 
 
-def test_b16_architecture_age_size_and_number_of_layers(judge, build_image):
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    image = build_image(SERVER, {"more": "x" * 100}, created=now)
+def test_b16_architecture_size_and_number_of_layers(judge, build_image):
+    image = build_image(SERVER, {"more": "x" * 100})
     for rule, rc in [
         ({"architectures": ["arm64", "arm/v7"]}, 1), ({"architectures": ["amd64"]}, 0),
-        ({"maxAge": "1d"}, 0), ({"maxLayers": 1}, 1), ({"maxLayers": 2}, 0), ({"maxSize": "100B"}, 1),
+        ({"maxLayers": 1}, 1), ({"maxLayers": 2}, 0), ({"maxSize": "100B"}, 1),
     ]:  # fmt: skip
         assert judge(image.oci, rule).rc == rc, rule
-    old = build_image(SERVER, created="2020-01-01T00:00:00Z")
-    run = judge(old.oci, {"maxAge": "90d"})
-    assert (run.rc, codes(run.json())) == (1, ["config.broken"]), run.stdout + run.stderr
 
 
-def test_b16_the_base_image_must_begin_the_image(judge, build_image, registry, repo):
+def test_b16_the_age_of_an_image(judge_by, build_image):
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    for created, rule, expected in [
+        (now, {"max": "90d"}, []),
+        (now, {"min": "1d"}, ["age.tooYoung"]),
+        (now, {"max": "90d", "of": "pushed"}, ["age.notSaid"]),
+        ("2020-01-01T00:00:00Z", {"max": "90d"}, ["age.exceeded"]),
+        ("1970-01-01T00:00:00Z", {"max": "90d"}, ["age.unproven"]),
+    ]:
+        run = judge_by(build_image(SERVER, created=created).oci, {"age": rule})
+        rc = {"": 0, "age.notSaid": 3}.get("".join(expected), 1)
+        assert (run.rc, codes(run.json())) == (rc, expected), run.stdout + run.stderr
+
+
+def test_b16_the_base_image_must_begin_the_image(judge_by, build_image, registry, repo):
     base = build_image({"etc/base": "1"}, created="2026-01-01T00:00:00Z")
     name = registry.push(base, f"{repo}/base:12")
     ours, other = build_image({"etc/base": "1"}, SERVER), build_image({"etc/base": "2"}, SERVER)
-    rule = {"base": {"approved": [name]}}
+    rule = {"baseImage": {"approved": [name]}}
     for tag, image, rc in [("ours", ours, 0), ("other", other, 1)]:
-        run = judge(registry.push(image, f"{repo}:{tag}"), rule, *registry.flags)
-        assert run.rc == rc and (rc == 0 or codes(run.json()) == ["config.base"]), run.stdout + run.stderr
+        run = judge_by(registry.push(image, f"{repo}:{tag}"), rule, *registry.flags)
+        assert run.rc == rc and (rc == 0 or codes(run.json()) == ["baseImage.broken"]), run.stdout + run.stderr
+
+
+def test_b13_packages_are_those_of_the_databases_in_the_layers(judge_by, build_image, registry, repo):
+    debian = dpkg({"libc6": "2.36-9", "telnet": "0.17-44"})
+    image = build_image(debian, SERVER)
+    for rule, rc, expected in [
+        ({"deny": ["pkg:deb/netcat"]}, 0, []),
+        ({"deny": ["pkg:deb/telnet@0.17-44"]}, 1, ["packages.denied"]),
+        ({"allow": ["pkg:deb/libc6"], "max": 1}, 1, ["packages.notAllowed", "packages.tooMany"]),
+        ({"required": ["pkg:deb/libc6", "pkg:deb/telnet"]}, 0, []),
+        ({"required": ["pkg:apk/musl"]}, 1, ["packages.missing"]),
+    ]:
+        run = judge_by(image.oci, {"packages": rule})
+        assert (run.rc, codes(run.json())) == (rc, expected), run.stdout + run.stderr
+    run = judge_by(registry.push(image, f"{repo}:1"), {"packages": {"deny": ["pkg:deb/telnet"]}}, *registry.flags)
+    assert (run.rc, codes(run.json())) == (1, ["packages.denied"]), run.stdout + run.stderr
+    # A later layer takes the package out of the database.
+    run = judge_by(build_image(debian, SERVER, dpkg({"libc6": "2.36-9"})).oci, {"packages": {"deny": ["pkg:deb/telnet"]}})
+    assert run.rc == 0, run.stdout + run.stderr
+
+
+def test_s4_no_package_database_is_no_empty_one(judge_by, build_image):
+    rule = {"deny": ["pkg:deb/telnet"]}
+    without = {**rule, "withoutDatabase": "pass"}
+    stripped = build_image(dpkg({"telnet": "1"}), SERVER, {"var/lib/dpkg/.wh.status": ""})
+    for image, keys, rc in [(build_image(SERVER), rule, 2), (build_image(SERVER), without, 0), (stripped, rule, 2), (stripped, without, 2)]:
+        run = judge_by(image.oci, {"packages": keys})
+        assert (run.rc, codes(run.json())) == (rc, ["packages.noDatabase"] if rc else []), run.stdout + run.stderr
+
+
+def test_b13_where_an_image_comes_from_and_how_it_is_named(judge_by, build_image, registry, repo):
+    image = build_image()
+    reference = registry.push(image, f"{repo}:1")
+    name = reference.rsplit(":", 1)[0].split("@")[0]
+    host = name.split("/")[0]
+    pinned = f"{name}@{image.digest}"
+    for where, rule, rc, expected in [
+        (reference, {"allow": [f"{host}/**"], "tags": {"deny": ["latest"]}}, 0, []),
+        (reference, {"allow": ["docker.io/**"]}, 1, ["reference.registry"]),
+        (reference, {"deny": [f"{host}/**"]}, 1, ["reference.registry"]),
+        (reference, {"tags": {"allow": ["v*"]}}, 1, ["reference.tag"]),
+        (reference, {"digestOnly": True}, 1, ["reference.digest"]),
+        (pinned, {"digestOnly": True}, 0, []),
+        (image.oci, {"allow": ["docker.io/**"]}, 3, ["reference.unknown"]),
+    ]:
+        flags = registry.flags if where != image.oci else []
+        run = judge_by(where, {"registries": rule}, *flags)
+        assert (run.rc, codes(run.json())) == (rc, expected), run.stdout + run.stderr
 
 
 def test_a5_a_layer_that_is_missing_or_cut_off_is_never_green(judge, build_image):

@@ -167,12 +167,12 @@ pub(crate) async fn look(
         return offline(question, exact?, evidence);
     }
     // Where no policy matches, ECR is asked all the same: the answer names the digest that nobody judged.
-    let nothing = !(needs.config || needs.contents || needs.attached || needs.sboms || needs.measurements)
-        && !(needs.signed_root || needs.signed_platforms);
-    let asks_ecr = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || nothing));
+    let wants_scans = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || needs.is_nothing()));
+    // Only its API knows when an image was pushed; and what a tag stands for, it knows without more permissions.
+    let only_the_reference = needs.reference && !needs.vulnerabilities && !more_is_needed(&needs, &evidence);
     match &question.place {
-        Place::Ecr(target) if asks_ecr => {
-            ecr::check(question, target, (policies, exceptions, &needs), evidence, progress).await
+        Place::Ecr(target) if wants_scans || needs.pushed || only_the_reference => {
+            ecr::check(question, target, (policies, exceptions, &needs), wants_scans, evidence, progress).await
         }
         Place::Nowhere => Err(question.nowhere().into()),
         Place::Ecr(_) | Place::Registry | Place::Local(_) => {
@@ -235,7 +235,7 @@ impl Question<'_> {
         if !(nowhere || evidence.is_saved_from_ecr()) {
             return None;
         }
-        let ecr = needs.ecr_required && !nowhere;
+        let ecr = (needs.ecr_required || needs.pushed) && !nowhere;
         let scan = needs.vulnerabilities && !evidence.has_reports();
         let attached = needs.attached || needs.signed_root || needs.signed_platforms;
         if ecr || needs.config || needs.contents || scan || (attached && !nowhere) {

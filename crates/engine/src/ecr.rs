@@ -13,11 +13,13 @@ use crate::evidence::Evidence;
 use crate::pace::Pacer;
 use crate::scan::{Subject, signal};
 
-/// Asks ECR, and its registry for what only that holds.
+/// Asks ECR, and its registry for what only that holds. Without a wish for scans only what the image is and when it was
+/// pushed is asked for.
 pub(crate) async fn check(
     question: &Question<'_>,
     target: &Target,
     (policies, exceptions, needs): (&PolicySet, &Exceptions, &Needs),
+    wants_scans: bool,
     mut evidence: Evidence,
     progress: &dyn Progress,
 ) -> Result<Found, Refused> {
@@ -57,7 +59,8 @@ pub(crate) async fn check(
         Err(reason) => return Ok(Found::new(ask, unknown(digest, None, &target.region, reason), false)),
         Ok(image) => image,
     };
-    let mut collected = collect(&mut collector, question, target, (policies, exceptions), &ask, &image, account).await;
+    let mut collected =
+        collect(&mut collector, question, target, (policies, exceptions, wants_scans), &ask, &image, account).await;
     evidence.contradicts(&question.image, ask_account(&ask).as_deref());
     let mut found = if more_is_needed(needs, &evidence) {
         let within = collector.pacer.left();
@@ -98,7 +101,7 @@ async fn collect(
     collector: &mut Collector<'_>,
     question: &Question<'_>,
     target: &Target,
-    (policies, exceptions): (&PolicySet, &Exceptions),
+    (policies, exceptions, wants_scans): (&PolicySet, &Exceptions, bool),
     ask: &Ask,
     image: &aws::Image,
     account: Option<String>,
@@ -123,6 +126,7 @@ async fn collect(
     };
     let Some(children) = platforms else {
         let scan = match pushed_at(image) {
+            Ok(_) if !wants_scans => return Facts::of(ManifestFacts::bare(image.digest.clone(), image.pushed_at)),
             Ok(pushed_at) => collector.scans(vec![subject(&image.digest, pushed_at)], |_| false).await.pop(),
             Err(reason) => Some(signal(reason)),
         };
@@ -144,7 +148,11 @@ async fn collect(
         };
         parts.push((platform, digest, state));
     }
-    collector.progress.event(&Event::Index { platforms: subjects.len() });
+    if wants_scans {
+        collector.progress.event(&Event::Index { platforms: subjects.len() });
+    } else {
+        subjects.clear();
+    }
     let assemble = |scans: Vec<Signal<CompleteScan>>| {
         let mut scans = scans.into_iter();
         let platforms = parts.iter().map(|(platform, digest, state)| {

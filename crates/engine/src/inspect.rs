@@ -141,6 +141,8 @@ pub async fn inspect(
         attached: true,
         config: true,
         contents: layers,
+        pushed: true,
+        reference: false,
         sboms: true,
         measurements: true,
         vex: true,

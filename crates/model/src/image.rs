@@ -150,6 +150,22 @@ pub struct OsPackage {
     pub architecture: String,
 }
 
+impl OsPackage {
+    /// False for what stands in a database and holds nothing.
+    pub fn is_installed(&self) -> bool {
+        holds_something(&self.kind, &self.name)
+    }
+}
+
+/// Databases list what is no package: the keys in rpm's, and the virtual packages of apk.
+pub(crate) fn holds_something(kind: &str, name: &str) -> bool {
+    match kind {
+        "rpm" => name != "gpg-pubkey",
+        "apk" => !name.starts_with('.'),
+        _ => true,
+    }
+}
+
 /// Whether what the image would run is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "is", content = "detail")]

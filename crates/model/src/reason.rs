@@ -307,12 +307,51 @@ reasons! {
     ConfigSecret "config.secret" None,
         "Something that looks like a secret is in the image's environment, history or labels.",
         "Take it out of the build, revoke it, and hand it over at run time; whoever could pull the image has it.";
-    ConfigBase "config.base" None,
+    BaseImageBroken "baseImage.broken" None,
         "The base image is not one that the policy approves, or it is too old.",
         "Build on an approved base image of today.";
+    AgeExceeded "age.exceeded" None,
+        "The image is older than the policy allows.",
+        "Build the image again, on the packages of today, and push it.";
+    AgeTooYoung "age.tooYoung" None,
+        "The image is younger than the policy allows.",
+        "Wait until it is old enough, or deploy the release before.";
+    AgeUnproven "age.unproven" None,
+        "The image gives no date that somebody can have meant, and an unknown age is not a good one.",
+        "Let the build write a true date: set SOURCE_DATE_EPOCH to the time of the commit.";
+    AgeNotSaid "age.notSaid" Some(NotFound),
+        "Nobody says when the image was pushed: only the API of Amazon ECR does.",
+        "Judge the image in Amazon ECR, or use `of: built` in the rule.";
+    ReferenceRegistry "reference.registry" None,
+        "The image comes from a registry or repository that the policy does not allow.",
+        "Take the image from a repository that the policy allows, or have it added to the policy.";
+    ReferenceTag "reference.tag" None,
+        "The image is named by a tag that the policy does not allow.",
+        "Name the image by another tag; one that neither names a tag nor a digest means `latest`.";
+    ReferenceDigest "reference.digest" None,
+        "The image is named without a digest, and the policy asks for one: what a tag names can change.",
+        "Write the digest behind the name: `REPOSITORY@sha256:…`, or `REPOSITORY:TAG@sha256:…`.";
+    ReferenceUnknown "reference.unknown" Some(NotFound),
+        "The image is named without a registry, so that nobody can say whether it comes from an allowed one.",
+        "Name the image by its whole reference, with the registry's host; an image on this machine has to be pushed first.";
     EntrypointBroken "config.entrypoint" None,
         "What the image would run is not there or cannot be run.",
         "Check ENTRYPOINT and CMD, the file's mode, its architecture and its interpreter.";
+    PackagesDenied "packages.denied" None,
+        "The layers hold a package that the policy denies.",
+        "Remove the package in the build, or use a base image without it.";
+    PackagesNotAllowed "packages.notAllowed" None,
+        "The layers hold packages that the policy does not list.",
+        "Remove the packages, or have them added to the policy.";
+    PackagesMissing "packages.missing" None,
+        "The layers lack a package that the policy asks for.",
+        "Install the package in the build.";
+    PackagesTooMany "packages.tooMany" None,
+        "The layers hold more packages than the policy allows.",
+        "Use a smaller base image, build in several stages, and leave build tools out.";
+    PackagesNoDatabase "packages.noDatabase" Some(ScanUnsupported),
+        "The layers hold no package database with a package in it, so that nobody can say which packages there are.",
+        "Keep the package database in the image; for images that are built from nothing write `withoutDatabase: pass`.";
     ConfigInvalid "config.invalid" Some(EvidenceInvalid),
         "The image's configuration or a layer cannot be read.",
         "Push the image again with a current client.";

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::image::holds_something;
 use crate::purl::without_zero_epoch;
 use crate::{Contents, OsPackage, Purl, Sbom};
 
@@ -76,15 +77,9 @@ fn listed(sbom: &Sbom) -> BTreeMap<Key, OsPackage> {
     listed
 }
 
-/// Some tools list what is in a database and is no package, some leave it out: the keys in rpm's database, and apk's
-/// virtual packages, which hold nothing. Neither counts.
+/// Some tools list what is in a database and is no package, some leave it out. Neither counts.
 fn is_package(kind: &str, name: &str) -> bool {
-    match kind {
-        "deb" => true,
-        "rpm" => name != "gpg-pubkey",
-        "apk" => !name.starts_with('.'),
-        _ => false,
-    }
+    ["apk", "deb", "rpm"].contains(&kind) && holds_something(kind, name)
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! The `GatePolicy` document: its keys, their meaning, and the checks that a schema cannot express.
 //! The JSON Schema is made from these types, so a key and its description stand in one place.
 
+mod age;
 mod attestations;
+mod base_image;
 mod config;
 pub(crate) mod dates;
 mod files;
+mod image_name;
 mod load;
 mod measurements;
+mod packages;
 mod parameters;
 mod pattern;
 pub(crate) mod places;
 mod provenance;
+mod registries;
 mod sbom;
 mod schema;
 mod signatures;
@@ -20,15 +25,19 @@ mod types;
 mod vsa;
 mod vulnerabilities;
 
+pub(crate) use age::{Age, AgeOf};
 pub use attestations::predicate_type;
 pub(crate) use attestations::{Attestations, Condition, VSA};
-
-pub(crate) use config::{Base, BaseName, Config, PortRange, full_name};
+pub(crate) use base_image::{BaseImage, BaseName};
+pub(crate) use config::{Config, PortRange};
+pub(crate) use image_name::{compared_name, full_name};
 pub(crate) use load::read_yaml;
 pub(crate) use measurements::{Baseline, Measurements};
+pub(crate) use packages::Packages;
 pub(crate) use parameters::{Declared, Parameters};
 pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
+pub(crate) use registries::{NamePattern, Registries, TagPattern};
 pub(crate) use sbom::{
     EvidenceSource, EvidenceSources, LicenseId, MustMatch, PackagePattern, RESERVED, Sbom, SbomFormat,
 };

@@ -55,7 +55,7 @@ impl DocumentError {
         let inner = error.without_snippet();
         let (what, hint) = match inner {
             Yaml::SerdeUnknownField { field, expected, .. } => {
-                (format!("unknown key `{field}`"), suggest(field, expected))
+                (format!("unknown key `{field}`"), moved(field, expected).or_else(|| suggest(field, expected)))
             }
             Yaml::SerdeUnknownVariant { variant, expected, .. } => {
                 (format!("unknown value `{variant}`"), suggest(variant, expected))
@@ -79,6 +79,17 @@ impl DocumentError {
             hint,
         }
     }
+}
+
+/// What people look for in a `config` rule and is a rule of its own.
+fn moved(word: &str, expected: &[&str]) -> Option<String> {
+    let rule = match word {
+        _ if !expected.contains(&"nonRoot") => return None,
+        "age" | "maxAge" => "`age: { max: 90d }`",
+        "base" | "baseImage" => "`baseImage: { approved: [...] }`",
+        _ => return None,
+    };
+    Some(format!("that is a rule of its own: {rule}"))
 }
 
 /// "did you mean …", or what is possible.

@@ -1,6 +1,8 @@
 //! `evaluate`: policies, question, facts, exceptions and time in, judgement out. Pure and total.
 
+mod age;
 mod attestations;
+mod base_image;
 mod config;
 mod evidence;
 mod findings;
@@ -9,8 +11,10 @@ mod labels;
 mod measurements;
 mod merge;
 mod names;
+mod packages;
 mod predicate;
 mod provenance;
+mod registries;
 mod rule;
 mod sbom;
 mod score;
@@ -161,6 +165,13 @@ fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
         targets.extend(found.into_iter().map(|(platform, child)| Target::Manifest(Some(platform), child)));
     }
     targets
+}
+
+/// The first few, and how many more there are.
+fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    let shown: Vec<&str> = names.iter().take(5).map(AsRef::as_ref).collect();
+    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::fmt;
 use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, Verdict};
 
 use crate::document::{
-    Action, Check, EvidenceSource, EvidenceSources, On, Parameters, Platforms, Policy, Signer, Source, TextPattern,
-    Vulnerabilities,
+    Action, AgeOf, Check, EvidenceSource, EvidenceSources, On, Parameters, Platforms, Policy, Signer, Source,
+    TextPattern, Vulnerabilities,
 };
 use crate::error::DocumentError;
 pub use load::FileReader;
@@ -104,6 +104,10 @@ pub struct Needs {
     pub config: bool,
     /// Some rule looks into the layers.
     pub contents: bool,
+    /// Some rule is about when the image was pushed.
+    pub pushed: bool,
+    /// Some rule is about the reference alone, for which nothing has to be collected.
+    pub reference: bool,
     /// Some rule is about the bill of materials.
     pub sboms: bool,
     /// Some rule is about measurements.
@@ -205,6 +209,8 @@ impl PolicySet {
             attached: false,
             config: false,
             contents: false,
+            pushed: false,
+            reference: false,
             sboms: false,
             measurements: false,
             vex: false,
@@ -240,8 +246,17 @@ impl PolicySet {
                     Ok(Check::Config(rule)) => {
                         needs.config = true;
                         needs.contents |= rule.needs_contents();
-                        needs.bases.extend(rule.approved_bases());
                     }
+                    Ok(Check::Packages(_)) => needs.contents = true,
+                    Ok(Check::BaseImage(rule)) => {
+                        needs.config = true;
+                        needs.bases.extend(rule.looked_up());
+                    }
+                    Ok(Check::Age(rule)) => match rule.since() {
+                        AgeOf::Built => needs.config = true,
+                        AgeOf::Pushed => needs.pushed = true,
+                    },
+                    Ok(Check::Registries(_)) => needs.reference = true,
                     Ok(Check::Measurements(rule)) => {
                         needs.measurements = true;
                         needs.for_evidence(member, rule.from.as_ref());
@@ -267,7 +282,7 @@ impl PolicySet {
     pub fn claimed_bases(&self, ask: &Ask, config: &ImageConfig) -> Vec<String> {
         let rules = self.matching(ask).flat_map(|member| &member.policy.spec.rules);
         let mut claimed: Vec<String> =
-            rules.filter_map(|rule| rule.config.as_ref()).flat_map(|rule| rule.claimed_bases(config)).collect();
+            rules.filter_map(|rule| rule.base_image.as_ref()).flat_map(|rule| rule.claimed(config)).collect();
         claimed.sort_unstable();
         claimed.dedup();
         claimed
@@ -275,6 +290,13 @@ impl PolicySet {
 }
 
 impl Needs {
+    /// True if no rule asks for anything: then no policy is about the image.
+    pub fn is_nothing(&self) -> bool {
+        let signed = self.signed_root || self.signed_platforms;
+        let said = self.attached || self.sboms || self.measurements || signed;
+        !(self.vulnerabilities || self.config || self.contents || self.pushed || self.reference || said)
+    }
+
     fn for_vulnerabilities(
         &mut self,
         member: &Member,

@@ -16,3 +16,4 @@ mod running;
 mod start;
 mod tag;
 mod transport;
+mod without_scans;

@@ -1,17 +1,15 @@
-//! The keys of a `config` rule: what an image's configuration must be, and on what it must be built (B16).
+//! The keys of a `config` rule: what an image's configuration must be (B16).
 //! Every key that is left out asks nothing.
 
 mod values;
 
 use std::collections::BTreeMap;
 
-use model::ImageConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::sbom::not_empty;
-use super::types::Duration;
-pub(crate) use values::{BaseName, IdRange, Pattern, PortRange, Size, full_name};
+pub(crate) use values::{IdRange, Pattern, PortRange, Size};
 
 /// What an image's configuration must be.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -32,14 +30,10 @@ pub(crate) struct Config {
     pub(crate) no_secrets: Option<bool>,
     /// Architectures that are allowed, such as `amd64`, `arm64`, `arm/v7`.
     pub(crate) architectures: Option<Vec<Architecture>>,
-    /// How long ago the image may have been built, by what its configuration says.
-    pub(crate) max_age: Option<Duration>,
     /// How large all layers may be together, compressed: `500MiB`.
     pub(crate) max_size: Option<Size>,
     /// How many layers it may have.
     pub(crate) max_layers: Option<u32>,
-    /// The image it is built on.
-    pub(crate) base: Option<Base>,
 }
 
 /// What must be true of the entrypoint.
@@ -76,53 +70,16 @@ pub(crate) struct Labels {
     pub(crate) matches: Option<BTreeMap<String, Pattern>>,
 }
 
-/// The image it must be built on.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Base {
-    /// Base images that are allowed: `docker.io/library/debian:12` (looked up in its registry, and the image's layers
-    /// must begin with its layers), `NAME@sha256:…` (one build of it), or a pattern such as
-    /// `docker.io/library/debian:12*`, which is compared with the name that the image gives for its base. `debian:12` is
-    /// short for `docker.io/library/debian:12`; without a tag, `latest` is meant.
-    pub(crate) approved: Vec<BaseName>,
-    /// How long ago the base image may have been built.
-    pub(crate) max_age: Option<Duration>,
-    /// `true`: it must be what its tag names today, not an older build.
-    pub(crate) current: Option<bool>,
-}
-
 impl Config {
     /// True if what the layers hold has to be read.
     pub(crate) fn needs_contents(&self) -> bool {
         self.entrypoint.is_some()
     }
 
-    /// The approved base images to look up in their registries. Patterns cannot be looked up.
-    pub(crate) fn approved_bases(&self) -> Vec<String> {
-        let approved = self.base.iter().flat_map(|base| &base.approved);
-        approved.filter_map(BaseName::exact).map(str::to_owned).collect()
-    }
-
-    /// The base image that an image names, if the policy approves the name: by its tag, and by its digest if it names
-    /// one. Looking these up turns what the image says about itself into something that can be compared.
-    pub(crate) fn claimed_bases(&self, config: &ImageConfig) -> Vec<String> {
-        let Some((base, claim)) = self.base.as_ref().zip(config.base.as_ref()) else { return Vec::new() };
-        let Some(name) = claim.name.as_deref().and_then(full_name) else { return Vec::new() };
-        if !base.approved.iter().any(|approved| approved.names(&name)) {
-            return Vec::new();
-        }
-        let pinned = claim.digest.as_ref().map(|digest| format!("{name}@{digest}"));
-        std::iter::once(name).chain(pinned).collect()
-    }
-
     /// The checks that a schema cannot express.
     pub(crate) fn check(&self, rule: &str) -> Result<(), (String, &'static str)> {
         let leave_out = "leave the key out where it asks nothing";
-        for (key, value) in [
-            ("nonRoot", self.non_root),
-            ("noSecrets", self.no_secrets),
-            ("base.current", self.base.as_ref().and_then(|base| base.current)),
-        ] {
+        for (key, value) in [("nonRoot", self.non_root), ("noSecrets", self.no_secrets)] {
             if value == Some(false) {
                 return Err((format!("rule {rule:?}: `config.{key}: false` asks nothing"), leave_out));
             }
@@ -148,9 +105,6 @@ impl Config {
                 return Err((format!("rule {rule:?}: `config.labels` has an empty name"), "name the label"));
             }
         }
-        if let Some(base) = &self.base {
-            not_empty(rule, "config.base.approved", Some(&base.approved), "name a base image, or leave `base` out")?;
-        }
         if self.asks_nothing() {
             return Err((format!("rule {rule:?}: `config` asks nothing"), "give it a key, such as `nonRoot: true`"));
         }
@@ -158,19 +112,8 @@ impl Config {
     }
 
     fn asks_nothing(&self) -> bool {
-        let Self {
-            non_root,
-            user_ids,
-            entrypoint,
-            ports,
-            labels,
-            no_secrets,
-            architectures,
-            max_age,
-            max_size,
-            max_layers,
-            base,
-        } = self;
+        let Self { non_root, user_ids, entrypoint, ports, labels, no_secrets, architectures, max_size, max_layers } =
+            self;
         let asked = [
             non_root.is_some(),
             user_ids.is_some(),
@@ -179,10 +122,8 @@ impl Config {
             labels.is_some(),
             no_secrets.is_some(),
             architectures.is_some(),
-            max_age.is_some(),
             max_size.is_some(),
             max_layers.is_some(),
-            base.is_some(),
         ];
         !asked.contains(&true)
     }

@@ -249,7 +249,11 @@ impl Policy {
             match check {
                 Check::Vulnerabilities(of) => of.check().map_err(of_rule),
                 Check::Sbom(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::Packages(of) => of.check(&rule.id).map_err(Problem::rule(index)),
                 Check::Config(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::BaseImage(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::Age(of) => of.check(&rule.id).map_err(Problem::rule(index)),
+                Check::Registries(of) => of.check(&rule.id).map_err(Problem::rule(index)),
                 Check::Measurements(of) => of.check(&rule.id).map_err(Problem::rule(index)),
                 // Without signers it is this that is said, and not that there are too few.
                 Check::Signatures(of) => match spec.signers.as_ref().map_or(0, BTreeMap::len) {

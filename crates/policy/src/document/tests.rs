@@ -78,10 +78,24 @@ fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
 }
 
 #[test]
+fn b16_what_is_a_rule_of_its_own_is_named_to_those_who_look_for_it_in_config() {
+    for (key, says) in [
+        ("maxAge: 90d", "that is a rule of its own: `age: { max: 90d }`"),
+        ("age: 90d", "that is a rule of its own: `age: { max: 90d }`"),
+        ("base: { approved: [debian] }", "that is a rule of its own: `baseImage: { approved: [...] }`"),
+        ("maxSizes: 1GiB", "did you mean `maxSize`?"),
+    ] {
+        let error = refused(&format!("{HEAD}spec: {{ rules: [{{ id: r, config: {{ nonRoot: true, {key} }} }}] }}\n"));
+        assert!(error.what.starts_with("unknown key `"), "{error}");
+        assert_eq!(error.hint.as_deref(), Some(says), "{key}");
+    }
+}
+
+#[test]
 fn a5_a_rule_is_of_exactly_one_kind() {
     let refused = |kinds: &str| refused(&format!("{HEAD}spec: {{ rules: [{{ id: house{kinds} }}] }}\n"));
-    let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, `signatures`, `attestations`, \
-                `provenance` and `vsa`";
+    let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, `baseImage`, `age`, `registries`, \
+                `measurements`, `signatures`, `attestations`, `provenance` and `vsa`";
     let error = refused("");
     assert_eq!((error.what.as_str(), error.hint.as_deref()), ("rule \"house\": it says nothing to check", Some(hint)));
     for (kinds, names) in [

@@ -8,11 +8,15 @@ use model::{Platform, SignedDuration, UnknownClass, Verdict, parse_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use super::age::Age;
 use super::attestations::Attestations;
+use super::base_image::BaseImage;
 use super::dates::{Since, Until};
+use super::packages::Packages;
 use super::parameters::Parameters;
 use super::pattern::TextPattern;
 use super::provenance::Provenance;
+use super::registries::Registries;
 use super::signatures::{On, Signatures};
 use super::signers::{Signer, Trust};
 use super::vsa::Vsa;
@@ -199,8 +203,8 @@ pub(crate) struct OnUnknownMap {
     pub(crate) default: OnUnknown,
 }
 
-/// One rule: exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, `signatures`, `attestations`, `provenance`
-/// and `vsa`.
+/// One rule: exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, `baseImage`, `age`, `registries`,
+/// `measurements`, `signatures`, `attestations`, `provenance` and `vsa`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = Self::KINDS.map(|kind| serde_json::json!({ "required": [kind] }))))]
@@ -211,8 +215,16 @@ pub struct Rule {
     pub(crate) vulnerabilities: Option<Vulnerabilities>,
     /// What must hold of the bill of materials.
     pub(crate) sbom: Option<Sbom>,
+    /// Which packages of the operating system the image may hold.
+    pub(crate) packages: Option<Packages>,
     /// What must hold of the image's configuration.
     pub(crate) config: Option<Config>,
+    /// The image it must be built on.
+    pub(crate) base_image: Option<BaseImage>,
+    /// How old it may be.
+    pub(crate) age: Option<Age>,
+    /// Where it may come from, and how it has to be named.
+    pub(crate) registries: Option<Registries>,
     /// Limits on what was measured.
     pub(crate) measurements: Option<Measurements>,
     /// Who has to have signed the image.
@@ -261,7 +273,11 @@ impl Announcement {
 pub(crate) enum Check<'a> {
     Vulnerabilities(&'a Vulnerabilities),
     Sbom(&'a Sbom),
+    Packages(&'a Packages),
     Config(&'a Config),
+    BaseImage(&'a BaseImage),
+    Age(&'a Age),
+    Registries(&'a Registries),
     Measurements(&'a Measurements),
     Signatures(&'a Signatures),
     Attestations(&'a Attestations),
@@ -282,8 +298,13 @@ impl<'a> Check<'a> {
             Self::Attestations(rule) => Some(rule.on.unwrap_or(On::Index)),
             Self::Provenance(rule) => Some(rule.on.unwrap_or(On::Index)),
             Self::Vsa(_) => Some(On::Index),
-            Self::Vulnerabilities(_) | Self::Sbom(_) | Self::Config(_) | Self::Measurements(_) => None,
+            _ => None,
         }
+    }
+
+    /// Which manifests it is judged on; the platforms, if not said. A reference is the same for all of them.
+    pub(crate) fn scope(self) -> Option<On> {
+        if matches!(self, Self::Registries(_)) { Some(On::Index) } else { self.on() }
     }
 
     /// The words that may stand in a list of signers beside them.
@@ -304,7 +325,7 @@ impl<'a> Check<'a> {
             }
             Self::Sbom(rule) => rule.from.as_ref().is_some_and(open),
             Self::Measurements(rule) => rule.from.as_ref().is_some_and(open),
-            Self::Config(_) | Self::Signatures(_) | Self::Attestations(_) | Self::Provenance(_) | Self::Vsa(_) => false,
+            _ => false,
         }
     }
 
@@ -322,7 +343,7 @@ impl<'a> Check<'a> {
             Self::Vulnerabilities(rule) => {
                 vec![("sources.accept", Some(rule.report_signers())), ("vex.from", Some(rule.vex_signers()))]
             }
-            Self::Config(_) => Vec::new(),
+            Self::Packages(_) | Self::Config(_) | Self::BaseImage(_) | Self::Age(_) | Self::Registries(_) => Vec::new(),
         };
         lists.into_iter().filter_map(|(key, list)| list.map(|list| (key, list))).collect()
     }
@@ -330,19 +351,36 @@ impl<'a> Check<'a> {
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 8] =
-        ["vulnerabilities", "sbom", "config", "measurements", "signatures", "attestations", "provenance", "vsa"];
+    const KINDS: [&'static str; 12] = [
+        "vulnerabilities",
+        "sbom",
+        "packages",
+        "config",
+        "baseImage",
+        "age",
+        "registries",
+        "measurements",
+        "signatures",
+        "attestations",
+        "provenance",
+        "vsa",
+    ];
 
     /// What a rule that is not of one kind is told.
-    pub(super) const ONE_OF: &'static str = "a rule is exactly one of `vulnerabilities`, `sbom`, `config`, `measurements`, \
-                                             `signatures`, `attestations`, `provenance` and `vsa`";
+    pub(super) const ONE_OF: &'static str = "a rule is exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, \
+                                             `baseImage`, `age`, `registries`, `measurements`, `signatures`, \
+                                             `attestations`, `provenance` and `vsa`";
 
     /// What the rule looks at; the names of the kinds it has, if that is not exactly one.
     pub(crate) fn check(&self) -> Result<Check<'_>, Vec<&'static str>> {
         let kinds = [
             self.vulnerabilities.as_ref().map(Check::Vulnerabilities),
             self.sbom.as_ref().map(Check::Sbom),
+            self.packages.as_ref().map(Check::Packages),
             self.config.as_ref().map(Check::Config),
+            self.base_image.as_ref().map(Check::BaseImage),
+            self.age.as_ref().map(Check::Age),
+            self.registries.as_ref().map(Check::Registries),
             self.measurements.as_ref().map(Check::Measurements),
             self.signatures.as_ref().map(Check::Signatures),
             self.attestations.as_ref().map(Check::Attestations),

@@ -1,34 +1,18 @@
 //! The `config` rule: each key against what the image's configuration says (B16). Every broken key is a failure of its
-//! own; a configuration that could not be had is unknown. What the image says about itself (user name, build date, base)
-//! is believed only where nothing better can be had, and then a note says so.
-
-mod base;
+//! own; a configuration that could not be had is unknown. What the image says about itself (its user's name) is
+//! believed only where nothing better can be had, and then a note says so.
 
 use std::collections::BTreeSet;
 
-use model::{
-    Clock, Entrypoint, Gap, ImageConfig, KnownBase, ManifestFacts, Platform, Quantity, Reason, ReasonCode, Signal,
-    SignedDuration, Timestamp, format_duration,
-};
+use model::{Clock, Entrypoint, Gap, ImageConfig, ManifestFacts, Platform, Quantity, Reason, ReasonCode};
 
-use super::Found;
+use super::{Found, listed};
 use crate::document::{Config as Rule, PortRange};
-
-/// How far ahead of our clock another one may be.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// The largest user number that runtimes know; above it some have cut numbers down to 0 (CVE-2024-40635).
 const LARGEST_USER: i64 = i32::MAX as i64;
 
-/// Builds that leave out the time write a fixed date of 1970 or 1980 instead.
-const FIXED_DATES_END: &str = "1980-01-03T00:00:00Z";
-
-pub(super) fn judge(
-    rule: &Rule,
-    manifest: &ManifestFacts,
-    bases: &[(String, Signal<KnownBase>)],
-    clock: &Clock,
-) -> Found {
+pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Found {
     let mut found = Found::nothing();
     match manifest.config.usable(None, clock) {
         Err(gap) => found.gaps.push(gap),
@@ -39,11 +23,7 @@ pub(super) fn judge(
             labels(rule, config, &mut found);
             secrets(rule, config, &mut found);
             architecture(rule, config, &mut found);
-            age(rule, config, clock, &mut found);
             size(rule, config, &mut found);
-            if let Some(wanted) = &rule.base {
-                base::judge(wanted, config, bases, clock, &mut found);
-            }
         }
     }
     if rule.entrypoint.is_some() {
@@ -214,45 +194,6 @@ fn architecture(rule: &Rule, config: &ImageConfig, found: &mut Found) {
     }
 }
 
-fn age(rule: &Rule, config: &ImageConfig, clock: &Clock, found: &mut Found) {
-    let Some(limit) = rule.max_age else { return };
-    match Age::of(config.created, limit.0, clock) {
-        Age::Young => {}
-        // An unknown age is not a young one.
-        Age::Unknown(what) => broken(
-            found,
-            format!("the age of the image is not known: {what}"),
-            "Let the build write a true date: set SOURCE_DATE_EPOCH to the time of the commit.",
-        ),
-        Age::Old(what) => broken(found, format!("the image is too old: {what}"), "Build the image again and push it."),
-    }
-}
-
-/// How old something is, by the date it gives.
-enum Age {
-    Young,
-    Old(String),
-    Unknown(String),
-}
-
-impl Age {
-    fn of(created: Option<Timestamp>, limit: SignedDuration, clock: &Clock) -> Self {
-        let Some(created) = created else { return Self::Unknown("it does not say when it was built".to_owned()) };
-        let date = created.strftime("%Y-%m-%dT%H:%MZ");
-        if FIXED_DATES_END.parse::<Timestamp>().is_ok_and(|end| created < end) {
-            return Self::Unknown(format!("it says {date}, which builds write that leave out the time"));
-        }
-        if !clock.reached(created.checked_sub(SKEW).unwrap_or(created)) {
-            return Self::Unknown(format!("it says {date}, which is in the future"));
-        }
-        if !clock.older_than(created, limit) {
-            return Self::Young;
-        }
-        let days = clock.now().duration_since(created).as_hours() / 24;
-        Self::Old(format!("built at {date}, {days}d ago; the policy allows {}", format_duration(limit)))
-    }
-}
-
 fn size(rule: &Rule, config: &ImageConfig, found: &mut Found) {
     let bytes = config.size_bytes();
     if let Some(limit) = rule.max_size
@@ -296,13 +237,6 @@ fn entrypoint(entrypoint: &Entrypoint, found: &mut Found) {
         }
     };
     found.failures.push(Reason::new(ReasonCode::EntrypointBroken, what));
-}
-
-/// The first few, and how many more there are.
-fn listed<T: AsRef<str>>(names: &[T]) -> String {
-    let shown: Vec<&str> = names.iter().take(5).map(AsRef::as_ref).collect();
-    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    format!("{}{more}", shown.join(", "))
 }
 
 #[cfg(test)]

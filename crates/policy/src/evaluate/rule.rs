@@ -10,7 +10,10 @@ use model::{
 
 use super::evidence::Evidence;
 use super::signed::hidden;
-use super::{Found, Target, attestations, config, measurements, provenance, sbom, signatures, vsa, vulnerabilities};
+use super::{
+    Found, Target, age, attestations, base_image, config, measurements, packages, provenance, registries, sbom,
+    signatures, vsa, vulnerabilities,
+};
 use crate::document::dates::shown;
 use crate::document::{Action, Announcement, Check, On, OnUnknown, Rule};
 use crate::exceptions::Covering;
@@ -34,7 +37,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
     let nobody = Covering::none();
     let scene = &Scene { exceptions: if rule.is_waivable() { scene.exceptions } else { &nobody }, ..*scene };
     let check = rule.check();
-    let targets = about(check.as_ref().map_or(None, |check| check.on()), targets, facts);
+    let targets = about(check.as_ref().map_or(None, |check| check.scope()), targets, facts);
     for target in targets.iter() {
         let (platform, manifest) = match target {
             Target::Missing(platform) => {
@@ -46,7 +49,11 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         let mut found = match check {
             Ok(Check::Vulnerabilities(of)) => vulnerabilities::judge(scene, of, manifest, platform, evidence),
             Ok(Check::Sbom(of)) => sbom::judge(scene, of, manifest),
-            Ok(Check::Config(of)) => config::judge(of, manifest, &facts.bases, clock),
+            Ok(Check::Packages(of)) => packages::judge(of, manifest, clock),
+            Ok(Check::Config(of)) => config::judge(of, manifest, clock),
+            Ok(Check::BaseImage(of)) => base_image::judge(of, manifest, &facts.bases, clock),
+            Ok(Check::Age(of)) => age::judge(of, manifest, clock),
+            Ok(Check::Registries(of)) => registries::judge(of, scene.ask),
             Ok(Check::Measurements(of)) => measurements::judge(scene, of, manifest),
             Ok(Check::Signatures(of)) => signatures::judge(scene, of, manifest),
             Ok(Check::Attestations(of)) => attestations::judge(scene, of, manifest),

@@ -4,6 +4,7 @@ mod agreement;
 mod believed;
 mod counts;
 mod dates;
+pub(super) mod image;
 mod index;
 mod keys;
 mod kinds;

@@ -151,6 +151,8 @@ fn b16_only_what_a_rule_looks_at_is_collected() {
         attached: false,
         config: false,
         contents: false,
+        pushed: false,
+        reference: false,
         sboms: false,
         measurements: false,
         vex: false,
@@ -186,9 +188,13 @@ fn b16_only_what_a_rule_looks_at_is_collected() {
         ("config: { nonRoot: true }".to_owned(), Needs { config: true, ..none.clone() }),
         ("config: { entrypoint: resolvable }".to_owned(), Needs { config: true, contents: true, ..none.clone() }),
         (
-            "config: { base: { approved: [\"debian:12\", \"alpine:*\"] } }".to_owned(),
+            "baseImage: { approved: [\"debian:12\", \"alpine:*\"] }".to_owned(),
             Needs { config: true, bases: vec![base("debian:12")], ..none.clone() },
         ),
+        ("packages: { max: 9 }".to_owned(), Needs { contents: true, ..none.clone() }),
+        ("age: { max: 90d }".to_owned(), Needs { config: true, ..none.clone() }),
+        ("age: { min: 1d, of: pushed }".to_owned(), Needs { pushed: true, ..none.clone() }),
+        ("registries: { digestOnly: true }".to_owned(), Needs { reference: true, ..none.clone() }),
         (
             format!(
                 "measurements: {{ from: [registry], metric: m, max: 1, maxIncrease: 5%, baseline: {{ digest: \"{digest}\" }} }}"
@@ -199,8 +205,7 @@ fn b16_only_what_a_rule_looks_at_is_collected() {
     ] {
         assert_eq!(needs(&[&kind]), wanted, "{kind}");
     }
-    let both =
-        ["config: { base: { approved: [\"debian:12\", \"b:1\"] } }", "config: { base: { approved: [\"debian:12\"] } }"];
+    let both = ["baseImage: { approved: [\"debian:12\", \"b:1\"] }", "baseImage: { approved: [\"debian:12\"] }"];
     assert_eq!(needs(&both).bases, [base("b:1"), base("debian:12")], "each once, sorted");
     // Rules of policies that are not about the image ask for nothing.
     let other = set("match: { images: [x] }, rules: [{ id: r, config: { entrypoint: resolvable } }]");

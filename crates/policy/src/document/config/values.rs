@@ -1,11 +1,11 @@
-//! The values of a `config` rule that are written as text: patterns, ports, user numbers, sizes, names of base images.
+//! The values of a `config` rule that are written as text: patterns, ports, user numbers, sizes.
 //! Each is read when the document is, so that judging cannot fail on them.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
-use model::{Digest, Dimension, ImageReference, Quantity};
+use model::{Dimension, Quantity};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
@@ -34,69 +34,6 @@ pub(crate) struct IdRange {
 /// An amount of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) Quantity);
-
-/// A base image: a name with its tag, one build of it, or a pattern for names.
-#[derive(Debug, Clone)]
-pub(crate) enum BaseName {
-    /// `docker.io/library/debian:12`
-    Tag(String),
-    /// `docker.io/library/debian:12@sha256:…`: the whole text, its digest, and what stands before the `@`.
-    Build { text: String, name: String, digest: Digest },
-    /// `docker.io/library/debian:12*`
-    Pattern(Pattern),
-}
-
-/// The name of an image with everything in it that Docker leaves out: `debian` is `docker.io/library/debian:latest`.
-/// The digest, if there is one, is left away. `None` if it is no name of an image.
-pub(crate) fn full_name(text: &str) -> Option<String> {
-    let Ok(reference) = text.parse::<ImageReference>() else { return None };
-    let repository = reference.repository.as_str();
-    let name = match reference.host.as_deref() {
-        None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io") if !repository.contains('/') => {
-            format!("docker.io/library/{repository}")
-        }
-        None | Some("docker.io" | "index.docker.io" | "registry-1.docker.io") => format!("docker.io/{repository}"),
-        Some(host) => format!("{}/{repository}", host.to_lowercase()),
-    };
-    Some(format!("{name}:{}", reference.tag.as_ref().map_or("latest", model::Tag::as_str)))
-}
-
-impl BaseName {
-    /// What to look up in a registry.
-    pub(crate) fn exact(&self) -> Option<&str> {
-        match self {
-            Self::Tag(text) | Self::Build { text, .. } => Some(text),
-            Self::Pattern(_) => None,
-        }
-    }
-
-    /// As people know it.
-    pub(crate) fn text(&self) -> &str {
-        match self {
-            Self::Tag(text) | Self::Build { text, .. } => text,
-            Self::Pattern(pattern) => &pattern.text,
-        }
-    }
-
-    /// True if this is about images of this (full) name.
-    pub(crate) fn names(&self, full_name: &str) -> bool {
-        match self {
-            Self::Tag(name) | Self::Build { name, .. } => name == full_name,
-            Self::Pattern(pattern) => pattern.is_match(full_name),
-        }
-    }
-}
-
-/// A pattern with what Docker leaves out of names.
-fn on_docker_hub(pattern: &str) -> String {
-    match pattern.split_once('/') {
-        None => format!("docker.io/library/{pattern}"),
-        Some((first, _)) if first == "localhost" || first.contains(['.', ':', '*', '?', '[', '{']) => {
-            pattern.to_owned()
-        }
-        Some(_) => format!("docker.io/{pattern}"),
-    }
-}
 
 impl Pattern {
     pub(crate) fn is_match(&self, text: &str) -> bool {
@@ -175,24 +112,6 @@ impl FromStr for Size {
     }
 }
 
-impl FromStr for BaseName {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains(['*', '?', '[', '{']) {
-            if text.contains('@') {
-                return Err(format!("{text:?}: a pattern is for names; a digest stands behind a whole name"));
-            }
-            return on_docker_hub(text).parse().map(Self::Pattern);
-        }
-        let reference: ImageReference = text.parse().map_err(|error| format!("{text:?}: {error}"))?;
-        let name = full_name(text).ok_or_else(|| format!("{text:?} is no name of an image"))?;
-        Ok(match reference.digest {
-            None => Self::Tag(name),
-            Some(digest) => Self::Build { text: format!("{name}@{digest}"), name, digest },
-        })
-    }
-}
-
 macro_rules! written_as_text {
     ($($name:ident $schema_name:literal $schema:tt)+) => {$(
         impl<'de> Deserialize<'de> for $name {
@@ -217,5 +136,4 @@ written_as_text! {
     PortRange "PortRange" { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?(/([tT][cC][pP]|[uU][dD][pP]|[sS][cC][tT][pP]))?$", "examples": ["8080/tcp"] }
     IdRange "IdRange" { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$", "examples": ["1000-65534"] }
     Size "Size" { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *(B|kB|KiB|MB|MiB|GB|GiB|bytes)$", "examples": ["500MiB"] }
-    BaseName "BaseName" { "type": "string", "minLength": 1, "examples": ["docker.io/library/debian:12"] }
 }

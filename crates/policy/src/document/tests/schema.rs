@@ -102,6 +102,21 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
       sbom: {{ from: [file, ci] }}
     - id: c
       config: {{ nonRoot: true }}
+    - id: b
+      baseImage: {{ approved: [debian], maxAge: 60d, current: true }}
+    - id: a
+      age: {{ min: 1d, max: 90d, of: pushed }}
+    - id: n
+      registries:
+        allow: [\"ghcr.io/acme/**\"]
+        deny: [\"**/tmp\"]
+        tags: {{ allow: [\"v*\"], deny: [latest] }}
+        digestOnly: true
+        except: [\"docker.io/acme/tool:latest\"]
+    - id: p
+      packages: {{ deny: [pkg:deb/telnet], allow: [pkg:deb/bash], max: 0, withoutDatabase: pass }}
+    - id: q
+      packages: {{ required: [pkg:deb/ca-certificates] }}
     - id: m
       measurements: {{ from: [ci], metric: m, max: 1 }}
     - id: signed
@@ -162,11 +177,15 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         ("Vex", "/spec/rules/0/vulnerabilities/vex"),
         ("Match", "/spec/match"),
         ("EnvironmentSpec", "/spec/environments/production"),
-        ("Signatures", "/spec/rules/4/signatures"),
-        ("Attestations", "/spec/rules/5/attestations"),
-        ("Condition", "/spec/rules/5/attestations/conditions/0"),
-        ("Provenance", "/spec/rules/6/provenance"),
-        ("Vsa", "/spec/rules/7/vsa"),
+        ("BaseImage", "/spec/rules/3/baseImage"),
+        ("Age", "/spec/rules/4/age"),
+        ("Registries", "/spec/rules/5/registries"),
+        ("Tags", "/spec/rules/5/registries/tags"),
+        ("Signatures", "/spec/rules/9/signatures"),
+        ("Attestations", "/spec/rules/10/attestations"),
+        ("Condition", "/spec/rules/10/attestations/conditions/0"),
+        ("Provenance", "/spec/rules/11/provenance"),
+        ("Vsa", "/spec/rules/12/vsa"),
         ("Trust", "/spec/trust"),
         ("Keyless", "/spec/signers/ci/keyless"),
         ("X509", "/spec/signers/corp/x509"),
@@ -186,7 +205,20 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         schema["$defs"]["Rule"]["oneOf"].as_array().unwrap().iter().map(|one| &one["required"][0]).collect();
     assert_eq!(
         kinds,
-        ["vulnerabilities", "sbom", "config", "measurements", "signatures", "attestations", "provenance", "vsa"]
+        [
+            "vulnerabilities",
+            "sbom",
+            "packages",
+            "config",
+            "baseImage",
+            "age",
+            "registries",
+            "measurements",
+            "signatures",
+            "attestations",
+            "provenance",
+            "vsa"
+        ]
     );
     let classes = schema["$defs"]["OnUnknownMap"]["properties"].as_object().unwrap();
     assert_eq!(classes.len(), model::UnknownClass::ALL.len() + 1);

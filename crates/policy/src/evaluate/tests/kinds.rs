@@ -10,9 +10,14 @@ fn policy(action: &str, rules: &str) -> crate::PolicySet {
 
 #[test]
 fn s3_each_kind_of_rule_is_unknown_where_nobody_collected() {
-    for kind in
-        ["sbom: { from: [file] }", "config: { nonRoot: true }", "measurements: { from: [file], metric: m, max: 1 }"]
-    {
+    for kind in [
+        "sbom: { from: [file] }",
+        "packages: { max: 9 }",
+        "config: { nonRoot: true }",
+        "baseImage: { approved: [debian] }",
+        "age: { max: 90d }",
+        "measurements: { from: [file], metric: m, max: 1 }",
+    ] {
         let of = |action: &str| judge(&policy(action, &format!("{{ id: r, {kind} }}")), &scan(vec![]).facts());
         let judgement = of("");
         assert_eq!((judgement.verdict, codes(&judgement)), (Verdict::Deny, vec!["notCollected"]), "{kind}");

@@ -1,8 +1,14 @@
 //! The base image: what the layers prove, what only a label says, and what could not be looked up.
 
-use model::{BaseImage, KnownBase};
+use model::{BaseImage, Clock, ImageConfig, KnownBase, ManifestFacts, Reason, ReasonCode, Signal, SignedDuration};
 
 use super::*;
+use crate::evaluate::tests::image::{codes, digest, facts, image, messages, seen};
+use crate::scene::{days, now, time};
+
+fn rule(text: &str) -> Rule {
+    serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
 
 const DEBIAN: &str = "docker.io/library/debian:12";
 
@@ -35,10 +41,10 @@ fn says(name: Option<&str>, on: Option<&str>) -> ImageConfig {
 
 fn on(text: &str, config: ImageConfig, bases: &[(&str, Signal<KnownBase>)]) -> Found {
     let bases: Vec<_> = bases.iter().map(|(name, signal)| ((*name).to_owned(), signal.clone())).collect();
-    judge(&rule(&format!("{{ base: {text} }}")), &facts(config), &bases, &Clock::at(now()))
+    judge(&rule(text), &facts(config), &bases, &Clock::at(now()))
 }
 
-const BASE: ReasonCode = ReasonCode::ConfigBase;
+const BASE: ReasonCode = ReasonCode::BaseImageBroken;
 const UNPROVEN: ReasonCode = ReasonCode::ConfigInvalid;
 
 #[test]
@@ -123,11 +129,7 @@ fn b16_an_older_build_is_not_current_and_needs_proof() {
     assert_eq!(codes(&on(any, old.clone(), &lie)), [BASE]);
     let gone = [now_at, (pinned.as_str(), down())];
     assert_eq!(codes(&on(any, old.clone(), &gone)), [ReasonCode::RegistryThrottled]);
-    assert_eq!(
-        self::rule(&format!("{{ base: {any} }}")).claimed_bases(&old),
-        [DEBIAN.to_owned(), pinned],
-        "what the engine can look up"
-    );
+    assert_eq!(self::rule(any).claimed(&old), [DEBIAN.to_owned(), pinned], "what the engine can look up");
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn b16_the_age_of_the_base_is_that_of_the_registry() {
     let aged = |created| {
         let clock = Clock::at(now());
         let bases = [(DEBIAN.to_owned(), there(KnownBase { created, ..today() }))];
-        let found = judge(&self::rule(&format!("{{ base: {rule} }}")), &facts(image()), &bases, &clock);
+        let found = judge(&self::rule(rule), &facts(image()), &bases, &clock);
         (codes(&found), clock.horizon())
     };
     let nano = SignedDuration::from_nanos(1);
@@ -161,7 +163,7 @@ fn b16_the_age_of_the_base_is_that_of_the_registry() {
 fn b16_one_build_of_a_base_can_be_approved() {
     let text = format!("{DEBIAN}@{}", digest("base index"));
     let rule = format!("{{ approved: [\"debian:12@{}\"], current: true }}", digest("base index"));
-    assert_eq!(self::rule(&format!("{{ base: {rule} }}")).approved_bases(), [text.as_str()]);
+    assert_eq!(self::rule(&rule).looked_up(), [text.as_str()]);
     assert_eq!(codes(&on(&rule, image(), &[(&text, there(today()))])), []);
     let lie = on(&rule, says(Some("debian:12"), Some("base index")), &[(&text, there(known("real")))]);
     assert_eq!(codes(&lie), [BASE]);
@@ -185,10 +187,10 @@ fn b16_a_pattern_approves_names_and_says_that_only_the_label_says_so() {
         assert_eq!((found.failures.len(), codes(&found)), (0, vec![UNPROVEN]), "{strict}");
     }
     // A name that was looked up has to agree.
-    let parsed = self::rule("{ base: { approved: [\"debian:12*\"] } }");
-    assert!(parsed.approved_bases().is_empty());
-    assert_eq!(parsed.claimed_bases(&slim), [full.to_owned(), format!("{full}@{}", digest("base manifest"))]);
-    assert!(parsed.claimed_bases(&says(Some("alpine"), None)).is_empty());
+    let parsed = self::rule("{ approved: [\"debian:12*\"] }");
+    assert!(parsed.looked_up().is_empty());
+    assert_eq!(parsed.claimed(&slim), [full.to_owned(), format!("{full}@{}", digest("base manifest"))]);
+    assert!(parsed.claimed(&says(Some("alpine"), None)).is_empty());
     let strict = "{ approved: [\"debian:12*\"], current: true, maxAge: 60d }";
     let found = on(strict, slim.clone(), &[(full, there(today()))]);
     assert_eq!((codes(&found), found.notes.len()), (vec![], 0));
@@ -222,9 +224,37 @@ fn b16_names_of_bases_are_completed_as_docker_does() {
         ("acme/app", "docker.io/acme/app:latest"),
         ("Registry.Acme.com/app:1", "registry.acme.com/app:1"),
         ("localhost:5000/app", "localhost:5000/app:latest"),
+        ("registry.acme.com:443/app:1", "registry.acme.com/app:1"),
+        ("registry:443/app:1", "registry:443/app:1"),
     ] {
-        let rule = rule(&format!("{{ base: {{ approved: [\"{written}\"] }} }}"));
-        assert_eq!(rule.approved_bases(), [full], "{written}");
-        assert_eq!(rule.claimed_bases(&says(Some(written), None)), [full], "{written}");
+        let rule = rule(&format!("{{ approved: [\"{written}\"] }}"));
+        assert_eq!(rule.looked_up(), [full], "{written}");
+        assert_eq!(rule.claimed(&says(Some(written), None)), [full], "{written}");
     }
+}
+
+#[test]
+fn b16_an_image_whose_base_cannot_be_told_is_unknown() {
+    let bare = ManifestFacts::bare(digest("image"), None);
+    let found = judge(&rule("{ approved: [debian] }"), &bare, &[], &Clock::at(now()));
+    assert_eq!((found.failures.len(), codes(&found)), (0, vec![ReasonCode::NotCollected]));
+}
+
+#[test]
+fn b16_documents_that_make_no_sense_are_refused() {
+    for (text, says) in [
+        ("{ maxAge: 3d }", "approved"),
+        ("{ approved: [debian], maxAge: 90 }", "duration"),
+        ("{ approved: [\"De:bian\"] }", "De:bian"),
+        ("{ approved: [\"debian:*@sha256:0\"] }", "pattern"),
+        ("{ approved: [\"debian@sha256:0\"] }", "digest"),
+    ] {
+        let error = serde_saphyr::from_str::<Rule>(text).expect_err(text).to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+    for text in ["{ approved: [] }", "{ approved: [debian], current: false }"] {
+        let (what, hint) = rule(text).check("r").expect_err(text);
+        assert!(what.contains("\"r\"") && !hint.is_empty(), "{text}: {what}");
+    }
+    assert_eq!(rule("{ approved: [\"debian:12*\"], maxAge: 60d, current: true }").check("r"), Ok(()));
 }

@@ -1,17 +1,24 @@
-//! The base image (B16). Anyone can write a label, so the proof is the layers: the image's begin with those of an approved
+//! The `baseImage` rule (B16). Anyone can write a label, so the proof is the layers: the image's begin with those of an approved
 //! base as its registry has it. What the image says about its base is used for what the layers cannot say: that it was
 //! built on an older build, or on an image that only a pattern approves.
 
-use model::{Clock, Digest, Gap, ImageConfig, KnownBase, Reason, ReasonCode, Signal};
+use model::{Clock, Digest, Gap, ImageConfig, KnownBase, ManifestFacts, Reason, ReasonCode, Signal};
 
-use super::{Age, Found};
-use crate::document::{Base, BaseName, full_name};
+use super::{Found, age, listed};
+use crate::document::{BaseImage as Rule, BaseName, full_name};
 
 const BUILD_AGAIN: &str = "Build again with the base image of today: `docker build --pull`.";
 
 type Bases<'a> = &'a [(String, Signal<KnownBase>)];
 
-pub(super) fn judge(rule: &Base, config: &ImageConfig, bases: Bases<'_>, clock: &Clock, found: &mut Found) {
+pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, bases: Bases<'_>, clock: &Clock) -> Found {
+    match manifest.config.usable(None, clock) {
+        Err(gap) => Found { gaps: vec![gap], ..Found::nothing() },
+        Ok(observed) => weigh(rule, &observed.value, bases, clock),
+    }
+}
+
+fn weigh(rule: &Rule, config: &ImageConfig, bases: Bases<'_>, clock: &Clock) -> Found {
     let mut gaps = Vec::new();
     let mut best: Option<Found> = None;
     for approved in &rule.approved {
@@ -29,14 +36,13 @@ pub(super) fn judge(rule: &Base, config: &ImageConfig, bases: Bases<'_>, clock: 
         best = claimed.as_deref().and_then(|name| claims(rule, config, name, digest, bases, clock));
     }
     match best {
-        Some(best) if best.failures.is_empty() || gaps.is_empty() => {
-            found.failures.extend(best.failures);
-            found.gaps.extend(best.gaps);
-            found.notes.extend(best.notes);
-        }
+        Some(best) if best.failures.is_empty() || gaps.is_empty() => best,
         // Another approved base, which could not be looked up, may be the one.
-        _ if !gaps.is_empty() => found.gaps.append(&mut gaps),
-        _ => found.failures.push(not_approved(rule, claim.is_some(), claimed.as_deref())),
+        _ if !gaps.is_empty() => Found { gaps, ..Found::nothing() },
+        _ => {
+            let failures = vec![not_approved(rule, claim.is_some(), claimed.as_deref())];
+            Found { failures, ..Found::nothing() }
+        }
     }
 }
 
@@ -78,19 +84,20 @@ fn begins_with(config: &ImageConfig, base: &KnownBase) -> bool {
 }
 
 /// The answer for an image that is built on `name`, as `known` has it; `current` says whether that is today's.
-fn on(rule: &Base, name: &str, known: &KnownBase, current: bool, clock: &Clock) -> Found {
+fn on(rule: &Rule, name: &str, known: &KnownBase, current: bool, clock: &Clock) -> Found {
     let mut found = Found::nothing();
     if rule.current.is_some() && !current {
         found.failures.push(not_current(name));
     }
     let Some(limit) = rule.max_age else { return found };
-    match Age::of(known.created, limit.0, clock) {
-        Age::Young => {}
-        Age::Old(what) => {
+    let built = "built";
+    match age::meant(known.created, built, clock).map(|at| age::older(at, limit.0, built, clock)) {
+        Ok(None) => {}
+        Ok(Some(what)) => {
             let message = format!("the base image {name} is too old: {what}");
-            found.failures.push(Reason::new(ReasonCode::ConfigBase, message));
+            found.failures.push(Reason::new(ReasonCode::BaseImageBroken, message));
         }
-        Age::Unknown(what) => {
+        Err(what) => {
             let message = format!("the age of the base image {name} is not known: {what}");
             found.gaps.push(Gap::from(Reason::new(ReasonCode::ConfigInvalid, message)));
         }
@@ -100,7 +107,7 @@ fn on(rule: &Base, name: &str, known: &KnownBase, current: bool, clock: &Clock) 
 
 /// The answer for an image that says that it is built on `name`; `None` if the policy does not approve that name.
 fn claims(
-    rule: &Base,
+    rule: &Rule,
     config: &ImageConfig,
     name: &str,
     digest: Option<&Digest>,
@@ -163,7 +170,7 @@ fn claims(
     if !today.is_empty() || digest.is_some_and(|digest| looked_up(&format!("{name}@{digest}"))) {
         let message =
             format!("the image says that it is built on {name}, but its layers do not begin with that image's");
-        let lie = Reason::new(ReasonCode::ConfigBase, message).remedy(
+        let lie = Reason::new(ReasonCode::BaseImageBroken, message).remedy(
             "Build again with the base image of today (`docker build --pull`) and without squashing layers, or correct the \
              label.",
         );
@@ -177,7 +184,7 @@ fn claims(
     if rule.current.is_some() || rule.max_age.is_some() {
         let message = format!("how old the base image {name} is cannot be told: only a pattern approves it");
         let unknown = Reason::new(ReasonCode::ConfigInvalid, message)
-            .remedy("List the base image by its whole name in `base.approved`, so that it can be looked up.");
+            .remedy("List the base image by its whole name in `approved`, so that it can be looked up.");
         found.gaps.push(Gap::from(unknown));
     }
     found.notes.push(format!("only the image's own label says that it is built on {name}"));
@@ -186,16 +193,19 @@ fn claims(
 
 fn not_current(name: &str) -> Reason {
     let message = format!("the base image is not what {name} is today, but another build");
-    Reason::new(ReasonCode::ConfigBase, message).remedy(BUILD_AGAIN)
+    Reason::new(ReasonCode::BaseImageBroken, message).remedy(BUILD_AGAIN)
 }
 
-fn not_approved(rule: &Base, says: bool, claimed: Option<&str>) -> Reason {
+fn not_approved(rule: &Rule, says: bool, claimed: Option<&str>) -> Reason {
     let approved: Vec<&str> = rule.approved.iter().map(BaseName::text).collect();
-    let approved = super::listed(&approved);
+    let approved = listed(&approved);
     let message = match claimed {
         Some(name) => format!("the image says that it is built on {name}; the policy approves {approved}"),
         None if says => format!("the image is built on none of {approved}, and gives no name for its base"),
         None => format!("the image's layers begin with those of none of {approved}, and it names no base image"),
     };
-    Reason::new(ReasonCode::ConfigBase, message)
+    Reason::new(ReasonCode::BaseImageBroken, message)
 }
+
+#[cfg(test)]
+mod tests;
