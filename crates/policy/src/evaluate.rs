@@ -23,7 +23,7 @@ mod vulnerabilities;
 
 use model::{
     Ask, Clock, EnvironmentClass, ExceptionUse, Facts, Gap, Inputs, Judged, Judgement, ManifestFacts, NonEmpty,
-    Outcome, Platform, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
+    Outcome, OverLimit, Platform, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
 };
 
 use crate::exceptions::Exceptions;
@@ -47,6 +47,8 @@ struct Found {
     gaps: Vec<Gap>,
     /// Vulnerabilities that a limit, an exception or a list touched.
     findings: Vec<Judged>,
+    /// The limits per severity that are exceeded.
+    over: Vec<OverLimit>,
     /// What a reader should know although it changed nothing.
     notes: Vec<String>,
 }
@@ -54,7 +56,7 @@ struct Found {
 impl Found {
     /// Neither broken nor unknown.
     fn nothing() -> Self {
-        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), notes: Vec::new() }
+        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), over: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -129,6 +131,7 @@ fn none_matched(ask: &Ask, class: EnvironmentClass) -> RuleResult {
             EnvironmentClass::NonProduction => Verdict::Warn,
         },
         findings: Vec::new(),
+        over: Vec::new(),
         notes: Vec::new(),
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         outcome,
         verdict: verdict.unwrap_or(Verdict::Deny),
         findings: all.findings,
+        over: all.over,
         notes: all.notes,
     }
 }
@@ -115,6 +116,7 @@ impl Found {
         self.failures.append(&mut found.failures);
         self.gaps.append(&mut found.gaps);
         self.findings.append(&mut found.findings);
+        self.over.append(&mut found.over);
         self.notes.append(&mut found.notes);
     }
 }
