@@ -34,6 +34,9 @@ impl<'a> Fixing<'a> {
     }
 }
 
+/// How many versions are tried, from the smallest one on that may do.
+const MOST_TRIED: usize = 64;
+
 /// The smallest version that clears all of these, or all versions that are named, each a list of which one is enough.
 pub(super) fn target(fixes: &[(&Package, Vec<&str>)]) -> Vec<Vec<String>> {
     let named: Vec<_> = fixes.iter().filter(|(_, versions)| !versions.is_empty()).collect();
@@ -51,7 +54,11 @@ pub(super) fn target(fixes: &[(&Package, Vec<&str>)]) -> Vec<Vec<String>> {
         return all.into_iter().collect();
     }
     let clears_all = |version: &Version| read.iter().all(|(installed, fixed)| clears(version, installed, fixed));
-    match written.iter().find(|(version, _)| clears_all(version)) {
+    // Where only one version has a fix, nothing below it does.
+    let least =
+        read.iter().filter_map(|(_, fixed)| if let [only] = fixed.as_slice() { Some(only) } else { None }).max();
+    let may_do = written.iter().filter(|(version, _)| least.is_none_or(|least| *version >= least));
+    match may_do.take(MOST_TRIED).chain(written.last_key_value()).find(|(version, _)| clears_all(version)) {
         Some((_, text)) => vec![vec![(*text).clone()]],
         None => all.into_iter().collect(),
     }
@@ -102,6 +109,13 @@ mod tests {
         assert_eq!(target_of(&[("1.2.0", "1.2.3, 2.0.1"), ("1.2.0", "1.2.4, 2.0.0")]), [["1.2.4"]]);
         assert_eq!(target_of(&[("2.0.0", "1.2.3, 2.0.1")]), [["2.0.1"]], "never a downgrade");
         assert_eq!(target_of(&[("1.2.0", "1.2.3, 2.0.1"), ("1.2.0", "2.0.0")]), [["2.0.1"]], "2.0.0 has not both");
+    }
+
+    #[test]
+    fn a5_any_number_of_versions_is_compared_in_bounded_time() {
+        let fixes: Vec<_> = (1..20_000).map(|n| format!("{n}.0.0, {n}.1.0")).collect();
+        let fixes: Vec<_> = fixes.iter().map(|fixed| ("0.1.0", fixed.as_str())).collect();
+        assert_eq!(target_of(&fixes), [["19999.1.0"]]);
     }
 
     #[test]
