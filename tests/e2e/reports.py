@@ -23,6 +23,8 @@ class Vulnerability:
     version: str = "3.0.14-1"
     fixed: str | None = "3.0.15-1"
     score: float = 7.5
+    layer: str | None = None
+    """The `diff_id` of the layer that its package is in."""
 
     @property
     def purl(self) -> str:
@@ -52,6 +54,7 @@ def trivy(image: Image, *found: Vulnerability, name: str = "app:1", repo: str = 
                 "PkgIdentifier": {"PURL": f"{one.purl}?arch=amd64&distro=debian-12.8"},
                 "InstalledVersion": one.version,
                 **({"FixedVersion": one.fixed, "Status": "fixed"} if one.fixed else {"Status": "affected"}),
+                **({"Layer": {"DiffID": one.layer}} if one.layer else {}),
                 "SeveritySource": "nvd",
                 "Severity": one.severity,
                 "CVSS": {"nvd": {"V3Vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", "V3Score": one.score}},

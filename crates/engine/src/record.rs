@@ -9,7 +9,7 @@ use model::{
 };
 use serde::Serialize;
 
-use policy::TrustScore;
+use policy::{PathToGreen, TrustScore, path_to_green};
 
 use crate::check::{Checked, Refused};
 use crate::verify::{FoundArtifact, found};
@@ -43,6 +43,8 @@ pub struct Record {
     pub reasons: Vec<ReasonRecord>,
     /// The findings that policy touched.
     pub findings: FindingsRecord,
+    /// What has to be done so that nothing blocks; `None` if nothing does, or nothing was decided.
+    pub path_to_green: Option<PathToGreen>,
     /// By which policies.
     pub policies: Vec<PolicyId>,
     /// Each rule.
@@ -270,6 +272,7 @@ impl Record {
                 blocking,
                 waived: waived.cloned().collect(),
             },
+            path_to_green: path_to_green(judgement, facts),
             policies: judgement.inputs.policies.clone(),
             rules: RuleRecord::all(judgement),
             attached: None,
@@ -332,6 +335,7 @@ impl Record {
                 blocking: Vec::new(),
                 waived: Vec::new(),
             },
+            path_to_green: None,
             policies: Vec::new(),
             rules: Vec::new(),
             signals: Vec::new(),

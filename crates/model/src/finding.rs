@@ -6,8 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::Scanner;
 use crate::text::read_as_text;
+use crate::{Digest, Scanner};
 
 /// A vulnerability id as the scanner gave it: `CVE-2021-44228`, `GHSA-…`, `ALAS-…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -146,6 +146,48 @@ pub struct Package {
     /// Its package URL in canonical form, if the source gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<String>,
+    /// The layer it was found in, if the source names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<PackageLayer>,
+}
+
+/// The layer a package was found in, by one or both of its names. Says who brought the package, and decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PackageLayer {
+    /// Digest of the layer as it is unpacked: one of the `diff_ids` of the image's configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<Digest>,
+    /// Digest of the layer as the manifest names it, which is mostly compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// It is the layer that last wrote the package database: the package came with it or with one below it.
+    pub or_below: bool,
+}
+
+impl PackageLayer {
+    /// The layer of these names; `None` without any.
+    pub fn named(diff_id: Option<Digest>, digest: Option<Digest>) -> Option<Self> {
+        (diff_id.is_some() || digest.is_some()).then_some(Self { diff_id, digest, or_below: false })
+    }
+
+    /// What two sources say together; `None` if they name two layers. Who names the very layer is believed before who
+    /// names one that is above it.
+    pub fn agreed(&self, other: &Self) -> Option<Self> {
+        if self.or_below != other.or_below {
+            return Some(if self.or_below { other } else { self }.clone());
+        }
+        let same = |one: &Option<Digest>, another: &Option<Digest>| match (one, another) {
+            (Some(one), Some(another)) => one == another,
+            _ => true,
+        };
+        let agree = same(&self.diff_id, &other.diff_id) && same(&self.digest, &other.digest);
+        agree.then(|| Self {
+            diff_id: self.diff_id.clone().or_else(|| other.diff_id.clone()),
+            digest: self.digest.clone().or_else(|| other.digest.clone()),
+            or_below: self.or_below,
+        })
+    }
 }
 
 /// One vulnerability found.

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, SeverityCounts, UnknownClass};
+use crate::{
+    Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, Severity, SeverityCounts, UnknownClass,
+};
 
 /// The answer. Ordered by weight: the judgement is the heaviest of its rules (S3). There is no default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -122,8 +124,25 @@ pub struct RuleResult {
     pub on_unknown: BTreeMap<UnknownClass, String>,
     /// Findings that a limit, an exception or a list touched; blocking ones first.
     pub findings: Vec<Judged>,
+    /// The limits per severity that are exceeded.
+    pub over: Vec<OverLimit>,
     /// What a reader should know although it changed nothing.
     pub notes: Vec<String>,
+}
+
+/// A limit of a `vulnerabilities` rule that more findings reach than it allows, in one manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverLimit {
+    /// The platform whose manifest it is, for an index.
+    pub platform: Option<Platform>,
+    /// The severity that the limit is for.
+    pub severity: Severity,
+    /// How many findings count under it, with those that a scanner counts and does not list.
+    pub found: u64,
+    /// How many of them are listed.
+    pub listed: u64,
+    /// How many the policy allows.
+    pub allowed: u64,
 }
 
 /// An exception entry that changed the judgement.

@@ -38,11 +38,11 @@ pub use document::{
 pub use duration::{format_duration, parse_duration};
 pub use ecr::{EcrHost, EcrHostError, Partition};
 pub use facts::{Ask, Facts, FirstSeen, ManifestFacts, Platform, PlatformError};
-pub use finding::{Finding, Fix, Package, Saying, Severity, VulnerabilityId};
+pub use finding::{Finding, Fix, Package, PackageLayer, Saying, Severity, VulnerabilityId};
 pub use image::{BaseImage, Contents, Entrypoint, ImageConfig, KnownBase, Layer, OsPackage, OsRelease, Secret};
 pub use judgement::{
-    Disposition, EnvironmentClass, ExceptionUse, Inputs, Judged, Judgement, Outcome, PolicyId, RuleResult, SignalUsed,
-    Verdict,
+    Disposition, EnvironmentClass, ExceptionUse, Inputs, Judged, Judgement, Outcome, OverLimit, PolicyId, RuleResult,
+    SignalUsed, Verdict,
 };
 pub use measurement::{Dimension, Measurement, Quantity, QuantityError};
 pub use nonempty::NonEmpty;

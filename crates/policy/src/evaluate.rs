@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 
 use model::{
     Ask, Clock, EnvironmentClass, ExceptionUse, Facts, Gap, Inputs, Judged, Judgement, ManifestFacts, NonEmpty,
-    Outcome, Platform, PolicyId, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
+    Outcome, OverLimit, Platform, PolicyId, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
 };
 
 use crate::document::dates::shown;
@@ -55,6 +55,8 @@ struct Found {
     gaps: Vec<Gap>,
     /// Vulnerabilities that a limit, an exception or a list touched.
     findings: Vec<Judged>,
+    /// The limits per severity that are exceeded.
+    over: Vec<OverLimit>,
     /// What a reader should know although it changed nothing.
     notes: Vec<String>,
 }
@@ -62,7 +64,7 @@ struct Found {
 impl Found {
     /// Neither broken nor unknown.
     fn nothing() -> Self {
-        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), notes: Vec::new() }
+        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), over: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -145,6 +147,7 @@ fn none_matched(ask: &Ask, ended: &[PolicyId], verdict: Verdict) -> RuleResult {
         verdict,
         on_unknown: BTreeMap::new(),
         findings: Vec::new(),
+        over: Vec::new(),
         notes: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod evaluate;
 mod exceptions;
 mod fail_on;
+pub mod path;
 #[cfg(test)]
 mod scene;
 mod set;
@@ -18,6 +19,7 @@ pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
 pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
 pub use fail_on::{FailOn, FailOnError};
+pub use path::{PathToGreen, path_to_green};
 pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,
     StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,

@@ -69,7 +69,7 @@ pub(crate) fn vulnerability(id: &str) -> VulnerabilityId {
 }
 
 pub(crate) fn package(name: &str, fix: Fix) -> Package {
-    Package { name: name.to_owned(), version: "3.0.8".to_owned(), fix, purl: None }
+    Package { name: name.to_owned(), version: "3.0.8".to_owned(), fix, purl: None, layer: None }
 }
 
 /// How a scan is put together; the parts that a test does not name are those of a good one.

@@ -6,6 +6,7 @@
 pub mod ecr;
 mod error;
 pub mod image;
+mod layer;
 pub mod manifest;
 pub mod measurement;
 pub mod predicate;

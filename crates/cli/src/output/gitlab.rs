@@ -166,7 +166,8 @@ fn messages(view: &View<'_>) -> Vec<Message> {
 }
 
 fn vulnerabilities(view: &View<'_>) -> Vec<Vulnerability> {
-    let unnamed = Package { name: "unknown".to_owned(), version: String::new(), fix: Fix::NotSaid, purl: None };
+    let unnamed =
+        Package { name: "unknown".to_owned(), version: String::new(), fix: Fix::NotSaid, purl: None, layer: None };
     let mut seen = BTreeSet::new();
     let mut list = Vec::new();
     for listed in view.findings() {

@@ -35,6 +35,7 @@ pub(super) fn summary(view: &View<'_>) -> String {
     });
     list(&mut text, "Reasons", reasons.collect());
     findings(&mut text, view, view.blocking_title(), &view.blocking());
+    path(&mut text, view);
     findings(&mut text, view, "Findings that do not count", &view.waived());
     let exceptions = record.exceptions.iter().map(|exception| {
         let (id, owner) = (code(&exception.id), escape(&exception.owner));
@@ -141,6 +142,24 @@ fn findings(text: &mut String, view: &View<'_>, title: &str, judged: &[&Judged])
         );
     }
     more(text, judged.len());
+}
+
+/// What to do, beside what the reasons say; nothing where no finding is listed.
+fn path(text: &mut String, view: &View<'_>) {
+    let Some(path) = view.path() else { return };
+    let _ = write!(text, "\n### {}\n\n{}.\n", view.path_title(), escape(&path.origins()));
+    let limited = path.limits.iter().any(|limit| limit.allowed > 0);
+    if limited || !path.steps.is_empty() {
+        text.push('\n');
+    }
+    for limit in path.limits.iter().filter(|limit| limit.allowed > 0) {
+        let _ = writeln!(text, "- {}", escape(&limit.text()));
+    }
+    for step in path.steps.iter().take(ROWS) {
+        let _ = writeln!(text, "1. {}", escape(&step.text));
+    }
+    more(text, path.steps.len());
+    let _ = write!(text, "\n{}\n", escape(&path.stays.text));
 }
 
 fn list(text: &mut String, title: &str, entries: Vec<String>) {

@@ -12,6 +12,8 @@ use super::words::{self, counts, fixes, logged, minute, versions, why};
 
 /// How many findings the table shows; the JSON record has all.
 const ROWS: usize = 50;
+/// How many steps of the path to green.
+const STEPS: usize = 10;
 /// The longest text of one cell, and of one sentence.
 const CELL: usize = 80;
 const SENTENCE: usize = 1000;
@@ -33,6 +35,7 @@ pub(crate) fn render(view: &View<'_>, color: bool) -> String {
         let _ = writeln!(text, "  -> {}", sentence(&reason.reason.remedy));
     }
     findings(&mut text, view.blocking_title(), &view.blocking(), color);
+    path(&mut text, view);
     findings(&mut text, "Findings that do not count", &view.waived(), color);
     for rule in &record.rules {
         for note in &rule.notes {
@@ -111,6 +114,27 @@ fn facts(text: &mut String, view: &View<'_>) {
     if let Some(referrer) = &record.attached {
         fact("attached", referrer);
     }
+}
+
+/// What to do, beside what the reasons say; nothing where no finding is listed.
+fn path(text: &mut String, view: &View<'_>) {
+    let Some(path) = view.path() else { return };
+    let _ = writeln!(text, "\n{}:", view.path_title());
+    let _ = writeln!(text, "  {}", sentence(&path.origins()));
+    for limit in path.limits.iter().filter(|limit| limit.allowed > 0) {
+        let _ = writeln!(text, "  {}", sentence(&limit.text()));
+    }
+    for (number, step) in path.steps.iter().take(STEPS).enumerate() {
+        let _ = writeln!(text, "  {}. {}", number + 1, sentence(&step.text));
+    }
+    if path.steps.len() > STEPS {
+        let _ = writeln!(text, "  … and {} more; `--output json` has all", steps(path.steps.len() - STEPS));
+    }
+    let _ = writeln!(text, "  {}", sentence(&path.stays.text));
+}
+
+fn steps(number: usize) -> String {
+    if number == 1 { "1 step".to_owned() } else { format!("{number} steps") }
 }
 
 fn findings(text: &mut String, title: &str, list: &[&Judged], color: bool) {

@@ -7,6 +7,7 @@ use engine::{Checked, Record};
 use model::{
     Disposition, Facts, Finding, Judged, ManifestFacts, Package, Platform, ReasonCode, ScanReport, Signal, Verdict,
 };
+use policy::PathToGreen;
 
 /// A decision as outputs see it.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,16 @@ impl<'a> View<'a> {
     /// The title over [`View::blocking`].
     pub(crate) fn blocking_title(&self) -> &'static str {
         if self.record.verdict == Verdict::Warn { "Findings warned of" } else { "Blocking findings" }
+    }
+
+    /// The path to green, where findings block; without any the reasons say it all.
+    pub(crate) fn path(&self) -> Option<&'a PathToGreen> {
+        self.record.path_to_green.as_ref().filter(|path| path.blocking > 0)
+    }
+
+    /// The title over [`View::path`].
+    pub(crate) fn path_title(&self) -> &'static str {
+        if self.record.verdict == Verdict::Warn { "What would make it clean" } else { "Shortest path to green" }
     }
 
     /// `name@digest` of the image, or of one platform of an index; the name alone if the digest is not known.

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Clock, CompleteScan, Disposition, Finding, FirstSeen, Gap, Judged, Platform, Reason, ReasonCode, Severity,
-    Timestamp,
+    Clock, CompleteScan, Disposition, Finding, FirstSeen, Gap, Judged, OverLimit, Platform, Reason, ReasonCode,
+    Severity, Timestamp,
 };
 
 use super::Found;
@@ -178,6 +178,13 @@ fn limits(context: &Context<'_>, scans: &[(String, &CompleteScan)], counted: &Co
             if findings.len() as u64 > limit { ReasonCode::VulnMaxExceeded } else { ReasonCode::VulnCountExceeded };
         let message = disagreements.get(severity).map_or(message.clone(), |text| format!("{message} ({text})"));
         result.failures.push(Reason::new(code, message));
+        result.over.push(OverLimit {
+            platform: context.platform.cloned(),
+            severity: severity.clone(),
+            found: total,
+            listed: findings.len() as u64,
+            allowed: limit,
+        });
         let blocks = findings.iter().filter(&mut once);
         result.findings.extend(blocks.map(|finding| judged(context, finding, Disposition::Blocks(code))));
     }

@@ -58,6 +58,7 @@ pub(super) fn unknown(member: &Member, gaps: NonEmpty<Gap>) -> RuleResult {
         outcome: Outcome::Unknown(class, gaps.map(|gap| gap.reason)),
         verdict,
         findings: Vec::new(),
+        over: Vec::new(),
         notes: vec!["the labels of the image are not known, so that the policy applies".to_owned()],
     }
 }

@@ -280,6 +280,8 @@ fn together(group: &Group<'_>, heard: &[Answer<'_>]) -> Finding {
 /// The packages of all parts; an advisory adds what it says of a fix, not its other packages.
 fn packages(parts: &[Part<'_>], heard: &[Answer<'_>]) -> Vec<Package> {
     let mut all: Vec<(Package, Vec<String>)> = Vec::new();
+    // A layer that two sources name differently stays unnamed, whatever a third one says.
+    let mut disputed = BTreeSet::new();
     for part in parts {
         let known = all.len();
         for package in &part.finding.packages {
@@ -292,7 +294,13 @@ fn packages(parts: &[Part<'_>], heard: &[Answer<'_>]) -> Vec<Package> {
             let near = || all[..known].iter().position(|(other, others)| open(other) && named(others));
             let any = || all[..known].iter().position(|(_, others)| named(others));
             match same.or_else(near) {
-                Some(at) => add(&mut all[at].0, package, heard[part.source].accepted),
+                Some(at) => {
+                    let accepted = heard[part.source].accepted;
+                    if accepted && !disputed.contains(&at) && !agree_on_layer(&mut all[at].0, package) {
+                        disputed.insert(at);
+                    }
+                    add(&mut all[at].0, package, accepted);
+                }
                 // An advisory speaks of many packages; of this one it says what it says of a fix.
                 None if part.advisory => {
                     if let Some(at) = any() {
@@ -304,6 +312,19 @@ fn packages(parts: &[Part<'_>], heard: &[Answer<'_>]) -> Vec<Package> {
         }
     }
     all.into_iter().map(|(package, _)| package).collect()
+}
+
+/// Adds the layer that another source names; false if that is another one, and then none is left.
+fn agree_on_layer(package: &mut Package, other: &Package) -> bool {
+    match (&package.layer, &other.layer) {
+        (Some(one), Some(another)) => package.layer = one.agreed(another),
+        (None, named) => {
+            package.layer.clone_from(named);
+            return true;
+        }
+        (Some(_), None) => {}
+    }
+    package.layer.is_some()
 }
 
 /// Adds what another source says of a package. One that is not accepted may take "there is no fix" back, no more: a version

@@ -105,6 +105,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
         verdict: verdict.unwrap_or(Verdict::Deny),
         on_unknown: on_unknown_applied,
         findings: all.findings,
+        over: all.over,
         notes: all.notes,
     }
 }
@@ -141,6 +142,7 @@ fn waive(scene: &Scene<'_, '_>, all: &mut Found) {
         let named = exception.named();
         all.notes.extend(waived.iter().map(|reason| format!("waived: {} ({named})", reason.message)));
         if !waived.is_empty() {
+            all.over.clear();
             for judged in &mut all.findings {
                 if matches!(judged.disposition, Disposition::Blocks(_)) {
                     judged.disposition = Disposition::Excepted(exception.entry.id.clone());
@@ -175,6 +177,7 @@ impl Found {
         self.failures.append(&mut found.failures);
         self.gaps.append(&mut found.gaps);
         self.findings.append(&mut found.findings);
+        self.over.append(&mut found.over);
         self.notes.append(&mut found.notes);
     }
 }

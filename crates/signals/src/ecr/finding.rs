@@ -6,6 +6,7 @@ use model::{Finding, Fix, Package, Severity, VulnerabilityId};
 use serde::{Deserialize, Deserializer, de};
 
 use super::wire::{Object, Text};
+use crate::layer::layer;
 
 /// A finding as it stands in an answer.
 pub(super) trait WireFinding {
@@ -99,6 +100,7 @@ impl WireFinding for BasicFinding<'_> {
             version: version.map_or_else(String::new, |version| version.0.into_owned()),
             fix: fix.and_then(|version| fixed_in(&version.0)).unwrap_or(Fix::NotSaid),
             purl: None,
+            layer: None,
         });
         Ok(Finding {
             packages: packages.into_iter().collect(),
@@ -168,6 +170,9 @@ struct VulnerablePackage<'a> {
     release: Option<Text<'a>>,
     #[serde(borrow)]
     fixed_in_version: Option<Text<'a>>,
+    /// The layer as the manifest names it.
+    #[serde(borrow)]
+    source_layer_hash: Option<Text<'a>>,
 }
 
 impl WireFinding for EnhancedFinding<'_> {
@@ -214,7 +219,8 @@ impl WireFinding for EnhancedFinding<'_> {
                 if let Some(release) = package.release.filter(|release| !release.0.is_empty()) {
                     version = format!("{version}-{}", release.0);
                 }
-                Ok(Package { name, version, fix, purl: None })
+                let layer = layer(None, package.source_layer_hash.as_ref().map(|text| text.0.as_ref()));
+                Ok(Package { name, version, fix, purl: None, layer })
             })
             .collect::<Result<Vec<_>, String>>()?;
         Ok(Finding {

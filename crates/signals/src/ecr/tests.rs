@@ -154,7 +154,8 @@ fn both_spellings_of_time_and_every_enhanced_field_are_read() {
           "findingSeverityCounts":{"HIGH":1},"enhancedFindings":[{"title":"CVE-2 - x","severity":"HIGH","score":7.5,
           "fixAvailable":"YES","exploitAvailable":"YES","epss":{"score":0.5},"status":"ACTIVE",
           "packageVulnerabilityDetails":{"vulnerabilityId":"CVE-2","sourceUrl":"https://example.org","cvss":[{"baseScore":8.1}],
-          "vulnerablePackages":[{"name":"libx","version":"1.0","release":"2","fixedInVersion":"0:1.1"},
+          "vulnerablePackages":[{"name":"libx","version":"1.0","release":"2","fixedInVersion":"0:1.1",
+            "sourceLayerHash":"sha256:9d48c3bd43c520dc2784e868a780e976b207cbf493eaff8c6596eb871cbd9609"},
             {"name":"liby","version":"1","fixedInVersion":"NotAvailable"}]}}]}"#,
     );
     let findings = read(&text).unwrap().findings.unwrap();
@@ -168,6 +169,10 @@ fn both_spellings_of_time_and_every_enhanced_field_are_read() {
     assert_eq!(finding.packages[0].version, "1.0-2");
     assert_eq!(finding.packages[0].fix, Fix::In("0:1.1".into()));
     assert_eq!(finding.packages[1].fix, Fix::Available);
+    let layers =
+        finding.packages.iter().map(|package| package.layer.as_ref().map(|layer| layer.digest.as_ref().unwrap()));
+    let layers: Vec<_> = layers.map(|digest| digest.map(model::Digest::short)).collect();
+    assert_eq!(layers, [Some("9d48c3bd43c5"), None], "as the manifest names it");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use self::wire::{Descriptor, IgnoreRule, Match, Report, Source, Target};
 use super::collect::Collector;
 use super::json::{self, Text};
 use super::{Document, Proof, Subject, package, proves_nothing, severity};
+use crate::layer::of_places;
 use crate::{Limits, ParseError};
 
 const FORMAT: &str = "Grype report";
@@ -159,6 +160,9 @@ fn finding(wire: Match<'_>) -> Result<(Finding, Cow<'_, str>), String> {
         }
         scores = scores.max(related.cvss);
     }
+    let places = artifact.locations.iter().flatten();
+    let layer =
+        of_places(places.map(|place| (Text::of(place.path.as_ref()).unwrap_or(""), Text::of(place.layer.as_ref()))));
     let finding = Finding {
         aliases,
         rating,
@@ -167,6 +171,7 @@ fn finding(wire: Match<'_>) -> Result<(Finding, Cow<'_, str>), String> {
             version: artifact.version.map_or_else(String::new, |version| version.0.into_owned()),
             fix,
             purl: artifact.purl.and_then(|text| package::purl(&text.0)),
+            layer,
         }],
         cvss_tenths: scores.and_then(|scores| scores.0),
         epss_millionths: vulnerability.epss.and_then(|epss| epss.0),

@@ -129,6 +129,7 @@ fn finding(item: Item<'_>) -> Result<Finding, String> {
             version: item.version.map_or_else(String::new, |version| version.0.into_owned()),
             fix: package::fix(Text::of(item.fix_version.as_ref()), Text::of(item.status.as_ref())),
             purl: None,
+            layer: None,
         }],
         cvss_tenths: preferred.max(vendors),
         url: item.links.into_iter().flatten().next().map(|link| link.0.into_owned()),

@@ -79,7 +79,9 @@ impl Budget {
     /// Counts a package.
     pub(super) fn package(&mut self, package: &Package) -> Result<(), ParseError> {
         let purl = package.purl.as_ref().map_or(0, String::len);
-        self.spend(package.name.len() + package.version.len() + purl + size_of::<Package>())
+        let named = package.layer.iter().flat_map(|layer| layer.diff_id.iter().chain(&layer.digest));
+        let layer: usize = named.map(|digest| digest.as_str().len()).sum();
+        self.spend(package.name.len() + package.version.len() + purl + layer + size_of::<Package>())
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), ParseError> {
@@ -129,7 +131,13 @@ mod tests {
         assert!(budget.finding(&finding).is_ok() && budget.finding(&finding).is_ok());
         assert!(budget.finding(&finding).is_err());
         let mut budget = Budget::new("sample", &Limits { bytes: 1_000, ..Limits::STANDARD });
-        let package = Package { name: "x".repeat(3_000), version: String::new(), fix: model::Fix::NotSaid, purl: None };
+        let package = Package {
+            name: "x".repeat(3_000),
+            version: String::new(),
+            fix: model::Fix::NotSaid,
+            purl: None,
+            layer: None,
+        };
         assert!(budget.package(&package).is_ok());
         assert!(budget.package(&package).is_err());
     }

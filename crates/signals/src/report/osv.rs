@@ -22,6 +22,7 @@ use super::json::{self, Text};
 use super::list::{Budget, List, add_aliases};
 use super::package::{fixed_in, purl};
 use super::{Document, Subject, proves_nothing};
+use crate::layer::layer;
 use crate::{Limits, ParseError};
 use wire::{Affected, PackageInfo, PackageResult, Record, Report};
 
@@ -46,12 +47,17 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError
     } else if json::read::<Top<'_>>(FORMAT, bytes, limits)?.id.is_some() {
         found.add(of_record(&json::read(FORMAT, bytes, limits)?, "")?)?;
     } else {
-        let Report { results: List(results) } = json::read(FORMAT, bytes, limits)?;
+        let Report { results: List(results), image_metadata } = json::read(FORMAT, bytes, limits)?;
+        let history: Vec<_> = image_metadata
+            .iter()
+            .flat_map(|image| List::each(image.layer_metadata.as_ref()))
+            .map(|step| Text::of(step.diff_id.as_ref()))
+            .collect();
         for (at, result) in results.iter().enumerate() {
             let path = result.source.as_ref().and_then(|source| source.path.as_ref());
             subject.name = subject.name.take().or_else(|| path.and_then(Text::filled).map(str::to_owned));
             for (number, package) in List::each(result.packages.as_ref()).enumerate() {
-                of_package(&mut found, package, &format!("results[{at}].packages[{number}]"))?;
+                of_package(&mut found, package, &history, &format!("results[{at}].packages[{number}]"))?;
             }
         }
     }
@@ -84,7 +90,12 @@ impl Found {
 }
 
 /// The vulnerabilities of a package that osv-scanner found installed.
-fn of_package(found: &mut Found, result: &PackageResult<'_>, place: &str) -> Result<(), ParseError> {
+fn of_package(
+    found: &mut Found,
+    result: &PackageResult<'_>,
+    history: &[Option<&str>],
+    place: &str,
+) -> Result<(), ParseError> {
     let groups = rating::groups(result, place)?;
     for (at, record) in List::each(result.vulnerabilities.as_ref()).enumerate() {
         let about: Vec<&Affected<'_>> = List::each(record.affected.as_ref()).collect();
@@ -95,7 +106,7 @@ fn of_package(found: &mut Found, result: &PackageResult<'_>, place: &str) -> Res
         if let Some(tenths) = groups.get(finding.id.as_str()) {
             rating::raise(&mut finding, *tenths);
         }
-        finding.packages = vec![installed(&result.package, fix(&about))];
+        finding.packages = vec![installed(&result.package, fix(&about), history)];
         found.add(finding)?;
     }
     Ok(())
@@ -113,6 +124,7 @@ fn of_record(record: &Record<'_>, place: &str) -> Result<Finding, ParseError> {
             version: String::new(),
             fix: fix(&[affected]),
             purl: package.purl.as_ref().and_then(Text::filled).and_then(purl),
+            layer: None,
         });
     }
     Ok(finding)
@@ -143,12 +155,14 @@ fn is_about(affected: &Affected<'_>, package: &PackageInfo<'_>) -> bool {
     })
 }
 
-fn installed(package: &PackageInfo<'_>, fix: Fix) -> Package {
+fn installed(package: &PackageInfo<'_>, fix: Fix, history: &[Option<&str>]) -> Package {
     let filled = |text: &Option<Text<'_>>| text.as_ref().and_then(Text::filled).map(str::to_owned);
     let version = filled(&package.version).or_else(|| filled(&package.commit)).unwrap_or_else(String::new);
     let name = filled(&package.name).or_else(|| filled(&package.commit)).unwrap_or_else(|| "-".to_owned());
     let purl = filled(&package.ecosystem).and_then(|system| ecosystem::purl(&system, &name, &version));
-    Package { name, version, fix, purl }
+    let step = package.image_origin_details.as_ref().and_then(|origin| origin.index);
+    let step = step.and_then(|step| usize::try_from(step).map_or(None, |step| history.get(step).copied()));
+    Package { name, version, fix, purl, layer: layer(step.flatten(), None) }
 }
 
 /// The versions in which it is fixed, of all ranges: they are branches of the package. A commit is no version.

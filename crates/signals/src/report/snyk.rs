@@ -134,6 +134,7 @@ fn finding(issue: Issue<'_>) -> Result<Option<Finding>, String> {
             version: issue.version.map_or_else(String::new, |version| version.0.into_owned()),
             fix,
             purl: None,
+            layer: None,
         }],
         cvss_tenths,
         exploit_available: Text::of(issue.exploit.as_ref()).and_then(exploit),

@@ -24,6 +24,7 @@ use self::wire::{Metadata, ModifiedFinding, Report, ScanResult, Version, Vulnera
 use super::collect::Collector;
 use super::json::{self, Text};
 use super::{Document, Proof, Subject, package, proves_nothing, severity};
+use crate::layer::layer;
 use crate::{Limits, ParseError};
 
 const FORMAT: &str = "Trivy report";
@@ -215,6 +216,9 @@ fn finding(wire: Vulnerability<'_>) -> Result<(Finding, Cow<'_, str>), String> {
             version: wire.version.map_or_else(String::new, |version| version.0.into_owned()),
             fix,
             purl,
+            layer: wire
+                .layer
+                .and_then(|named| layer(Text::of(named.diff_id.as_ref()), Text::of(named.digest.as_ref()))),
         }],
         cvss_tenths: wire.cvss.and_then(|cvss| cvss.highest),
         url: wire.url.map(|url| url.0.into_owned()),

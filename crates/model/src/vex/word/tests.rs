@@ -18,6 +18,7 @@ fn finding(purls: &[&str]) -> Finding {
         version: "3.0.11-1".to_owned(),
         fix: Fix::NotSaid,
         purl: Some((*purl).to_owned()).filter(|purl| !purl.is_empty()),
+        layer: None,
     };
     Finding {
         aliases: vec![id("GHSA-aaaa-bbbb-cccc")],

@@ -1,6 +1,6 @@
 //! B14: findings of several scanners as one list. What is the same, what never is, and what the merged finding says.
 
-use model::{Finding, Fix, Package, Scanner, Severity};
+use model::{Digest, Finding, Fix, Package, PackageLayer, Scanner, Severity};
 
 use crate::scene::{aliased, codes, file, finding, heard, judge, package, rule, shown, unproven, vulnerability};
 
@@ -135,6 +135,7 @@ fn b14_packages_are_the_same_by_name_or_purl_whatever_their_version() {
             version: name.len().to_string(),
             fix: Fix::NotSaid,
             purl: purl.map(str::to_owned),
+            layer: None,
         }],
         ..high("CVE-1")
     };
@@ -265,4 +266,36 @@ fn s22_a_stranger_does_not_join_what_two_sources_keep_apart() {
         codes(&judge(&set, &heard(reports()))).len()
     };
     assert_eq!((judged("file, trivy, snyk"), judged("file")), (1, 0));
+}
+
+#[test]
+fn b23_the_layer_is_kept_where_the_sources_agree_on_it() {
+    let digest = |name: &str| Some(Digest::of(name.as_bytes()));
+    let named = |diff_id: Option<&str>, packed: Option<&str>| {
+        PackageLayer::named(diff_id.and_then(digest), packed.and_then(digest))
+    };
+    let below = |name: &str| named(Some(name), None).map(|layer| PackageLayer { or_below: true, ..layer });
+    let (a, b) = (named(Some("a"), None), named(Some("b"), None));
+    let together = |layers: &[&Option<PackageLayer>]| {
+        let with = |layer: &Option<PackageLayer>| {
+            let packages = vec![Package { layer: layer.clone(), ..package("openssl", Fix::None) }];
+            vec![Finding { packages, ..high("CVE-1") }]
+        };
+        let all = merged(layers.iter().map(|layer| with(layer)).collect());
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0].packages[0].layer.clone()
+    };
+    assert_eq!(together(&[&a, &a]), a);
+    assert_eq!(together(&[&None, &a]), a);
+    assert_eq!(together(&[&a, &None]), a);
+    assert_eq!(together(&[&a, &b]), None);
+    assert_eq!(together(&[&a, &b, &b]), None, "two of three do not outvote one");
+    assert_eq!(
+        together(&[&a, &named(None, Some("packed"))]),
+        named(Some("a"), Some("packed")),
+        "two names of one layer"
+    );
+    assert_eq!(together(&[&below("b"), &a]), a, "the very layer before one that is above it");
+    assert_eq!(together(&[&a, &below("b")]), a);
+    assert_eq!(together(&[&below("a"), &below("b")]), None);
 }

@@ -24,6 +24,7 @@ fn package() -> impl Strategy<Value = Package> {
         version: "1".to_owned(),
         fix,
         purl: purl.map(str::to_owned),
+        layer: None,
     })
 }
 

@@ -64,6 +64,7 @@ fn b14_two_packages_of_one_name_are_two() {
             version: version.to_owned(),
             fix: Fix::NotSaid,
             purl: Some(purl.to_owned()),
+            layer: None,
         };
         Finding { packages: vec![package], ..finding("CVE-1", Severity::High) }
     };

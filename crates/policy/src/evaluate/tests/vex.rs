@@ -127,6 +127,7 @@ fn s24_the_product_is_the_image_by_a_digest_or_the_package_by_its_versioned_purl
         version: "3.0.8".to_owned(),
         fix: Fix::Available,
         purl: Some(installed.to_owned()),
+        layer: None,
     };
     let found = Finding { packages: vec![package], ..finding("CVE-1", Severity::High) };
     facts.root = scan(vec![found]).facts().root;
@@ -219,6 +220,7 @@ fn s24_what_several_sources_report_is_covered_only_as_a_whole() {
         version: "3".to_owned(),
         fix: Fix::Available,
         purl: Some("pkg:deb/debian/openssl@3".to_owned()),
+        layer: None,
     };
     let named = Finding { packages: vec![installed], ..finding("CVE-1", Severity::High) };
     let nowhere = Finding { packages: vec![], ..finding("CVE-1", Severity::High) };
@@ -251,6 +253,7 @@ fn s22_a_package_url_that_a_stranger_gives_makes_no_statement_fit() {
         version: "3".to_owned(),
         fix: Fix::Available,
         purl: purl.map(str::to_owned),
+        layer: None,
     };
     let with = |purl| Finding { packages: vec![named(purl)], ..finding("CVE-1", Severity::High) };
     let product =

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{Fix, Package};
+use model::{Fix, Package, PackageLayer};
 use packageurl::PackageUrl;
 
 use super::FORMAT;
 use super::wire::{Bom, Component};
+use crate::layer::{layer, of_places};
 use crate::report::json::Text;
 use crate::report::list::List;
 use crate::report::package::purl;
@@ -65,7 +66,28 @@ fn package(component: &Component<'_>) -> Package {
         None => name.to_owned(),
     };
     let version = component.version.as_ref().and_then(Text::filled).unwrap_or("").to_owned();
-    Package { name, version, fix: Fix::NotSaid, purl }
+    Package { name, version, fix: Fix::NotSaid, purl, layer: layer_of(component) }
+}
+
+/// The layer by the properties that Trivy (`aquasecurity:trivy:…`) or Syft (`syft:location:NUMBER:…`) writes.
+fn layer_of(component: &Component<'_>) -> Option<PackageLayer> {
+    let (mut diff_id, mut digest) = (None, None);
+    let mut places: BTreeMap<&str, (&str, Option<&str>)> = BTreeMap::new();
+    for property in List::each(component.properties.as_ref()) {
+        let (Some(name), Some(value)) = (Text::of(property.name.as_ref()), Text::of(property.value.as_ref())) else {
+            continue;
+        };
+        match name {
+            "aquasecurity:trivy:LayerDiffID" => diff_id = Some(value),
+            "aquasecurity:trivy:LayerDigest" => digest = Some(value),
+            _ => match name.strip_prefix("syft:location:").and_then(|place| place.split_once(':')) {
+                Some((number, "path")) => places.entry(number).or_insert(("", None)).0 = value,
+                Some((number, "layerID")) => places.entry(number).or_insert(("", None)).1 = Some(value),
+                _ => {}
+            },
+        }
+    }
+    layer(diff_id, digest).or_else(|| of_places(places.into_values()))
 }
 
 fn elsewhere(reference: &str) -> Package {
@@ -75,7 +97,10 @@ fn elsewhere(reference: &str) -> Package {
             version: url.version().unwrap_or("").to_owned(),
             fix: Fix::NotSaid,
             purl: Some(url.to_string()),
+            layer: None,
         },
-        Err(_) => Package { name: reference.to_owned(), version: String::new(), fix: Fix::NotSaid, purl: None },
+        Err(_) => {
+            Package { name: reference.to_owned(), version: String::new(), fix: Fix::NotSaid, purl: None, layer: None }
+        }
     }
 }

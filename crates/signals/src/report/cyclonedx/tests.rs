@@ -229,3 +229,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn b23_the_layer_of_a_component_stands_in_the_properties_of_its_tool() {
+    let layer = |properties: &str| {
+        let of_b = format!(r#""purl":"pkg:maven/org.x/y@2","properties":[{properties}]"#);
+        let text = whole().replace(r#""purl":"pkg:maven/org.x/y@2""#, &of_b);
+        read_text(&text).unwrap().unproven[0].packages[1].layer.clone()
+    };
+    let property = |name: &str, value: &str| format!(r#"{{"name":"{name}","value":"{value}"}}"#);
+    let trivy =
+        [property("aquasecurity:trivy:LayerDiffID", CONFIG), property("aquasecurity:trivy:LayerDigest", DIGEST)];
+    let named = layer(&trivy.join(",")).unwrap();
+    assert_eq!((named.diff_id, named.digest), (Some(CONFIG.parse().unwrap()), Some(DIGEST.parse().unwrap())));
+    let syft = [property("syft:location:0:layerID", CONFIG), property("syft:location:0:path", "/lib/apk/db/installed")];
+    let named = layer(&syft.join(",")).unwrap();
+    assert_eq!((named.diff_id, named.or_below), (Some(CONFIG.parse().unwrap()), true));
+    assert_eq!(layer(&property("syft:package:type", "java")), None);
+}

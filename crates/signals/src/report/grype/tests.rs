@@ -231,3 +231,19 @@ proptest::proptest! {
         proptest::prop_assert!(read(&bytes, &Limits::STANDARD).map_or(true, |document| document.scan.is_err()));
     }
 }
+
+#[test]
+fn b23_the_layer_of_a_package_is_that_of_its_own_files() {
+    let layer = |locations: &str| {
+        let text = report(FOUND).replace(r#""type":"npm""#, &format!(r#""type":"npm","locations":[{locations}]"#));
+        parse(&text).unwrap().scan.unwrap().findings()[0].packages[0].layer.clone()
+    };
+    let status =
+        format!(r#"{{"path":"/var/lib/dpkg/status","layerID":"{INDEX}","annotations":{{"evidence":"primary"}}}}"#);
+    let sums = format!(r#"{{"path":"/var/lib/dpkg/info/one.md5sums","layerID":"{MANIFEST}"}}"#);
+    let of = |locations: &str| layer(locations).map(|layer| (layer.diff_id.unwrap().to_string(), layer.or_below));
+    assert_eq!(of(&format!("{status},{sums}")), Some((MANIFEST.to_owned(), false)));
+    assert_eq!(of(&status), Some((INDEX.to_owned(), true)), "the layer that last changed the package database");
+    assert_eq!(of(r#"{"path":"/app/package.json"}"#), None);
+    assert_eq!(of(""), None);
+}

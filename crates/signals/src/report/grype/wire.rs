@@ -1,4 +1,4 @@
-//! The JSON of a Grype report, as far as it is read. Details of matches, locations, layers and the like are passed over.
+//! The JSON of a Grype report, as far as it is read. Details of matches and the like are passed over.
 
 use model::Timestamp;
 use serde::de::IgnoredAny;
@@ -180,6 +180,16 @@ pub(super) struct Artifact<'a> {
     pub(super) version: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) purl: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) locations: Option<Vec<Location<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Location<'a> {
+    #[serde(borrow)]
+    pub(super) path: Option<Text<'a>>,
+    #[serde(rename = "layerID", borrow)]
+    pub(super) layer: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::FORMAT;
 use super::image::Resource;
 use crate::ParseError;
+use crate::layer::layer;
 use crate::report::cvss::{Probability, Score};
 use crate::report::json::Text;
 use crate::report::list::{List, add_aliases};
@@ -83,6 +84,9 @@ struct VulnerablePackage<'a> {
     release: Option<Text<'a>>,
     #[serde(borrow)]
     fixed_in_version: Option<Text<'a>>,
+    /// The layer as the manifest names it.
+    #[serde(borrow)]
+    source_layer_hash: Option<Text<'a>>,
 }
 
 impl Wire<'_> {
@@ -160,7 +164,8 @@ impl VulnerablePackage<'_> {
             (Some(_), _) | (None, Some("NO")) => Fix::None,
             (None, _) => Fix::NotSaid,
         };
-        Some(Package { name, version, fix, purl: None })
+        let layer = layer(None, Text::of(self.source_layer_hash.as_ref()));
+        Some(Package { name, version, fix, purl: None, layer })
     }
 }
 

@@ -247,3 +247,14 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn b23_the_layer_of_a_package_is_the_one_that_the_manifest_names() {
+    let text =
+        finding("ACTIVE", "").replace(r#""release":"2""#, &format!(r#""release":"2","sourceLayerHash":"{DIGEST}""#));
+    let document = unproven(&text);
+    let [openssl, libssl] = document.unproven[0].packages.as_slice() else { panic!() };
+    let layer = openssl.layer.as_ref().unwrap();
+    assert_eq!((layer.diff_id.as_ref(), layer.digest.as_ref().unwrap().as_str()), (None, DIGEST));
+    assert_eq!(libssl.layer, None);
+}

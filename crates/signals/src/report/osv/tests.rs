@@ -210,3 +210,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn b23_the_layer_of_a_package_is_that_of_the_step_that_brought_it() {
+    let digest = model::Digest::of(b"layer");
+    let layer = |index: &str| {
+        let package = format!(r#""ecosystem":"npm","image_origin_details":{{"index":{index}}}}},"vulnerabilities""#);
+        let history = format!(
+            r#""image_metadata":{{"layer_metadata":[{{"diff_id":"","is_empty":true}},{{"diff_id":"{digest}"}}]}},"experimental_config""#
+        );
+        let text = report().replace(r#""ecosystem":"npm"},"vulnerabilities""#, &package);
+        findings(&text.replace(r#""experimental_config""#, &history))[0].packages[0].layer.clone()
+    };
+    assert_eq!(layer("1").unwrap().diff_id, Some(digest.clone()));
+    assert_eq!((layer("0"), layer("2")), (None, None), "a step without a layer, and none at all");
+}

@@ -12,6 +12,21 @@ use crate::report::list::List;
 pub(super) struct Report<'a> {
     #[serde(borrow)]
     pub(super) results: List<SourceResult<'a>>,
+    #[serde(borrow)]
+    pub(super) image_metadata: Option<ImageMetadata<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) layer_metadata: Option<List<LayerMetadata<'a>>>,
+}
+
+/// A step of the image's history; an empty one has no layer.
+#[derive(Debug, Deserialize)]
+pub(super) struct LayerMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) diff_id: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +64,13 @@ pub(super) struct PackageInfo<'a> {
     pub(super) ecosystem: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) commit: Option<Text<'a>>,
+    pub(super) image_origin_details: Option<ImageOrigin>,
+}
+
+/// The step of the history that brought a package.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageOrigin {
+    pub(super) index: Option<u64>,
 }
 
 /// Records that osv-scanner takes for one vulnerability.

@@ -56,9 +56,9 @@ fn in_lines(text: &str) -> Option<Package> {
     {
         // Docker names the package by its URL.
         let (name, version) = of_url(&url);
-        return Some(Package { name, version, fix, purl: Some(url) });
+        return Some(Package { name, version, fix, purl: Some(url), layer: None });
     }
-    Some(Package { name: named.to_owned(), version, fix, purl: None })
+    Some(Package { name: named.to_owned(), version, fix, purl: None, layer: None })
 }
 
 fn of_url(url: &str) -> (String, String) {
@@ -87,7 +87,7 @@ fn place(result: &Outcome<'_>) -> Option<Package> {
 }
 
 fn bare(name: &str, version: &str) -> Package {
-    Package { name: name.to_owned(), version: version.to_owned(), fix: Fix::NotSaid, purl: None }
+    Package { name: name.to_owned(), version: version.to_owned(), fix: Fix::NotSaid, purl: None, layer: None }
 }
 
 pub(super) fn text<'r>(message: Option<&'r Message<'_>>) -> Option<&'r str> {

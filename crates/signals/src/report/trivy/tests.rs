@@ -264,3 +264,20 @@ proptest::proptest! {
         proptest::prop_assert!(read(&bytes, &Limits::STANDARD).map_or(true, |document| document.scan.is_err()));
     }
 }
+
+#[test]
+fn b23_the_layer_of_a_package_is_read_by_both_its_names() {
+    let layer = |fields: &str| {
+        let text = with_finding().replace(r#""Status":"fixed""#, &format!(r#""Status":"fixed","Layer":{{{fields}}}"#));
+        parse(&text).unwrap().scan.unwrap().findings()[0].packages[0].layer.clone()
+    };
+    let named = layer(&format!(r#""Digest":"{INDEX}","DiffID":"{IMAGE}""#)).unwrap();
+    assert_eq!((named.diff_id, named.digest), (Some(IMAGE.parse().unwrap()), Some(INDEX.parse().unwrap())));
+    assert_eq!(
+        layer(&format!(r#""Digest":"","DiffID":"{IMAGE}""#)).unwrap().digest,
+        None,
+        "an archive has no packed one"
+    );
+    assert_eq!(layer(r#""Digest":"","DiffID":"sha256:12""#), None, "no digest, and no reason to refuse the report");
+    assert_eq!(layer(""), None);
+}

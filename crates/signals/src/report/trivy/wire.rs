@@ -1,4 +1,4 @@
-//! The JSON of a Trivy report, as far as it is read. Descriptions, references, layers and the like are passed over.
+//! The JSON of a Trivy report, as far as it is read. Descriptions, references and the like are passed over.
 
 use std::fmt;
 
@@ -170,6 +170,16 @@ pub(super) struct Vulnerability<'a> {
     pub(super) url: Option<Text<'a>>,
     #[serde(rename = "CVSS")]
     pub(super) cvss: Option<VendorScores>,
+    #[serde(rename = "Layer", borrow)]
+    pub(super) layer: Option<Layer<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Layer<'a> {
+    #[serde(rename = "Digest", borrow)]
+    pub(super) digest: Option<Text<'a>>,
+    #[serde(rename = "DiffID", borrow)]
+    pub(super) diff_id: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]

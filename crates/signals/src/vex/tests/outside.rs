@@ -28,6 +28,7 @@ fn b19_openvex_documents_of_its_makers() {
             version: "1.0.0".to_owned(),
             fix: model::Fix::NotSaid,
             purl: Some("pkg:apk/wolfi/bash@1.0.0?arch=x86_64".to_owned()),
+            layer: None,
         }],
         ..model::Finding::new(model::VulnerabilityId::new("CVE-1234-5678").unwrap(), model::Severity::High)
     };
