@@ -16,6 +16,7 @@ mod pattern;
 pub(crate) mod places;
 mod provenance;
 mod registries;
+mod rule;
 mod sbom;
 mod schema;
 mod signatures;
@@ -38,6 +39,8 @@ pub(crate) use parameters::{Declared, Parameters};
 pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
 pub(crate) use registries::{NamePattern, Registries, TagPattern};
+pub use rule::Rule;
+pub(crate) use rule::{Announcement, Check};
 pub(crate) use sbom::{
     EvidenceSource, EvidenceSources, LicenseId, MustMatch, PackagePattern, RESERVED, Sbom, SbomFormat,
 };
@@ -46,8 +49,8 @@ pub(crate) use schema::schema_of;
 pub(crate) use signatures::{On, Signatures};
 pub use signers::X509Kind;
 pub(crate) use signers::{Key, Keyless, PUBLIC_GOOD, RevocationRule, Revoked, Signer, SignerKind, X509};
-pub use types::{Action, OnUnknown, Policy, Rule};
-pub(crate) use types::{Announcement, ApiVersion, Check, Class, Platforms};
+pub use types::{Action, OnUnknown, Policy};
+pub(crate) use types::{ApiVersion, Class, Platforms};
 pub(crate) use vsa::Vsa;
 pub use vulnerabilities::Vulnerabilities;
 pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Source, Vex, word};

@@ -37,6 +37,7 @@ use crate::document::dates::shown;
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
 use evidence::Evidence;
+pub(crate) use labels::labels_meant;
 pub use score::{TrustPart, TrustScore, trust_score};
 
 /// One manifest that has to be judged, or a platform that is not there.
@@ -153,7 +154,7 @@ fn none_matched(ask: &Ask, ended: &[PolicyId], verdict: Verdict) -> RuleResult {
 }
 
 /// The manifests a policy judges: the image itself, or the platforms of the index that it names (S1, A18).
-fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
+pub(crate) fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
     let Some(children) = &facts.platforms else { return vec![Target::Manifest(None, &facts.root)] };
     let Some(named) = member.platforms() else {
         return children.iter().map(|(platform, child)| Target::Manifest(Some(platform), child)).collect();

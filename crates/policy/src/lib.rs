@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod evaluate;
 mod exceptions;
+mod explain;
 mod fail_on;
 pub mod path;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, p
 pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
 pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
+pub use explain::{ExplainedPolicy, ExplainedRule};
 pub use fail_on::{FailOn, FailOnError};
 pub use path::{PathToGreen, path_to_green};
 pub use set::{

@@ -189,12 +189,16 @@ impl PolicySet {
         let name = ask.name();
         let declared = self.environments.contains_key(&ask.environment);
         let reading = move |member: &&Member| declared && member.reading.is_for(&ask.environment);
-        self.members.iter().filter(reading).filter(move |member| {
-            let environments = member.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
-            environments.is_none_or(|list| list.contains(&ask.environment))
-                // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
-                && (ask.image.host.is_none() || member.images.as_ref().is_none_or(|images| images.is_match(&name)))
-        })
+        self.members
+            .iter()
+            .filter(reading)
+            .filter(move |member| member.is_for_environment(&ask.environment) && member.is_for_image(ask, &name))
+    }
+
+    /// How this document is read in this environment.
+    pub(crate) fn reading<'a>(&'a self, document: &'a Member, environment: &str) -> &'a Member {
+        let mut readings = self.members.iter().filter(|member| member.document == document.document);
+        readings.find(|member| member.reading.is_for(environment)).unwrap_or(document)
     }
 
     /// What has to be collected to answer this question.
@@ -331,6 +335,18 @@ impl Needs {
 }
 
 impl Member {
+    /// True if `match.environments` leaves this one in.
+    pub(crate) fn is_for_environment(&self, environment: &str) -> bool {
+        let environments = self.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
+        environments.is_none_or(|list| list.iter().any(|name| name == environment))
+    }
+
+    /// True if `match.images` leaves this one in; `name` is [`Ask::name`].
+    pub(crate) fn is_for_image(&self, ask: &Ask, name: &str) -> bool {
+        // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
+        ask.image.host.is_none() || self.images.as_ref().is_none_or(|images| images.is_match(name))
+    }
+
     /// The labels that the policy is for.
     pub(crate) fn labels(&self) -> Option<&BTreeMap<String, TextPattern>> {
         self.policy.spec.matches.as_ref().and_then(|matches| matches.labels.as_ref())
