@@ -20,8 +20,13 @@ const IMPURE: &[(&str, &str)] = &[
     ("trace", "it writes to a trace: remove it"),
 ];
 
-/// What regorus has and we do not take: one call may make more than any memory holds.
-const UNBOUNDED: &[&str] = &["bits.lsh", "net.cidr_expand"];
+/// What OPA has and no limit of ours would hold.
+const UNBOUNDED: &[(&str, &str)] = &[
+    ("bits.lsh", "its result has no bound"),
+    ("graph.reachable_paths", "its result has no bound"),
+    ("net.cidr_expand", "its result has no bound"),
+    ("walk", "its steps are not counted; name the paths you mean"),
+];
 
 /// Names in OPA that regorus does not have; a call of anything else is a call of nothing.
 const KNOWN_TO_OPA: &[&str] = &[
@@ -56,8 +61,8 @@ pub(super) fn builtin(name: &str) -> Builtin {
     if let Some((_, why)) = IMPURE.iter().find(|(impure, _)| *impure == name) {
         return refused(format!("the builtin `{name}` is not allowed: {why}"), None);
     }
-    if UNBOUNDED.contains(&name) {
-        return refused(format!("the builtin `{name}` is not supported: its result has no bound"), None);
+    if let Some((_, why)) = UNBOUNDED.iter().find(|(unbounded, _)| *unbounded == name) {
+        return refused(format!("the builtin `{name}` is not supported: {why}"), None);
     }
     if let Some(arity) = arity(name) {
         return Builtin::Allowed(arity);
@@ -92,7 +97,7 @@ pub(crate) fn supported() -> Vec<&'static str> {
 
 /// `builtin` without a hint, which would ask for all names again.
 fn builtin_of_regorus(name: &str) -> Builtin {
-    let banned = IMPURE.iter().any(|(impure, _)| *impure == name) || UNBOUNDED.contains(&name);
+    let banned = IMPURE.iter().chain(UNBOUNDED).any(|(banned, _)| *banned == name);
     match arity(name) {
         Some(arity) if !banned => Builtin::Allowed(arity),
         _ => refused(String::new(), None),

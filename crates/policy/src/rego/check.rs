@@ -79,6 +79,11 @@ impl Rules {
         &self.definitions
     }
 
+    /// Do bytecode and interpreter mean the same by every rule?
+    pub(super) fn agreeing(&self) -> bool {
+        self.definitions.iter().filter(|definition| !is_test(definition)).all(|definition| !definition.interpreted)
+    }
+
     /// The definitions of a rule.
     pub(super) fn of(&self, path: &Path) -> impl Iterator<Item = &Definition> {
         self.by_path.get(path).into_iter().flatten().filter_map(|index| self.definitions.get(*index))

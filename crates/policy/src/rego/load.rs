@@ -57,7 +57,7 @@ impl Program {
         machine
             .set_data(data.clone())
             .map_err(|error| DocumentError::new(first.file, format!("rules and data documents: {error}")))?;
-        Ok(Self(Arc::new(Compiled { interpreter: engine, bytecode, data, asked, limits })))
+        Ok(Self(Arc::new(Compiled { interpreter: engine, bytecode, data, agreeing: rules.agreeing(), asked, limits })))
     }
 }
 

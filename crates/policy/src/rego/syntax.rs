@@ -49,6 +49,8 @@ pub(super) struct Definition {
     pub(super) calls: Vec<Call>,
     /// Where it replaces documents by `with`.
     pub(super) replaces: Option<Place>,
+    /// Is it of a form that bytecode evaluates in another way than Rego means it? See `Compiled::agreeing`.
+    pub(super) interpreted: bool,
     /// How deep evaluation goes into it at most: every loop is a step, and every expression inside another.
     pub(super) depth: usize,
 }
@@ -128,12 +130,14 @@ pub(super) fn definition(
             reads: Vec::new(),
             calls: Vec::new(),
             replaces: None,
+            interpreted: false,
             depth: 1,
         },
     };
     match rule {
         Rule::Default { args, value, .. } => {
             walk.found.form = if args.is_empty() { Form::Default } else { Form::Function };
+            walk.found.interpreted = !args.is_empty();
             walk.expression(value);
         }
         Rule::Spec { head, bodies, .. } => walk.spec(head, bodies),
@@ -232,7 +236,10 @@ impl Walk<'_> {
         let unconditional = bodies.is_empty() || bodies.iter().any(|body| body.query.stmts.is_empty());
         match head {
             RuleHead::Set { refr, key, .. } => {
-                self.found.form = Form::Set;
+                // `name[key] contains x` is an object of sets.
+                let object = matches!(refr.as_ref(), Expr::RefBrack { .. }) && key.is_some();
+                self.found.form = if object { Form::Object } else { Form::Set };
+                self.found.interpreted = object;
                 self.index(refr);
                 if let Some(key) = key {
                     self.expression(key);

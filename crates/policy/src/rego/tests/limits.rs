@@ -164,3 +164,11 @@ fn s41_ordinary_policies_stay_far_below_the_limit() {
     let answer = super::judge(&program, &json!({"findings": findings, "exceptions": exceptions})).unwrap();
     assert_eq!(answer.deny.len(), 4800);
 }
+
+/// What one evaluation may hold on to is bounded by its instructions, whatever it collects.
+#[test]
+fn s41_results_that_grow_with_each_step_end_with_the_limit() {
+    let many = json!({"list": (0..4000).collect::<Vec<_>>()});
+    let pairs = "deny contains sprintf(\"%d %d\", [a, b]) if { some a in input.list; some b in input.list }";
+    assert!(fails(pairs, &many).starts_with("rego.limit: "));
+}

@@ -30,6 +30,7 @@ fn s41_functions_that_are_not_there_fail_at_load_with_their_place() {
         ("trace(\"x\")", "is not allowed"),
         ("bits.lsh(1, 70) > 0", "its result has no bound"),
         ("count(net.cidr_expand(\"10.0.0.0/8\")) > 0", "its result has no bound"),
+        ("walk(input, [p, v])", "the builtin `walk` is not supported: its steps are not counted"),
         ("__builtin_host_await(1, \"x\")", "there is no function"),
         ("__builtin_sets.union({1}, {2})", "there is no function"),
         ("coutn(input.x) > 0", "there is no function `coutn` | did you mean `count`?"),
@@ -106,6 +107,7 @@ fn s41_syntax_errors_have_a_place() {
         ("package house\ndeny contains \"x\" if { y := x; z := y }", "house.rego:2:"),
         ("package house\ndeny contains \"x\" if { input.a with input as {} }", "house.rego:2:"),
         ("package house\ndeny[msg] := 1 if { msg := \"a\" }", "house.rego:2:1: `data.house.deny` is an object"),
+        ("package house\ndeny[x] contains y if { x := 1; y := 2 }", "house.rego:2:1: `data.house.deny` is an object"),
         ("package house\ndeny(x) := x", "house.rego:2:1: `data.house.deny` is a function"),
         (
             "package house\ndeny contains a\na if b\nb if c(1)\nc(x) if a == x",
