@@ -37,30 +37,42 @@ pub(crate) fn load_with(
     paths: &[PathBuf],
     command_line: Option<(&str, String)>,
 ) -> Result<(PolicySet, Exceptions), Failure> {
-    let mut documents = Vec::new();
-    for path in paths {
-        documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
-    }
+    let mut documents = read(paths)?;
     documents.extend(command_line.map(|(name, text)| (name.to_owned(), text)));
-    let set = PolicySet::load(&documents, &|document, listed| {
+    assemble(paths, &documents).map_err(|error| refused(&error))
+}
+
+/// The documents, each with its name.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let text = |path: &PathBuf| Ok((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
+    paths.iter().map(text).collect()
+}
+
+/// Makes policies of documents, with every file that they name.
+pub(crate) fn assemble(
+    paths: &[PathBuf],
+    documents: &[(String, String)],
+) -> Result<(PolicySet, Exceptions), DocumentError> {
+    let named = |document: usize, listed: &str, limit: usize| {
         // A policy of the command line lies in the current folder.
         let path = paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed));
-        files::read("the file", &path, NAMED).map_err(|failure| {
-            let error = DocumentError::new(&documents[document].0, failure.what);
-            error.with_hint("a path that a policy names is relative to the policy's file")
-        })
-    })
-    .map_err(|error| refused(&error))?;
+        let bytes = files::read("the file", &path, limit).map_err(|failure| {
+            DocumentError::new(&documents[document].0, failure.what)
+                .with_hint("a path that a policy names is relative to the policy's file")
+        })?;
+        Ok((path.display().to_string(), bytes))
+    };
+    let set = PolicySet::load(documents, &|document, listed| named(document, listed, NAMED).map(|(_, bytes)| bytes))?;
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
-    for (index, policy, listed) in set.exception_files() {
-        let path = beside(&paths[index], listed);
-        if seen.contains(&(index, path.clone())) {
+    for (document, policy, listed) in set.exception_files() {
+        let (path, bytes) = named(document, listed, LIMIT)?;
+        if seen.contains(&(document, path.clone())) {
             continue;
         }
-        let text = files::read_text("the exceptions file", &path, LIMIT)?;
-        exceptions.add(policy, &path.display().to_string(), &text).map_err(|error| refused(&error))?;
-        seen.push((index, path));
+        let text = String::from_utf8(bytes).map_err(|_| DocumentError::new(&path, "it is no UTF-8 text"))?;
+        exceptions.add(policy, &path, &text)?;
+        seen.push((document, path));
     }
     Ok((set, exceptions))
 }

@@ -16,6 +16,7 @@ mod pattern;
 pub(crate) mod places;
 mod provenance;
 mod registries;
+mod rego;
 mod rule;
 mod sbom;
 mod schema;
@@ -39,6 +40,7 @@ pub(crate) use parameters::{Declared, Parameters};
 pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
 pub(crate) use registries::{NamePattern, Registries, TagPattern};
+pub(crate) use rego::{Compiled, Need, Rego};
 pub use rule::Rule;
 pub(crate) use rule::{Announcement, Check};
 pub(crate) use sbom::{

@@ -112,8 +112,10 @@ fn because_of(member: &Member, labels: &str) -> String {
 
 /// What a rule was judged on.
 fn evidence(check: Check<'_>, member: &Member, ask: &Ask, facts: &Facts) -> Vec<String> {
-    if let Check::Registries(_) = check {
-        return vec![format!("the reference {}", ask.image)];
+    match check {
+        Check::Registries(_) => return vec![format!("the reference {}", ask.image)],
+        Check::Rego(rule) => return vec![format!("what `inspect --output json` prints, asked by {}", rule.file)],
+        _ => {}
     }
     let mut lines = Vec::new();
     let mut of = |platform: Option<&Platform>, manifest: &ManifestFacts| {
@@ -181,7 +183,7 @@ fn about(check: Check<'_>, manifest: &ManifestFacts, facts: &Facts) -> Vec<Strin
             }
             lines
         }
-        Check::Registries(_) => Vec::new(),
+        Check::Registries(_) | Check::Rego(_) => Vec::new(),
     }
 }
 

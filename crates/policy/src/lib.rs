@@ -10,7 +10,9 @@ mod evaluate;
 mod exceptions;
 mod explain;
 mod fail_on;
+mod lint;
 pub mod path;
+mod rego;
 #[cfg(test)]
 mod scene;
 mod set;
@@ -21,6 +23,7 @@ pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
 pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
 pub use explain::{ExplainedPolicy, ExplainedRule};
 pub use fail_on::{FailOn, FailOnError};
+pub use lint::Remark;
 pub use path::{PathToGreen, path_to_green};
 pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,

@@ -263,6 +263,7 @@ impl Policy {
                 Check::Attestations(of) => of.check().map_err(of_rule),
                 Check::Provenance(of) => of.check().map_err(of_rule),
                 Check::Vsa(of) => of.check().map_err(of_rule),
+                Check::Rego(of) => of.check().map_err(of_rule),
             }?;
         }
         Ok(())

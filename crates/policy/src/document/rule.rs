@@ -10,13 +10,14 @@ use super::dates::{Since, Until};
 use super::packages::Packages;
 use super::provenance::Provenance;
 use super::registries::Registries;
+use super::rego::Rego;
 use super::signatures::{On, Signatures};
 use super::types::Action;
 use super::vsa::Vsa;
 use super::{Config, EvidenceSource, EvidenceSources, Measurements, RESERVED, Sbom, Source, Vulnerabilities};
 
 /// One rule: exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, `baseImage`, `age`, `registries`,
-/// `measurements`, `signatures`, `attestations`, `provenance` and `vsa`.
+/// `measurements`, `signatures`, `attestations`, `provenance`, `vsa` and `rego`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = Self::KINDS.map(|kind| serde_json::json!({ "required": [kind] }))))]
@@ -47,6 +48,8 @@ pub struct Rule {
     pub(crate) provenance: Option<Provenance>,
     /// Whose verification summary has to say that the image passed.
     pub(crate) vsa: Option<Vsa>,
+    /// A policy for the Open Policy Agent.
+    pub(crate) rego: Option<Rego>,
     /// What a break of this rule means: `deny`, `warn`, `audit`.
     pub(crate) action: Option<Action>,
     /// From this day on, in UTC, the rule's action holds: `2026-12-31`, or a moment such as `2026-12-31T12:00:00Z`. Until then
@@ -95,6 +98,7 @@ pub(crate) enum Check<'a> {
     Attestations(&'a Attestations),
     Provenance(&'a Provenance),
     Vsa(&'a Vsa),
+    Rego(&'a Rego),
 }
 
 impl<'a> Check<'a> {
@@ -113,6 +117,7 @@ impl<'a> Check<'a> {
             Self::Attestations(_) => "attestations",
             Self::Provenance(_) => "provenance",
             Self::Vsa(_) => "vsa",
+            Self::Rego(_) => "rego",
         }
     }
 
@@ -134,13 +139,13 @@ impl<'a> Check<'a> {
 
     /// Which manifests it is judged on; the platforms, if not said. A reference is the same for all of them.
     pub(crate) fn scope(self) -> Option<On> {
-        if matches!(self, Self::Registries(_)) { Some(On::Index) } else { self.on() }
+        if matches!(self, Self::Registries(_) | Self::Rego(_)) { Some(On::Index) } else { self.on() }
     }
 
     /// The words that may stand in a list of signers beside them.
     pub(crate) fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Vulnerabilities(_) => &RESERVED,
+            Self::Vulnerabilities(_) | Self::Rego(_) => &RESERVED,
             Self::Sbom(_) | Self::Measurements(_) => &RESERVED[..2],
             _ => &[],
         }
@@ -155,6 +160,7 @@ impl<'a> Check<'a> {
             }
             Self::Sbom(rule) => rule.from.as_ref().is_some_and(open),
             Self::Measurements(rule) => rule.from.as_ref().is_some_and(open),
+            Self::Rego(rule) => rule.scans().opens(Source::Registry),
             _ => false,
         }
     }
@@ -173,6 +179,9 @@ impl<'a> Check<'a> {
             Self::Vulnerabilities(rule) => {
                 vec![("sources.accept", Some(rule.report_signers())), ("vex.from", Some(rule.vex_signers()))]
             }
+            Self::Rego(rule) => {
+                vec![("rego.sources.accept", rule.sources.as_ref().map(|sources| sources.accept.signers()))]
+            }
             Self::Packages(_) | Self::Config(_) | Self::BaseImage(_) | Self::Age(_) | Self::Registries(_) => Vec::new(),
         };
         lists.into_iter().filter_map(|(key, list)| list.map(|list| (key, list))).collect()
@@ -181,7 +190,7 @@ impl<'a> Check<'a> {
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 12] = [
+    const KINDS: [&'static str; 13] = [
         "vulnerabilities",
         "sbom",
         "packages",
@@ -194,12 +203,13 @@ impl Rule {
         "attestations",
         "provenance",
         "vsa",
+        "rego",
     ];
 
     /// What a rule that is not of one kind is told.
     pub(super) const ONE_OF: &'static str = "a rule is exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, \
                                              `baseImage`, `age`, `registries`, `measurements`, `signatures`, \
-                                             `attestations`, `provenance` and `vsa`";
+                                             `attestations`, `provenance`, `vsa` and `rego`";
 
     /// What the rule looks at; the names of the kinds it has, if that is not exactly one.
     pub(crate) fn check(&self) -> Result<Check<'_>, Vec<&'static str>> {
@@ -216,6 +226,7 @@ impl Rule {
             self.attestations.as_ref().map(Check::Attestations),
             self.provenance.as_ref().map(Check::Provenance),
             self.vsa.as_ref().map(Check::Vsa),
+            self.rego.as_ref().map(Check::Rego),
         ];
         let mut there = kinds.into_iter().zip(Self::KINDS).filter_map(|(kind, name)| kind.map(|kind| (kind, name)));
         match (there.next(), there.next()) {

@@ -64,6 +64,7 @@ pub(crate) struct Metadata {
 pub(crate) struct Spec {
     /// Values that differ from environment to environment, each with the value for all that say nothing else. `$name`
     /// stands for it wherever a rule, `onUnknown` or `action` has a value; a Rego policy sees `input.parameters`.
+    #[allow(dead_code)] // read before the rest of the document
     pub(crate) parameters: Option<Parameters>,
     /// The environments there are. An undeclared name on the command line is a usage error. Without this key there is
     /// one environment, `production`.

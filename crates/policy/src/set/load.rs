@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use model::{Digest, EnvironmentClass, PolicyId};
 
 use super::{Declaration, Member, PolicySet, Reading};
-use crate::document::{Class, Declared, Policy, places};
+use crate::document::{Class, Compiled, Declared, Policy, places};
 use crate::error::DocumentError;
 
 /// Reads a file that a document names: the position of the document, and the path as it is written.
@@ -45,7 +45,8 @@ impl PolicySet {
                 let (name, version) = (policy.metadata.name.clone(), policy.metadata.version.clone());
                 let digest = Digest::of(text.as_bytes());
                 let id = PolicyId { name, version, fail_on: None, digest };
-                set.members.push(Member { id, document, reading, policy, parameters, images });
+                let programs = programs(file, text, &policy, document, files)?;
+                set.members.push(Member { id, document, reading, policy, parameters, programs, images });
             }
             let (before, [common, others @ ..]) = set.members.split_at(first) else { continue };
             if before.iter().any(|member| member.id.name == common.id.name) {
@@ -62,7 +63,8 @@ impl PolicySet {
             let policy = common.policy.clone();
             set.declare(file, &policy)?;
             if let Some(files) = files {
-                let digest = set.members[first].digest_with_files(document, text, files)?;
+                let listed = set.members[first..].iter().flat_map(|member| member.policy.files()).collect();
+                let digest = digest_with_files(document, text, listed, files)?;
                 for member in &mut set.members[first..] {
                     member.id.digest = digest.clone();
                 }
@@ -123,22 +125,51 @@ impl PolicySet {
     }
 }
 
-impl Member {
-    /// The digest over the document and every file that it names; of the document alone, if it names none.
-    fn digest_with_files(&self, document: usize, text: &str, files: FileReader<'_>) -> Result<Digest, DocumentError> {
-        let own = Digest::of(text.as_bytes());
-        let mut listed: Vec<String> = self.policy.files();
-        listed.sort_unstable();
-        listed.dedup();
-        if listed.is_empty() {
-            return Ok(own);
-        }
-        let mut lines = format!("ecr-gate policy v1\n{own}\n");
-        for path in listed {
-            let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
-        }
-        Ok(Digest::of(lines.as_bytes()))
+/// The digest over a document and every file that it names; of the document alone, if it names none.
+fn digest_with_files(
+    document: usize,
+    text: &str,
+    mut listed: Vec<String>,
+    files: FileReader<'_>,
+) -> Result<Digest, DocumentError> {
+    let own = Digest::of(text.as_bytes());
+    listed.sort_unstable();
+    listed.dedup();
+    if listed.is_empty() {
+        return Ok(own);
     }
+    let mut lines = format!("ecr-gate policy v1\n{own}\n");
+    for path in listed {
+        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
+    }
+    Ok(Digest::of(lines.as_bytes()))
+}
+
+/// Compiles the Rego rules of a policy.
+fn programs(
+    file: &str,
+    text: &str,
+    policy: &Policy,
+    document: usize,
+    files: Option<FileReader<'_>>,
+) -> Result<BTreeMap<String, Compiled>, DocumentError> {
+    let mut programs = BTreeMap::new();
+    for (index, rule) in policy.spec.rules.iter().enumerate() {
+        let Some(rego) = &rule.rego else { continue };
+        let read = |path: &str| -> Result<String, DocumentError> {
+            let wrong = |what: String| {
+                let error = DocumentError::new(file, &*what);
+                match places::find(text, &places::rule(index), "`rego`") {
+                    Some((line, column)) => error.at(line, Some(column)),
+                    None => error,
+                }
+            };
+            let files = files.ok_or_else(|| wrong(format!("rule {:?}: {path} is not at hand", rule.id)))?;
+            String::from_utf8(files(document, path)?).map_err(|_| wrong(format!("{path} is no UTF-8 text")))
+        };
+        programs.insert(rule.id.clone(), rego.compile(&read)?);
+    }
+    Ok(programs)
 }
 
 fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentError> {

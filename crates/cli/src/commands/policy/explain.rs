@@ -103,8 +103,9 @@ impl ExplainArgs {
     fn recorded(&self, file: &std::path::Path, ui: Ui) -> Result<Exit, Failure> {
         let bytes = files::read("the facts", file, FACTS)?;
         let RecordedFacts { mut ask, facts, at, .. } = RecordedFacts::read(&bytes).map_err(|error| {
-            Failure::new(Exit::Scanner, format!("{}: these are no facts: {error}", file.display()))
-                .hint("record them with `ecr-gate check IMAGE --output facts=FILE` or `ecr-gate inspect IMAGE --output json`")
+            Failure::new(Exit::NoResult, format!("{}: these are no facts: {error}", file.display())).hint(
+                "record them with `ecr-gate check IMAGE --output facts=FILE` or `ecr-gate inspect IMAGE --output json`",
+            )
         })?;
         if let Some(environment) = &self.ask.environment {
             ask.environment.clone_from(environment);
@@ -127,7 +128,8 @@ impl ExplainArgs {
         ui: Ui,
     ) -> Result<Exit, Failure> {
         let records = RuleRecord::all(judgement);
-        let of = |policy: &str, rule: &str| records.iter().find(|record| record.policy == policy && record.rule == rule);
+        let of =
+            |policy: &str, rule: &str| records.iter().find(|record| record.policy == policy && record.rule == rule);
         let policies: Vec<Policy<'_>> = explained
             .iter()
             .map(|policy| Policy {
@@ -142,9 +144,11 @@ impl ExplainArgs {
             })
             .collect();
         let is_shown = |record: &RuleRecord| {
-            policies.iter().flat_map(|policy| &policy.rules).filter_map(|rule| rule.result).any(|other| {
-                other.policy == record.policy && other.rule == record.rule
-            })
+            policies
+                .iter()
+                .flat_map(|policy| &policy.rules)
+                .filter_map(|rule| rule.result)
+                .any(|other| other.policy == record.policy && other.rule == record.rule)
         };
         let explanation = Explanation {
             schema: "ecr-gate.dev/explanation/v1",
