@@ -1,7 +1,7 @@
 //! The form for programs.
 
 use model::{Outcome, Reason, RuleResult, Verdict};
-use policy::{Difference, TestOutcome};
+use policy::{Difference, TestOutcome, Why};
 use serde::Serialize;
 
 use super::{FileOutcome, Outcomes};
@@ -43,7 +43,15 @@ struct Differing<'a> {
     what: &'a str,
     expected: &'a str,
     found: &'a str,
-    reasons: &'a [Reason],
+    reasons: Vec<Because<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Because<'a> {
+    rule: &'a str,
+    #[serde(flatten)]
+    reason: &'a Reason,
 }
 
 #[derive(Serialize)]
@@ -109,7 +117,7 @@ fn of_test<'a>(name: &'a str, outcome: &'a TestOutcome) -> Test<'a> {
         what: &difference.what,
         expected: &difference.expected,
         found: &difference.found,
-        reasons: &difference.reasons,
+        reasons: difference.reasons.iter().map(|Why { rule, reason }| Because { rule, reason }).collect(),
     };
     Test {
         name,
