@@ -104,7 +104,7 @@ pub(super) fn facts(
         None => (maker.manifest(&digest, &About::image(given), at)?, None),
         Some(platforms) => {
             let children = maker.platforms(given, platforms, &digest, at)?;
-            (maker.manifest(&digest, &index, at)?, Some(children))
+            (maker.manifest(&digest, &About::index(given), at)?, Some(children))
         }
     };
     let mut facts = Facts { platforms, trust: maker.signers.material(), ..Facts::of(root) };
