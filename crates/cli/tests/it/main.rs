@@ -14,3 +14,4 @@ mod gate;
 mod house;
 mod never_green;
 mod output;
+mod policy_test;
