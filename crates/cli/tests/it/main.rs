@@ -12,5 +12,6 @@ mod check;
 mod doctor;
 mod gate;
 mod house;
+mod library;
 mod never_green;
 mod output;
