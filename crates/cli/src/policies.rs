@@ -51,6 +51,23 @@ pub(crate) fn load_with(
         })
     })
     .map_err(|error| refused(&error))?;
+    let exceptions = exceptions(&set, paths)?;
+    Ok((set, exceptions))
+}
+
+/// The same for tests: who signs in them is for the tests to say, so keys, certificates and trusted roots need not be there.
+pub(crate) fn load_for_tests(paths: &[PathBuf], with_exceptions: bool) -> Result<(PolicySet, Exceptions), Failure> {
+    let mut documents = Vec::new();
+    for path in paths {
+        documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
+    }
+    let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
+    let exceptions = if with_exceptions { exceptions(&set, paths)? } else { Exceptions::none() };
+    Ok((set, exceptions))
+}
+
+/// The exception files that the policies list.
+fn exceptions(set: &PolicySet, paths: &[PathBuf]) -> Result<Exceptions, Failure> {
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
     for (index, policy, listed) in set.exception_files() {
@@ -62,7 +79,7 @@ pub(crate) fn load_with(
         exceptions.add(policy, &path.display().to_string(), &text).map_err(|error| refused(&error))?;
         seen.push((index, path));
     }
-    Ok((set, exceptions))
+    Ok(exceptions)
 }
 
 /// Every file that is read for these policies: they themselves and, as far as they can be read, the exception files and the
@@ -79,7 +96,7 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// A path that a policy file names, seen from where that file lies.
-fn beside(policy: &Path, listed: &str) -> PathBuf {
+pub(crate) fn beside(policy: &Path, listed: &str) -> PathBuf {
     policy.parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed))
 }
 

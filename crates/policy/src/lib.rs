@@ -13,6 +13,7 @@ pub mod path;
 #[cfg(test)]
 mod scene;
 mod set;
+mod testing;
 
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
@@ -24,3 +25,4 @@ pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,
     StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };
+pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, tests_schema};

@@ -1,4 +1,6 @@
-//! `ecr-gate policy`: the schema of the documents, the built-in policy, and a check of files.
+//! `ecr-gate policy`: the schema of the documents, the built-in policy, a check of files, and their tests.
+
+mod test;
 
 use std::path::PathBuf;
 
@@ -11,7 +13,7 @@ use crate::output::logged;
 use crate::policies;
 use crate::ui::Ui;
 
-/// Policy documents: their schema, the built-in one, and a check of yours.
+/// Policy documents: their schema, the built-in one, a check and tests of yours.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -31,6 +33,9 @@ enum PolicyCommand {
         /// The schema of facts instead: what `inspect --output json` prints and a Rego policy gets as its input
         #[arg(long, conflicts_with = "exceptions")]
         facts: bool,
+        /// The schema of test files instead
+        #[arg(long, conflicts_with_all = ["exceptions", "facts"])]
+        tests: bool,
     },
     /// Prints the policy that is in force when no file is given
     BuiltIn,
@@ -43,19 +48,22 @@ enum PolicyCommand {
         #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
         output: crate::ui::OutputFormat,
     },
+    Test(test::TestArgs),
 }
 
 impl PolicyArgs {
     pub(crate) fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         match &self.command {
-            PolicyCommand::Schema { exceptions, facts } => {
+            PolicyCommand::Schema { exceptions, facts, tests } => {
                 let schema = match (exceptions, facts) {
                     (true, _) => ::policy::exceptions_schema(),
                     (_, true) => model::facts_schema(),
+                    _ if *tests => ::policy::tests_schema(),
                     _ => ::policy::schema(),
                 };
                 ui.data(&format!("{schema:#}"))?;
             }
+            PolicyCommand::Test(args) => return args.run(ui),
             PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN)?,
             PolicyCommand::Check { files, output } => {
                 let (set, _) = policies::load(files)?;
