@@ -74,7 +74,8 @@ fn b10_every_ready_policy_has_tests_and_a_page() {
         assert!(file.with_file_name("README.md").is_file(), "{} has no README.md beside it", file.display());
     }
     let list = fs::read_to_string(root().join("policies/README.md")).unwrap();
-    for folder in all.iter().filter_map(|path| path.parent()?.file_name()?.to_str()).filter(|name| *name != "policies") {
+    for folder in all.iter().filter_map(|path| path.parent()?.file_name()?.to_str()).filter(|name| *name != "policies")
+    {
         assert!(list.contains(&format!("({folder}/README.md)")), "policies/README.md does not list {folder}");
     }
 }
