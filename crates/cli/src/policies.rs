@@ -59,7 +59,9 @@ pub(crate) fn load_with(
 pub(crate) fn load_for_tests(paths: &[PathBuf], with_exceptions: bool) -> Result<(PolicySet, Exceptions), Failure> {
     let mut documents = Vec::new();
     for path in paths {
-        documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
+        let text =
+            files::read_text("the policy", path, LIMIT).map_err(|failure| Failure { hints: Vec::new(), ..failure })?;
+        documents.push((path.display().to_string(), text));
     }
     let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
     let exceptions = if with_exceptions { exceptions(&set, paths)? } else { Exceptions::none() };

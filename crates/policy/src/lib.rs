@@ -25,4 +25,4 @@ pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,
     StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };
-pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, tests_schema};
+pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, Why, tests_schema};

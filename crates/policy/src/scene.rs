@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Ask, Authentic, CertificateIdentity, CompleteScan, Completeness, Digest, Disposition, EnvironmentClass, Facts,
-    FactsDocument, Finding, FirstSeen, Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin,
-    Outcome, Package, Proof, ProvenTime, Reason, ReasonCode, RecordedFacts, ScanReport, Scanner, Severity,
-    SeverityCounts, Signal, SignatureFormat, Signed, SignedArtifact, SignedDuration, SignedImage, Signer, Statement,
-    TimeSource, Timestamp, TrustMaterial, TrustName, UnknownClass, VulnerabilityId,
+    Ask, Authentic, CertificateIdentity, CompleteScan, Digest, Disposition, EnvironmentClass, Facts, FactsDocument,
+    Finding, FirstSeen, Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package,
+    Proof, ProvenTime, Reason, ReasonCode, RecordedFacts, ScanReport, Scanner, Severity, SeverityCounts, Signal,
+    SignatureFormat, Signed, SignedArtifact, SignedDuration, Signer, TimeSource, Timestamp, TrustMaterial, TrustName,
+    UnknownClass, VulnerabilityId,
 };
 
 use crate::testing::made;
-pub(crate) use crate::testing::made::authentic;
 use crate::{Exceptions, PolicySet, evaluate};
 
 pub(crate) const HOST: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";

@@ -13,4 +13,4 @@ mod tests;
 
 pub use coverage::{Coverage, RuleSeen};
 pub use document::tests_schema;
-pub use run::{Difference, TestCase, TestFile, TestOutcome, Tested};
+pub use run::{Difference, TestCase, TestFile, TestOutcome, Tested, Why};

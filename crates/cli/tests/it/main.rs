@@ -15,3 +15,4 @@ mod house;
 mod library;
 mod never_green;
 mod output;
+mod policy_test;

@@ -351,7 +351,7 @@ impl<'a> Check<'a> {
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 12] = [
+    pub(crate) const KINDS: [&'static str; 12] = [
         "vulnerabilities",
         "sbom",
         "packages",

@@ -97,6 +97,8 @@ pub(super) enum Expected {
     Fail,
     /// It could not be judged.
     Unknown,
+    /// Nobody asked: its policy is not about this image, or it has ended.
+    NotJudged,
 }
 
 impl Expected {
@@ -105,6 +107,7 @@ impl Expected {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Unknown => "unknown",
+            Self::NotJudged => "notJudged",
         }
     }
 }

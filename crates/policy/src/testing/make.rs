@@ -72,12 +72,12 @@ struct Making<'a> {
 /// The keys that are about one manifest, of an image or of a platform.
 struct About<'a> {
     pushed: Option<crate::document::Duration>,
-    scans: &'a Option<Vec<super::given::Scan>>,
+    scans: Option<&'a [super::given::Scan]>,
     config: Option<&'a super::given::Config>,
     contents: Option<&'a super::given::Contents>,
-    sboms: &'a Option<Vec<super::given::Sbom>>,
-    measurements: &'a Option<Vec<super::given::Measurement>>,
-    signed: &'a Option<Vec<super::given::Signed>>,
+    sboms: Option<&'a [super::given::Sbom]>,
+    measurements: Option<&'a [super::given::Measurement]>,
+    signed: Option<&'a [super::given::Signed]>,
     unknown: Option<&'a Unknown>,
     platform: Option<&'a Platform>,
 }
@@ -104,8 +104,7 @@ pub(super) fn facts(
         None => (maker.manifest(&digest, &About::image(given), at)?, None),
         Some(platforms) => {
             let children = maker.platforms(given, platforms, &digest, at)?;
-            let index = About { pushed: given.pushed, unknown: given.unknown.as_ref(), ..About::index(&given.signed) };
-            (maker.manifest(&digest, &index, at)?, Some(children))
+            (maker.manifest(&digest, &About::index(given), at)?, Some(children))
         }
     };
     let mut facts = Facts { platforms, trust: maker.signers.material(), ..Facts::of(root) };
@@ -122,27 +121,27 @@ impl<'a> About<'a> {
     fn image(given: &'a Given) -> Self {
         Self {
             pushed: given.pushed,
-            scans: &given.scans,
+            scans: given.scans.as_deref(),
             config: given.config.as_ref(),
             contents: given.contents.as_ref(),
-            sboms: &given.sboms,
-            measurements: &given.measurements,
-            signed: &given.signed,
+            sboms: given.sboms.as_deref(),
+            measurements: given.measurements.as_deref(),
+            signed: given.signed.as_deref(),
             unknown: given.unknown.as_ref(),
             platform: None,
         }
     }
 
-    fn index(signed: &'a Option<Vec<super::given::Signed>>) -> Self {
+    fn index(given: &'a Given) -> Self {
         Self {
-            pushed: None,
-            scans: &None,
+            pushed: given.pushed,
+            scans: None,
             config: None,
             contents: None,
-            sboms: &None,
-            measurements: &None,
-            signed,
-            unknown: None,
+            sboms: None,
+            measurements: None,
+            signed: given.signed.as_deref(),
+            unknown: given.unknown.as_ref(),
             platform: None,
         }
     }
@@ -150,12 +149,12 @@ impl<'a> About<'a> {
     fn platform(platform: &'a Platform, manifest: &'a Manifest, index: &'a Given) -> Self {
         Self {
             pushed: manifest.pushed.or(index.pushed),
-            scans: &manifest.scans,
+            scans: manifest.scans.as_deref(),
             config: manifest.config.as_ref(),
             contents: manifest.contents.as_ref(),
-            sboms: &manifest.sboms,
-            measurements: &manifest.measurements,
-            signed: &manifest.signed,
+            sboms: manifest.sboms.as_deref(),
+            measurements: manifest.measurements.as_deref(),
+            signed: manifest.signed.as_deref(),
             unknown: manifest.unknown.as_ref(),
             platform: Some(platform),
         }
@@ -205,7 +204,7 @@ impl Maker<'_> {
     fn manifest(&self, digest: &Digest, about: &About<'_>, at: &At) -> Result<ManifestFacts, Problem> {
         let mut facts = ManifestFacts::bare(digest.clone(), about.pushed.map(|age| self.ago(age.0)));
         let mut making = Making { digest, at, signed: Vec::new() };
-        facts.reports = self.scans(about.scans.as_deref().unwrap_or(&[]), &mut making)?;
+        facts.reports = self.scans(about.scans.unwrap_or(&[]), &mut making)?;
         if let Some(config) = about.config {
             facts.config = Signal::Present(self.observed(self.config(config, about.platform, &making)?));
         }
@@ -222,23 +221,12 @@ impl Maker<'_> {
         }
         let documents = std::mem::take(&mut making.signed);
         if about.signed.is_some() || !documents.is_empty() {
-            let mut list = self.signed(about.signed.as_deref().unwrap_or(&[]), &making)?;
+            let mut list = self.signed(about.signed.unwrap_or(&[]), &making)?;
             list.extend(documents);
             facts.signed = Signal::Present(self.observed(list));
         }
-        self.unknown(about.unknown, &mut facts, at)?;
+        put_unknown(about.unknown, &mut facts, at)?;
         Ok(facts)
-    }
-
-    /// Puts reasons in place of what could not be known.
-    fn unknown(&self, unknown: Option<&Unknown>, facts: &mut ManifestFacts, at: &At) -> Result<(), Problem> {
-        let Some(unknown) = unknown else { return Ok(()) };
-        let at = at.key("unknown");
-        put(&mut facts.config, unknown.config, &at.key("config"))?;
-        put(&mut facts.contents, unknown.contents, &at.key("contents"))?;
-        put(&mut facts.sboms, unknown.sboms, &at.key("sboms"))?;
-        put(&mut facts.measurements, unknown.measurements, &at.key("measurements"))?;
-        put(&mut facts.signed, unknown.signed, &at.key("signed"))
     }
 
     /// Where evidence came from: `name` is what a file or a place in the registry would be called. What a signer signed
@@ -275,6 +263,17 @@ impl Maker<'_> {
     fn observed_from<T>(&self, value: T, origin: Origin) -> Observed<T> {
         Observed { value, origin, at: self.now, evidence: Digest::of(b"given") }
     }
+}
+
+/// Puts reasons in place of what could not be known.
+fn put_unknown(unknown: Option<&Unknown>, facts: &mut ManifestFacts, at: &At) -> Result<(), Problem> {
+    let Some(unknown) = unknown else { return Ok(()) };
+    let at = at.key("unknown");
+    put(&mut facts.config, unknown.config, &at.key("config"))?;
+    put(&mut facts.contents, unknown.contents, &at.key("contents"))?;
+    put(&mut facts.sboms, unknown.sboms, &at.key("sboms"))?;
+    put(&mut facts.measurements, unknown.measurements, &at.key("measurements"))?;
+    put(&mut facts.signed, unknown.signed, &at.key("signed"))
 }
 
 fn put<T>(place: &mut Signal<T>, code: Option<ReasonCode>, at: &At) -> Result<(), Problem> {

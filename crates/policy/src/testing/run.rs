@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use model::{Ask, Facts, Judgement, Outcome, Reason, ReasonCode, RecordedFacts, RuleResult, Timestamp, Verdict};
+use model::{Ask, Facts, Judgement, Outcome, Reason, ReasonCode, RecordedFacts, RuleResult, Timestamp};
 use serde_json::Value;
 
 use super::document::{Document, Expected, Test};
@@ -64,7 +64,16 @@ pub struct Difference {
     /// What came out.
     pub found: String,
     /// Why it came out so, as the rules say.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<Why>,
+}
+
+/// Why a rule did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// `POLICY/RULE`
+    pub rule: String,
+    /// The reason.
+    pub reason: Reason,
 }
 
 impl fmt::Display for Difference {
@@ -135,11 +144,10 @@ fn check(document: &Document) -> Result<(), Problem> {
             return Err(at.key("name").wrong(what, "names are unique in a file"));
         }
         match (&test.facts, &test.given) {
-            (Some(_), None) => {}
             (None, Some(_)) if test.change.is_some() => {
                 return Err(at.key("change").wrong("`change` is for recorded `facts`", "give other facts instead"));
             }
-            (None, Some(_)) => {}
+            (Some(_), None) | (None, Some(_)) => {}
             (Some(_), Some(_)) => return Err(at.wrong("it has `facts` and `given` at once", "write two tests")),
             (None, None) => {
                 return Err(at.wrong("it has neither `facts` nor `given`", "say what is known about the image"));
@@ -163,11 +171,12 @@ impl<'a> TestCase<'a> {
         self.test.facts.as_deref()
     }
 
-    /// Judges the facts, and compares. `recorded` are the bytes of [`Self::facts`], if it names a file.
+    /// Judges the facts, and compares. `recorded` is the file of [`Self::facts`], if it names one: its name for messages, and its
+    /// bytes.
     ///
     /// # Errors
     /// The test cannot be run as it stands: the place and what is wrong with it.
-    pub fn run(&self, tested: &Tested<'_>, recorded: Option<&[u8]>) -> Result<TestOutcome, DocumentError> {
+    pub fn run(&self, tested: &Tested<'_>, recorded: Option<(&str, &[u8])>) -> Result<TestOutcome, DocumentError> {
         let in_file = |problem: Problem| problem.in_file(&self.file.file, &self.file.text);
         let (ask, facts, now) = match &self.test.given {
             Some(given) => {
@@ -194,13 +203,15 @@ impl<'a> TestCase<'a> {
     }
 
     /// The facts that were recorded, changed as the test says.
-    fn recorded(&self, bytes: Option<&[u8]>) -> Result<(Ask, Facts, Timestamp), DocumentError> {
-        let file = self.test.facts.as_deref().unwrap_or("the recorded facts");
+    fn recorded(&self, recorded: Option<(&str, &[u8])>) -> Result<(Ask, Facts, Timestamp), DocumentError> {
+        let (file, bytes) = recorded.ok_or_else(|| {
+            let at = At::test(self.place).key("facts");
+            at.wrong("the recorded facts were not read", "").in_file(&self.file.file, &self.file.text)
+        })?;
         let wrong = |what: String| {
             DocumentError::new(file, what)
                 .with_hint("`ecr-gate inspect --output json` and `ecr-gate check --output facts=FILE` write facts")
         };
-        let bytes = bytes.ok_or_else(|| wrong("the file was not read".to_owned()))?;
         let changed = match &self.test.change {
             None => None,
             Some(change) => {
@@ -252,10 +263,10 @@ impl<'a> TestCase<'a> {
                     return Err(at.wrong(format!("the policies under test have no rule {name:?}"), hint));
                 }
                 several => {
-                    let names: Vec<String> =
+                    let written: Vec<String> =
                         several.iter().map(|(policy, rule)| format!("`{policy}/{rule}`")).collect();
                     let what = format!("{name:?} is a rule of several policies");
-                    return Err(at.wrong(what, format!("write {}", names.join(" or "))));
+                    return Err(at.wrong(what, format!("write {}", written.join(" or "))));
                 }
             }
         }
@@ -266,27 +277,29 @@ impl<'a> TestCase<'a> {
         let expect = &self.test.expect;
         let mut differences = Vec::new();
         if judgement.verdict != expect.verdict {
-            let heavy = judgement.rules.iter().filter(|rule| rule.verdict > expect.verdict.min(Verdict::Pending));
+            // Too heavy: what weighs more than it should. Too light: what there is, and does not weigh enough.
+            let heavy = judgement.verdict > expect.verdict;
+            let rules = judgement.rules.iter().filter(|rule| !heavy || rule.verdict > expect.verdict);
             differences.push(Difference {
                 what: "verdict".to_owned(),
                 expected: expect.verdict.as_str().to_owned(),
                 found: judgement.verdict.as_str().to_owned(),
-                reasons: heavy.flat_map(why).cloned().collect(),
+                reasons: rules.flat_map(why).collect(),
             });
         }
-        let reasons = judgement.reasons();
+        let reasons: Vec<Why> = judgement.rules.iter().flat_map(why).collect();
         if let Some(expected) = &expect.reasons {
             let codes = |codes: BTreeSet<&'static str>| {
                 let codes: Vec<&str> = codes.into_iter().collect();
                 if codes.is_empty() { "none".to_owned() } else { codes.join(", ") }
             };
             let wanted: BTreeSet<_> = expected.iter().map(|code| code.as_str()).collect();
-            let found: BTreeSet<_> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+            let found: BTreeSet<_> = reasons.iter().map(|why| why.reason.code.as_str()).collect();
             if wanted != found {
-                let unexpected = reasons.iter().filter(|reason| !wanted.contains(reason.code.as_str()));
+                let unexpected = reasons.iter().filter(|why| !wanted.contains(why.reason.code.as_str()));
                 differences.push(Difference {
                     what: "reasons".to_owned(),
-                    reasons: unexpected.map(|reason| (*reason).clone()).collect(),
+                    reasons: unexpected.cloned().collect(),
                     expected: codes(wanted),
                     found: codes(found),
                 });
@@ -294,50 +307,54 @@ impl<'a> TestCase<'a> {
         }
         for (policy, rule, expected) in rules {
             let result = judgement.rules.iter().find(|result| result.policy == *policy && result.rule == *rule);
-            let found = result.map_or("not judged: the policy is not about this image, or the rule has ended", outcome);
+            let found = result.map_or(Expected::NotJudged, outcome).as_str();
             if found != expected.as_str() {
-                let name = if policy.is_empty() { rule.clone() } else { format!("{policy}/{rule}") };
                 differences.push(Difference {
-                    what: format!("rule {name}"),
+                    what: format!("rule {}", full_name(policy, rule)),
                     expected: expected.as_str().to_owned(),
                     found: found.to_owned(),
-                    reasons: result.into_iter().flat_map(why).cloned().collect(),
+                    reasons: result.into_iter().flat_map(why).collect(),
                 });
             }
         }
         if let Some(text) = &expect.message
-            && !reasons.iter().any(|reason| reason.message.contains(text))
+            && !reasons.iter().any(|why| why.reason.message.contains(text))
         {
             differences.push(Difference {
                 what: "message".to_owned(),
                 expected: format!("one with {text:?}"),
                 found: if reasons.is_empty() { "no message at all".to_owned() } else { "in none of them".to_owned() },
-                reasons: reasons.into_iter().cloned().collect(),
+                reasons,
             });
         }
         differences
     }
 }
 
-/// `pass`, `fail`, `unknown`.
-pub(super) fn outcome(rule: &RuleResult) -> &'static str {
+fn outcome(rule: &RuleResult) -> Expected {
     match rule.outcome {
-        Outcome::Pass => "pass",
-        Outcome::Fail(_) => "fail",
-        Outcome::Unknown(..) => "unknown",
+        Outcome::Pass => Expected::Pass,
+        Outcome::Fail(_) => Expected::Fail,
+        Outcome::Unknown(..) => Expected::Unknown,
     }
 }
 
-fn why(rule: &RuleResult) -> impl Iterator<Item = &Reason> {
+/// Why a rule did not pass; nothing if it did.
+fn why(rule: &RuleResult) -> Vec<Why> {
     let reasons = match &rule.outcome {
-        Outcome::Pass => None,
-        Outcome::Fail(reasons) | Outcome::Unknown(_, reasons) => Some(reasons),
+        Outcome::Pass => return Vec::new(),
+        Outcome::Fail(reasons) | Outcome::Unknown(_, reasons) => reasons,
     };
-    reasons.into_iter().flatten()
+    let of = |reason: &Reason| Why { rule: full_name(&rule.policy, &rule.rule), reason: reason.clone() };
+    reasons.iter().map(of).collect()
+}
+
+fn full_name(policy: &str, rule: &str) -> String {
+    if policy.is_empty() { rule.to_owned() } else { format!("{policy}/{rule}") }
 }
 
 /// RFC 7386.
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

@@ -6,12 +6,13 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use policy::{Coverage, TestFile, TestOutcome, Tested};
+use policy::{Coverage, DocumentError, TestFile, TestOutcome, Tested};
 
+use crate::delivery::apart;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
-use crate::policies::{beside, load_for_tests};
+use crate::policies::{self, beside};
 use crate::ui::Ui;
 use report::{Destination, Form};
 
@@ -92,8 +93,13 @@ impl TestArgs {
                 Failure::usage("two outputs go to standard output").hint("write all but one to a file: `junit=FILE`")
             );
         }
-        // No report of an earlier run stays where this one cannot be run.
-        for file in outputs.iter().filter_map(|output| output.file.as_deref()) {
+        // Nothing that is read is written over, and no report of an earlier run stays where this one cannot be run.
+        let tests: Vec<Result<Read, Failure>> = find::test_files(&self.paths)?.into_iter().map(Read::file).collect();
+        let inputs: Vec<PathBuf> = tests.iter().flatten().flat_map(Read::inputs).collect();
+        let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+        let reports = || outputs.iter().filter_map(|output| output.file.as_deref());
+        apart(reports(), &inputs)?;
+        for file in reports() {
             files::remove_stale("the earlier report", file)?;
         }
         let mut outcomes = Outcomes {
@@ -102,8 +108,8 @@ impl TestArgs {
             show_coverage: self.coverage || self.min_coverage.is_some(),
             min_coverage: self.min_coverage,
         };
-        for path in find::test_files(&self.paths)? {
-            let outcome = run_file(&path, &mut outcomes.coverage)?;
+        for test in tests {
+            let outcome = test?.run(&mut outcomes.coverage)?;
             outcomes.files.push(outcome);
         }
         for output in &outputs {
@@ -113,41 +119,60 @@ impl TestArgs {
     }
 }
 
-fn run_file(path: &Path, coverage: &mut Coverage) -> Result<FileOutcome, Failure> {
-    let shown = path.display().to_string();
-    let told = |error: policy::DocumentError| {
-        let failure = Failure::configuration(error.to_string());
-        failure.hint(
-            error.hint.unwrap_or_else(|| "`ecr-gate policy schema --tests` prints what a test file may say".to_owned()),
-        )
-    };
-    let text = files::read_text("the test file", path, LIMIT)?;
-    let file = TestFile::parse(&shown, &text).map_err(told)?;
-    let paths: Vec<PathBuf> = file.policies().iter().map(|listed| beside(path, listed)).collect();
-    let (set, exceptions) = load_for_tests(&paths, file.honours_exceptions()).map_err(|failure| Failure {
-        hints: [failure.hints, vec![format!("{shown} names this policy, relative to itself")]].concat(),
-        ..failure
-    })?;
-    coverage.expect(&set);
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let tested = Tested { policies: &set, files: &names, exceptions: &exceptions };
-    let mut tests = Vec::new();
-    for case in file.cases() {
-        let recorded = match case.facts() {
-            None => None,
-            Some(listed) => {
-                let facts = beside(path, listed);
-                let read = files::read("the facts", &facts, FACTS).map_err(|failure| Failure {
-                    hints: vec![format!("test {:?} of {shown} names them, relative to that file", case.name())],
-                    ..failure
-                })?;
-                Some(read)
-            }
-        };
-        let outcome = case.run(&tested, recorded.as_deref()).map_err(told)?;
-        coverage.add(&set, &outcome.judgement);
-        tests.push((case.name().to_owned(), outcome));
+/// A test file, and the policies that it names.
+struct Read {
+    path: PathBuf,
+    file: TestFile,
+    policies: Vec<PathBuf>,
+}
+
+impl Read {
+    fn file(path: PathBuf) -> Result<Self, Failure> {
+        let text = files::read_text("the test file", &path, LIMIT)?;
+        let file = TestFile::parse(&path.display().to_string(), &text).map_err(told)?;
+        let policies = file.policies().iter().map(|listed| beside(&path, listed)).collect();
+        Ok(Self { path, file, policies })
     }
-    let policies = set.ids().iter().map(|id| id.name.clone()).collect();
-    Ok(FileOutcome { file: shown, name: file.name().to_owned(), policies, tests })
+
+    /// Every file that is read for it.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let facts = self.file.cases().filter_map(|case| case.facts()).map(|listed| beside(&self.path, listed));
+        std::iter::once(self.path.clone()).chain(facts).chain(policies::inputs(&self.policies)).collect()
+    }
+
+    fn run(&self, coverage: &mut Coverage) -> Result<FileOutcome, Failure> {
+        let shown = self.file.file();
+        let loaded = policies::load_for_tests(&self.policies, self.file.honours_exceptions());
+        let (set, exceptions) =
+            loaded.map_err(|failure| failure.hint(format!("{shown} names it, relative to itself")))?;
+        coverage.expect(&set);
+        let names: Vec<String> = self.policies.iter().map(|path| path.display().to_string()).collect();
+        let tested = Tested { policies: &set, files: &names, exceptions: &exceptions };
+        let mut tests = Vec::new();
+        for case in self.file.cases() {
+            let recorded = case.facts().map(|listed| self.facts(case.name(), listed)).transpose()?;
+            let recorded = recorded.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+            let outcome = case.run(&tested, recorded).map_err(told)?;
+            coverage.add(&set, &outcome.judgement);
+            tests.push((case.name().to_owned(), outcome));
+        }
+        let policies = set.ids().iter().map(|id| id.name.clone()).collect();
+        Ok(FileOutcome { file: shown.to_owned(), name: self.file.name().to_owned(), policies, tests })
+    }
+
+    /// Recorded facts: the name of their file, and its bytes.
+    fn facts(&self, test: &str, listed: &str) -> Result<(String, Vec<u8>), Failure> {
+        let path = beside(&self.path, listed);
+        let read = files::read("the facts", &path, FACTS).map_err(|failure| Failure {
+            hints: vec![format!("test {test:?} of {} names them, relative to that file", self.file.file())],
+            ..failure
+        })?;
+        Ok((path.display().to_string(), read))
+    }
+}
+
+fn told(error: DocumentError) -> Failure {
+    let failure = Failure::configuration(error.to_string());
+    let keys = || "`ecr-gate policy schema --tests` prints what a test file may say".to_owned();
+    failure.hint(error.hint.unwrap_or_else(keys))
 }

@@ -127,13 +127,13 @@ impl Maker<'_> {
     fn said(&self, given: &given::VexStatement, images: &[Digest], at: &At) -> Result<VexStatement, Problem> {
         let (digests, purl) = match given.product.as_deref() {
             None | Some("image") => (images.to_vec(), None),
-            Some(text) => match Purl::parse(text) {
-                Some(purl) => (Vec::new(), Some(purl.to_string())),
-                None => {
+            Some(text) => {
+                let purl = Purl::parse(text).ok_or_else(|| {
                     let what = format!("`product` is {text:?}, and neither `image` nor a package URL");
-                    return Err(at.wrong(what, "write `image`, or the package as in pkg:deb/debian/openssl@3.0.8"));
-                }
-            },
+                    at.wrong(what, "write `image`, or the package as in pkg:deb/debian/openssl@3.0.8")
+                })?;
+                (Vec::new(), Some(purl.to_string()))
+            }
         };
         Ok(VexStatement {
             vulnerabilities: vec![given.vulnerability.clone()],

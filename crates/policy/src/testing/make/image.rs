@@ -165,13 +165,13 @@ impl Maker<'_> {
                     at.wrong("`layers: 0`: a base image has layers", "leave it out where the image is not built on it")
                 );
             }
-            Some(count) => match own.get(..usize::from(count)) {
-                Some(lowest) => lowest.to_vec(),
-                None => {
+            Some(count) => {
+                let lowest = own.get(..usize::from(count)).ok_or_else(|| {
                     let what = format!("`layers: {count}`, and the image's `config` gives {} layers", own.len());
-                    return Err(at.wrong(what, "give the image a `config` with more `layers`"));
-                }
-            },
+                    at.wrong(what, "give the image a `config` with more `layers`")
+                })?;
+                lowest.to_vec()
+            }
         };
         let made_up = || Digest::of(format!("the base image {name}").as_bytes());
         Ok(KnownBase {

@@ -6,6 +6,8 @@ mod text;
 
 use std::path::PathBuf;
 
+use policy::{Difference, TestOutcome, Why};
+
 use super::{FileOutcome, Outcomes};
 use crate::failure::Failure;
 use crate::files;
@@ -56,4 +58,16 @@ impl Destination {
             None => ui.data(&text),
         }
     }
+}
+
+/// Every difference, each with the reasons that no difference before it had: what is said once about a rule holds for all.
+fn differing(outcome: &TestOutcome) -> Vec<(&Difference, Vec<&Why>)> {
+    let mut said: Vec<&Why> = Vec::new();
+    let mut differing = Vec::new();
+    for difference in &outcome.differences {
+        let new: Vec<&Why> = difference.reasons.iter().filter(|why| !said.contains(why)).collect();
+        said.extend(&new);
+        differing.push((difference, new));
+    }
+    differing
 }

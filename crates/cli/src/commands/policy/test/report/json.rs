@@ -1,7 +1,7 @@
 //! The form for programs.
 
 use model::{Outcome, Reason, RuleResult, Verdict};
-use policy::{Difference, TestOutcome};
+use policy::{Difference, TestOutcome, Why};
 use serde::Serialize;
 
 use super::{FileOutcome, Outcomes};
@@ -14,13 +14,13 @@ struct Report<'a> {
     schema: &'static str,
     passed: usize,
     failed: usize,
-    files: Vec<File<'a>>,
-    coverage: Covered<'a>,
+    files: Vec<OfFile<'a>>,
+    coverage: Share<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct File<'a> {
+struct OfFile<'a> {
     file: &'a str,
     name: &'a str,
     policies: &'a [String],
@@ -34,7 +34,7 @@ struct Test<'a> {
     passed: bool,
     verdict: Verdict,
     differences: Vec<Differing<'a>>,
-    rules: Vec<Rule<'a>>,
+    rules: Vec<Found<'a>>,
 }
 
 #[derive(Serialize)]
@@ -43,12 +43,20 @@ struct Differing<'a> {
     what: &'a str,
     expected: &'a str,
     found: &'a str,
-    reasons: &'a [Reason],
+    reasons: Vec<Because<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule<'a> {
+struct Because<'a> {
+    rule: &'a str,
+    #[serde(flatten)]
+    reason: &'a Reason,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found<'a> {
     policy: &'a str,
     rule: &'a str,
     outcome: &'static str,
@@ -58,7 +66,7 @@ struct Rule<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Covered<'a> {
+struct Share<'a> {
     rules: usize,
     covered: usize,
     percent: u8,
@@ -87,7 +95,7 @@ pub(super) fn render(outcomes: &Outcomes) -> Result<String, Failure> {
         passed: outcomes.passed(),
         failed: outcomes.failed(),
         files: outcomes.files.iter().map(of_file).collect(),
-        coverage: Covered {
+        coverage: Share {
             rules: coverage.total(),
             covered: coverage.covered(),
             percent: coverage.percent(),
@@ -99,9 +107,9 @@ pub(super) fn render(outcomes: &Outcomes) -> Result<String, Failure> {
         .map_err(|error| Failure::internal(format!("the report cannot be written as JSON: {error}")))
 }
 
-fn of_file(file: &FileOutcome) -> File<'_> {
+fn of_file(file: &FileOutcome) -> OfFile<'_> {
     let tests = file.tests.iter().map(|(name, outcome)| of_test(name, outcome)).collect();
-    File { file: &file.file, name: &file.name, policies: &file.policies, tests }
+    OfFile { file: &file.file, name: &file.name, policies: &file.policies, tests }
 }
 
 fn of_test<'a>(name: &'a str, outcome: &'a TestOutcome) -> Test<'a> {
@@ -109,7 +117,7 @@ fn of_test<'a>(name: &'a str, outcome: &'a TestOutcome) -> Test<'a> {
         what: &difference.what,
         expected: &difference.expected,
         found: &difference.found,
-        reasons: &difference.reasons,
+        reasons: difference.reasons.iter().map(|Why { rule, reason }| Because { rule, reason }).collect(),
     };
     Test {
         name,
@@ -120,11 +128,11 @@ fn of_test<'a>(name: &'a str, outcome: &'a TestOutcome) -> Test<'a> {
     }
 }
 
-fn of_rule(result: &RuleResult) -> Rule<'_> {
+fn of_rule(result: &RuleResult) -> Found<'_> {
     let (outcome, reasons) = match &result.outcome {
         Outcome::Pass => ("pass", Vec::new()),
         Outcome::Fail(reasons) => ("fail", reasons.iter().collect()),
         Outcome::Unknown(_, reasons) => ("unknown", reasons.iter().collect()),
     };
-    Rule { policy: &result.policy, rule: &result.rule, outcome, verdict: result.verdict, reasons }
+    Found { policy: &result.policy, rule: &result.rule, outcome, verdict: result.verdict, reasons }
 }

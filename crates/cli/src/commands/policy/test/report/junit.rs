@@ -1,10 +1,10 @@
 //! JUnit XML: a suite for each file, a test for each test. Too little coverage is a test of its own that fails, so that the
 //! report is red where the command is.
 
-use policy::TestOutcome;
+use policy::{TestOutcome, Why};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Outcomes;
+use super::{Outcomes, differing};
 use crate::failure::Failure;
 use crate::output::{inert_xml, line};
 
@@ -42,10 +42,10 @@ pub(super) fn render(outcomes: &Outcomes) -> Result<String, Failure> {
 fn status(outcome: &TestOutcome) -> TestCaseStatus {
     let Some(first) = outcome.differences.first() else { return TestCaseStatus::success() };
     let mut lines = Vec::new();
-    for difference in &outcome.differences {
+    for (difference, new) in differing(outcome) {
         lines.push(line(&difference.to_string(), SENTENCE));
-        for reason in &difference.reasons {
-            lines.push(format!("  {}: {}", reason.code, line(&reason.message, SENTENCE)));
+        for Why { rule, reason } in new {
+            lines.push(format!("  {}: {}: {}", line(rule, NAME), reason.code, line(&reason.message, SENTENCE)));
         }
     }
     failed(&first.to_string(), &first.what, &lines.join("\n"))

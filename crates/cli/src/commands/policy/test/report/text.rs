@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use policy::TestOutcome;
+use policy::{TestOutcome, Why};
 
-use super::{FileOutcome, Outcomes};
+use super::{FileOutcome, Outcomes, differing};
 use crate::output::logged;
 
 /// The longest name, and the longest sentence.
@@ -47,12 +47,13 @@ fn of_file(text: &mut String, file: &FileOutcome, color: bool) {
 }
 
 fn differences(text: &mut String, outcome: &TestOutcome) {
-    for difference in &outcome.differences {
+    for (difference, new) in differing(outcome) {
         let _ = writeln!(text, "        {}", logged(&difference.to_string(), SENTENCE));
-        for reason in difference.reasons.iter().take(REASONS) {
-            let _ = writeln!(text, "          {}: {}", reason.code, logged(&reason.message, SENTENCE));
+        for Why { rule, reason } in new.iter().take(REASONS) {
+            let (rule, message) = (logged(rule, NAME), logged(&reason.message, SENTENCE));
+            let _ = writeln!(text, "          {rule}: {}: {message}", reason.code);
         }
-        if let Some(more) = difference.reasons.len().checked_sub(REASONS).filter(|more| *more > 0) {
+        if let Some(more) = new.len().checked_sub(REASONS).filter(|more| *more > 0) {
             let _ = writeln!(text, "          and {more} more");
         }
     }
