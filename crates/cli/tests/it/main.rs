@@ -12,6 +12,7 @@ mod check;
 mod doctor;
 mod gate;
 mod house;
+mod library;
 mod never_green;
 mod output;
 mod policy_test;
