@@ -141,9 +141,11 @@ fn b10_check_names_what_is_wrong_and_what_is_odd_with_its_place() {
         .says(&["wrong.yaml:14:26: error: rule \"r\": `config.nonRoot: false` asks nothing"]);
     desk.write("typo.yaml", &policy("typo", "0", "    - id: r\n      vulnerabilites: {}\n"));
     // Each file with what is wrong with it.
-    desk.run(&["policy", "check", "wrong.yaml", "typo.yaml"])
-        .exits(3)
-        .says(&["typo.yaml:14:7: error: unknown key `vulnerabilites`", "hint: did you mean `vulnerabilities`?", "wrong.yaml:14"]);
+    desk.run(&["policy", "check", "wrong.yaml", "typo.yaml"]).exits(3).says(&[
+        "typo.yaml:14:7: error: unknown key `vulnerabilites`",
+        "hint: did you mean `vulnerabilities`?",
+        "wrong.yaml:14",
+    ]);
     desk.run(&["policy", "check", "nowhere.yaml"]).exits(3);
 }
 
@@ -178,7 +180,10 @@ fn s29_check_names_exceptions_that_are_expired_wide_pointless_or_unused() {
         entry("other", "cve: CVE-2026-2", "2099-01-01"),
         entry("used", "cve: CVE-2026-1", "2099-01-01"),
     ];
-    desk.write("ex.yaml", &format!("apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions:\n{}", entries.concat()));
+    desk.write(
+        "ex.yaml",
+        &format!("apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions:\n{}", entries.concat()),
+    );
     desk.run(&["policy", "check", "gate.yaml", "--facts", "facts"]).exits(3).says(&[
         "warning: exception \"old\" expired on 2026-01-02",
         "error: exception \"gone\" waives nothing: the policy has no such rule",
@@ -235,7 +240,10 @@ fn b10_diff_and_replay_say_which_verdicts_flip() {
     desk.record("clean:1", &[]);
     desk.record("bad:1", &[("CVE-2026-2", "CRITICAL")]);
     desk.write("next.yaml", &policy("next", "5", ""));
-    let page = desk.run(&["policy", "diff", "current.yaml", "next.yaml", "--facts", "facts", "--output", "json"]).exits(0).json();
+    let page = desk
+        .run(&["policy", "diff", "current.yaml", "next.yaml", "--facts", "facts", "--output", "json"])
+        .exits(0)
+        .json();
     assert_eq!((&page["decisions"], &page["same"]), (&json!(3), &json!(2)));
     assert_eq!(page["flips"], json!([["deny", "allow", 1]]));
     assert_eq!(page["flipped"][0]["image"], "app:1");
@@ -247,7 +255,8 @@ fn b10_diff_and_replay_say_which_verdicts_flip() {
     desk.run(&["policy", "replay", "--facts", "facts", "--policy", "current.yaml", "--exit-code"]).exits(0);
     // Reasons that are others make no flip, and are counted.
     desk.write("renamed.yaml", &policy("renamed", "0", "    - id: named\n      registries: { digestOnly: true }\n"));
-    let page = desk.run(&["policy", "diff", "current.yaml", "renamed.yaml", "--facts", "facts", "--output", "json"]).json();
+    let page =
+        desk.run(&["policy", "diff", "current.yaml", "renamed.yaml", "--facts", "facts", "--output", "json"]).json();
     assert_eq!(page["sameWithOtherReasons"], 2);
     assert_eq!(page["flips"], json!([["allow", "deny", 1]]));
 }
@@ -263,7 +272,10 @@ fn a5_replay_counts_apart_what_it_cannot_judge_or_read() {
     let document = fs::read_to_string(facts).unwrap();
     let line = serde_json::from_str::<Value>(&document).unwrap();
     desk.write("facts/many.jsonl", &format!("{line}\n\n{line}\nnot json\n"));
-    let page = desk.run(&["policy", "replay", "--facts", "facts", "--policy", "signed.yaml", "--output", "json"]).exits(0).json();
+    let page = desk
+        .run(&["policy", "replay", "--facts", "facts", "--policy", "signed.yaml", "--output", "json"])
+        .exits(0)
+        .json();
     assert_eq!(page["decisions"], 5);
     assert_eq!(page["couldNotBeJudged"].as_array().unwrap().len(), 3, "{page}");
     assert!(page["couldNotBeJudged"][0]["why"].as_str().unwrap().contains("signed"), "{page}");
@@ -299,7 +311,9 @@ fn b2_the_same_facts_policy_and_time_give_the_same_judgement() {
     let desk = Desk::new();
     let facts = desk.record("app:1", &[("CVE-2026-1", "HIGH"), ("CVE-2026-2", "LOW")]).display().to_string();
     let explain = || {
-        desk.run(&["policy", "explain", "--facts", &facts, "--policy", "current.yaml", "--output", "json"]).exits(0).stdout
+        desk.run(&["policy", "explain", "--facts", &facts, "--policy", "current.yaml", "--output", "json"])
+            .exits(0)
+            .stdout
     };
     assert_eq!(explain(), explain());
 }

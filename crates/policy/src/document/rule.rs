@@ -190,7 +190,7 @@ impl<'a> Check<'a> {
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 13] = [
+    pub(crate) const KINDS: [&'static str; 13] = [
         "vulnerabilities",
         "sbom",
         "packages",
