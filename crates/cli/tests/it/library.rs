@@ -94,12 +94,12 @@ fn b15_keys_of_ready_policies_say_that_they_are_examples() {
     }
 }
 
-/// The fenced YAML blocks of a page.
-fn blocks(page: &str) -> Vec<String> {
+/// The fenced blocks of a page in one language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        if line == "```yaml" {
+        if line.strip_prefix("```") == Some(language) {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             blocks.push(block.join("\n") + "\n");
         }
@@ -111,7 +111,12 @@ fn blocks(page: &str) -> Vec<String> {
 fn run_page(text: &str) -> Result<(), String> {
     let folder = TempDir::new().unwrap();
     let mut written = BTreeSet::new();
-    for block in blocks(text) {
+    for block in blocks(text, "rego") {
+        // The policy of a page names it by its package.
+        let package = block.lines().find_map(|line| line.strip_prefix("package ")).unwrap_or("");
+        fs::write(folder.path().join(format!("{package}.rego")), block).unwrap();
+    }
+    for block in blocks(text, "yaml") {
         let kinds = [
             ("GatePolicy", "policy.yaml"),
             ("GatePolicyTest", "policy.test.yaml"),
