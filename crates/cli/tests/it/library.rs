@@ -52,6 +52,14 @@ fn b10_every_ready_policy_loads() {
 }
 
 #[test]
+fn b10_the_library_is_in_the_layout_that_fmt_writes() {
+    let library = files(&root().join("policies"));
+    let documents = library.iter().filter_map(|path| path.to_str()).filter(|path| path.ends_with(".yaml"));
+    let arguments: Vec<&str> = ["fmt", "--check"].into_iter().chain(documents).collect();
+    policy(&arguments, &root()).unwrap_or_else(|said| panic!("{said}"));
+}
+
+#[test]
 fn b10_every_rule_of_every_ready_policy_is_seen_to_pass_and_not_to_pass() {
     let said = policy(&["test", "policies", "--min-coverage", "100"], &root());
     said.unwrap_or_else(|said| panic!("{said}"));
