@@ -54,7 +54,8 @@ fn b10_every_ready_policy_loads() {
 #[test]
 fn b10_the_library_is_in_the_layout_that_fmt_writes() {
     let library = files(&root().join("policies"));
-    let documents = library.iter().filter_map(|path| path.to_str()).filter(|path| path.ends_with(".yaml"));
+    let documents = library.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let documents = documents.map(|path| path.to_str().unwrap());
     let arguments: Vec<&str> = ["fmt", "--check"].into_iter().chain(documents).collect();
     policy(&arguments, &root()).unwrap_or_else(|said| panic!("{said}"));
 }
