@@ -15,4 +15,5 @@ mod house;
 mod library;
 mod never_green;
 mod output;
+mod policy_commands;
 mod policy_test;
