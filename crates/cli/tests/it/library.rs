@@ -52,6 +52,15 @@ fn b10_every_ready_policy_loads() {
 }
 
 #[test]
+fn b10_the_library_is_in_the_layout_that_fmt_writes() {
+    let library = files(&root().join("policies"));
+    let documents = library.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let documents = documents.map(|path| path.to_str().unwrap());
+    let arguments: Vec<&str> = ["fmt", "--check"].into_iter().chain(documents).collect();
+    policy(&arguments, &root()).unwrap_or_else(|said| panic!("{said}"));
+}
+
+#[test]
 fn b10_every_rule_of_every_ready_policy_is_seen_to_pass_and_not_to_pass() {
     let said = policy(&["test", "policies", "--min-coverage", "100"], &root());
     said.unwrap_or_else(|said| panic!("{said}"));
@@ -94,12 +103,12 @@ fn b15_keys_of_ready_policies_say_that_they_are_examples() {
     }
 }
 
-/// The fenced YAML blocks of a page.
-fn blocks(page: &str) -> Vec<String> {
+/// The fenced blocks of a page in one language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        if line == "```yaml" {
+        if line.strip_prefix("```") == Some(language) {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             blocks.push(block.join("\n") + "\n");
         }
@@ -111,7 +120,12 @@ fn blocks(page: &str) -> Vec<String> {
 fn run_page(text: &str) -> Result<(), String> {
     let folder = TempDir::new().unwrap();
     let mut written = BTreeSet::new();
-    for block in blocks(text) {
+    for block in blocks(text, "rego") {
+        // The policy of a page names it by its package.
+        let package = block.lines().find_map(|line| line.strip_prefix("package ")).unwrap_or("");
+        fs::write(folder.path().join(format!("{package}.rego")), block).unwrap();
+    }
+    for block in blocks(text, "yaml") {
         let kinds = [
             ("GatePolicy", "policy.yaml"),
             ("GatePolicyTest", "policy.test.yaml"),
