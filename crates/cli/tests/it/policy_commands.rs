@@ -125,26 +125,26 @@ fn b10_check_names_what_is_wrong_and_what_is_odd_with_its_place() {
 ";
     desk.write("odd.yaml", &policy("odd", "0", odd));
     let ran = desk.run(&["policy", "check", "odd.yaml"]).exits(0).says(&[
-        "odd.yaml:13:7: warning: rule \"weaker\": it never decides",
-        "odd.yaml:18:7: warning: rule \"over\": it ended on 2020-01-02",
+        "odd.yaml:14:7: warning: rule \"weaker\": it never decides",
+        "odd.yaml:19:7: warning: rule \"over\": it ended on 2020-01-02",
         "ok: policy odd (sha256:",
     ]);
     assert!(!ran.stdout.contains("error"), "{}", ran.stdout);
     desk.run(&["policy", "check", "odd.yaml", "--strict"]).exits(3);
     let page = desk.run(&["policy", "check", "odd.yaml", "--output", "json"]).exits(0).json();
-    assert_eq!(page["findings"][0]["line"], 13);
+    assert_eq!(page["findings"][0]["line"], 14);
     assert_eq!(page["findings"][0]["level"], "warning");
 
     desk.write("wrong.yaml", &policy("wrong", "0", "    - id: r\n      config: { nonRoot: false }\n"));
     desk.run(&["policy", "check", "wrong.yaml"])
         .exits(3)
-        .says(&["wrong.yaml:14:26: error: rule \"r\": `config.nonRoot: false` asks nothing"]);
+        .says(&["wrong.yaml:15:26: error: rule \"r\": `config.nonRoot: false` asks nothing"]);
     desk.write("typo.yaml", &policy("typo", "0", "    - id: r\n      vulnerabilites: {}\n"));
     // Each file with what is wrong with it.
     desk.run(&["policy", "check", "wrong.yaml", "typo.yaml"]).exits(3).says(&[
-        "typo.yaml:14:7: error: unknown key `vulnerabilites`",
+        "typo.yaml:15:7: error: unknown key `vulnerabilites`",
         "hint: did you mean `vulnerabilities`?",
-        "wrong.yaml:14",
+        "wrong.yaml:15",
     ]);
     desk.run(&["policy", "check", "nowhere.yaml"]).exits(3);
 }
@@ -203,6 +203,8 @@ fn b23_explain_shows_each_rule_with_its_evidence_and_the_way_to_green() {
       action: warn
     - id: has-sbom
       sbom: { from: [file] }
+    - id: runs
+      config: { nonRoot: true }
 ";
     desk.write("gate.yaml", &policy("gate", "0", more));
     desk.write("staging.yaml", &policy("other", "9", "  match: { environments: [staging] }\n"));
@@ -211,10 +213,12 @@ fn b23_explain_shows_each_rule_with_its_evidence_and_the_way_to_green() {
         "verdict  deny for production",
         "policy gate",
         "FAIL     serious  (vulnerabilities, action deny) -> deny",
-        "evidence: scan by Trivy",
+        "evidence: scan by trivy",
         "vuln.maxExceeded: 1 HIGH finding; the policy allows 0",
         "FAIL     named  (registries, action warn) -> warn",
-        "UNKNOWN  has-sbom  (sbom, action deny) -> deny",
+        "FAIL     has-sbom  (sbom, action deny) -> deny",
+        "evidence: none: none was handed over",
+        "UNKNOWN  runs  (config, action deny) -> deny",
         "onUnknown.internal: deny",
         "does not apply: `match.environments` does not name production",
         "Shortest path to green",
@@ -280,7 +284,9 @@ fn a5_replay_counts_apart_what_it_cannot_judge_or_read() {
     assert_eq!(page["couldNotBeJudged"].as_array().unwrap().len(), 3, "{page}");
     assert!(page["couldNotBeJudged"][0]["why"].as_str().unwrap().contains("signed"), "{page}");
     assert_eq!(page["couldNotBeRead"].as_array().unwrap().len(), 2);
-    assert!(page["couldNotBeRead"][1]["document"].as_str().unwrap().ends_with("many.jsonl:4"), "{page}");
+    let unread: Vec<&str> =
+        page["couldNotBeRead"].as_array().unwrap().iter().map(|line| line["document"].as_str().unwrap()).collect();
+    assert!(unread.iter().any(|document| document.ends_with("many.jsonl:4")), "{page}");
     assert_eq!(page["flips"], json!([]));
     // An environment that no policy declares is nobody's verdict.
     desk.run(&["policy", "replay", "--facts", "facts", "--policy", "signed.yaml", "--environment", "qa"]).exits(64);

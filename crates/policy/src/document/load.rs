@@ -9,7 +9,7 @@ use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
-use super::parameters::{Parameters, properties, with_operator, written_out};
+use super::parameters::{Parameters, properties, quoted, with_operator, written_out};
 use super::places::{self, Step};
 use super::signers::Trust;
 use super::types::Action;
@@ -197,6 +197,13 @@ impl Policy {
             return Err(error.at(line as u64, None).with_hint(format!(
                 "write `${{{name}}}`, and its value in `spec.parameters` or `spec.environments.NAME.parameters`"
             )));
+        }
+        if let Some((line, name)) = quoted(text, parameters) {
+            let error =
+                DocumentError::new(file, format!("the parameter `${name}` is in quotes, where it is only text"));
+            return Err(error
+                .at(line as u64, None)
+                .with_hint(format!("write `${name}` without quotes, or `$${name}` for the text itself")));
         }
         let policy: Self = read_with::<Self, Filled<false>>(file, text, Some(parameters)).map_err(|error| {
             // The reader takes parameters for secrets and leaves out words that hold one. The same text with the values
