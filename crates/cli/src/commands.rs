@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod asking;
 pub(crate) mod attest;
 pub(crate) mod aws_names;
 pub(crate) mod check;

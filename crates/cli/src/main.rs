@@ -5,6 +5,7 @@ mod commands;
 mod delivery;
 mod env;
 mod exit;
+mod facts_files;
 mod failure;
 mod files;
 mod handed;
@@ -121,7 +122,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
 }
 
 /// One thread is enough for one conversation with AWS.
-fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+pub(crate) fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

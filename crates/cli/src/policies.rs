@@ -37,49 +37,71 @@ pub(crate) fn load_with(
     paths: &[PathBuf],
     command_line: Option<(&str, String)>,
 ) -> Result<(PolicySet, Exceptions), Failure> {
-    let mut documents = Vec::new();
-    for path in paths {
-        documents.push((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
-    }
+    let mut documents = read(paths)?;
     documents.extend(command_line.map(|(name, text)| (name.to_owned(), text)));
-    let set = PolicySet::load(&documents, &|document, listed| {
-        // A policy of the command line lies in the current folder.
-        let path = paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed));
-        files::read("the file", &path, NAMED).map_err(|failure| {
-            let error = DocumentError::new(&documents[document].0, failure.what);
-            error.with_hint("a path that a policy names is relative to the policy's file")
-        })
-    })
-    .map_err(|error| refused(&error))?;
-    let exceptions = exceptions(&set, paths)?;
+    assemble(paths, &documents).map_err(|error| refused(&error))
+}
+
+/// The documents, each with its name.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let text = |path: &PathBuf| Ok((path.display().to_string(), files::read_text("the policy", path, LIMIT)?));
+    paths.iter().map(text).collect()
+}
+
+/// Makes policies of documents, with every file that they name.
+pub(crate) fn assemble(
+    paths: &[PathBuf],
+    documents: &[(String, String)],
+) -> Result<(PolicySet, Exceptions), DocumentError> {
+    let set = PolicySet::load(documents, &|document, listed| {
+        named(paths, documents, document, listed, NAMED).map(|(_, bytes)| bytes)
+    })?;
+    let exceptions = exceptions(&set, paths, documents)?;
     Ok((set, exceptions))
 }
 
 /// The same for tests: who signs in them is for the tests to say, so keys, certificates and trusted roots need not be there.
 pub(crate) fn load_for_tests(paths: &[PathBuf], with_exceptions: bool) -> Result<(PolicySet, Exceptions), Failure> {
-    let mut documents = Vec::new();
-    for path in paths {
-        let text =
-            files::read_text("the policy", path, LIMIT).map_err(|failure| Failure { hints: Vec::new(), ..failure })?;
-        documents.push((path.display().to_string(), text));
-    }
-    let set = PolicySet::from_documents(&documents).map_err(|error| refused(&error))?;
-    let exceptions = if with_exceptions { exceptions(&set, paths)? } else { Exceptions::none() };
-    Ok((set, exceptions))
+    let documents = read(paths).map_err(|failure| Failure { hints: Vec::new(), ..failure })?;
+    let load = || {
+        let set = PolicySet::load_without_trust(&documents, &|document, listed| {
+            named(paths, &documents, document, listed, NAMED).map(|(_, bytes)| bytes)
+        })?;
+        let exceptions = if with_exceptions { exceptions(&set, paths, &documents)? } else { Exceptions::none() };
+        Ok((set, exceptions))
+    };
+    load().map_err(|error| refused(&error))
 }
 
-/// The exception files that the policies list.
-fn exceptions(set: &PolicySet, paths: &[PathBuf]) -> Result<Exceptions, Failure> {
+/// A file that a document names: its name for messages, and its bytes.
+fn named(
+    paths: &[PathBuf],
+    documents: &[(String, String)],
+    document: usize,
+    listed: &str,
+    limit: usize,
+) -> Result<(String, Vec<u8>), DocumentError> {
+    // A policy of the command line lies in the current folder.
+    let path = paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed));
+    let bytes = files::read("the file", &path, limit).map_err(|failure| {
+        DocumentError::new(&documents[document].0, failure.what)
+            .with_hint("a path that a policy names is relative to the policy's file")
+    })?;
+    Ok((path.display().to_string(), bytes))
+}
+
+/// The exceptions that the policies list.
+fn exceptions(set: &PolicySet, paths: &[PathBuf], documents: &[(String, String)]) -> Result<Exceptions, DocumentError> {
     let mut exceptions = Exceptions::none();
     let mut seen = Vec::new();
-    for (index, policy, listed) in set.exception_files() {
-        let path = beside(&paths[index], listed);
-        if seen.contains(&(index, path.clone())) {
+    for (document, policy, listed) in set.exception_files() {
+        let (path, bytes) = named(paths, documents, document, listed, LIMIT)?;
+        if seen.contains(&(document, path.clone())) {
             continue;
         }
-        let text = files::read_text("the exceptions file", &path, LIMIT)?;
-        exceptions.add(policy, &path.display().to_string(), &text).map_err(|error| refused(&error))?;
-        seen.push((index, path));
+        let text = String::from_utf8(bytes).map_err(|_| DocumentError::new(&path, "it is no UTF-8 text"))?;
+        exceptions.add(policy, &path, &text)?;
+        seen.push((document, path));
     }
     Ok(exceptions)
 }

@@ -200,7 +200,7 @@ pub struct TimingRecord {
 
 impl RuleRecord {
     /// Every rule of a judgement.
-    pub(crate) fn all(judgement: &Judgement) -> Vec<Self> {
+    pub fn all(judgement: &Judgement) -> Vec<Self> {
         judgement
             .rules
             .iter()

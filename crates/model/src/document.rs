@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Ask, Contents, Digest, EnvironmentClass, Facts, FirstSeen, ImageConfig, ImageReference, KnownBase, ManifestFacts,
-    Measurement, NonEmpty, Observed, Platform, Sbom, ScanReport, Signal, SignedArtifacts, TrustMaterial,
-    UnreadableDocument, VexDocument, VulnerabilityId,
+    Ask, Contents, Digest, EnvironmentClass, Facts, FirstSeen, ImageConfig, ImageReference, Judgement, KnownBase,
+    ManifestFacts, Measurement, NonEmpty, Observed, Platform, PolicyId, Sbom, ScanReport, Signal, SignedArtifacts,
+    TrustMaterial, UnreadableDocument, Verdict, VexDocument, VulnerabilityId,
 };
 
 /// Everything that is known about an image, for one environment, at one moment.
@@ -45,6 +45,18 @@ pub struct FactsDocument<'a> {
     pub bases: Vec<BaseEntry<'a>>,
     /// What signatures were verified with.
     pub trust: Option<Cow<'a, TrustMaterial>>,
+    /// What was decided on these facts, if something was.
+    pub decision: Option<RecordedDecision>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RecordedDecision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// By which policies.
+    pub policies: Vec<PolicyId>,
 }
 
 /// The version of the format.
@@ -162,6 +174,8 @@ pub struct RecordedFacts {
     pub facts: Facts,
     /// When.
     pub at: Timestamp,
+    /// What was decided then, if something was.
+    pub decision: Option<RecordedDecision>,
 }
 
 impl<'a> ManifestDocument<'a> {
@@ -253,7 +267,15 @@ impl<'a> FactsDocument<'a> {
                 .map(|(name, base)| BaseEntry { name: Cow::Borrowed(name), base: Cow::Borrowed(base) })
                 .collect(),
             trust: facts.trust.as_ref().map(Cow::Borrowed),
+            decision: None,
         }
+    }
+
+    /// The same with what was decided on it.
+    #[must_use]
+    pub fn decided(self, judgement: &Judgement) -> Self {
+        let decision = RecordedDecision { verdict: judgement.verdict, policies: judgement.inputs.policies.clone() };
+        Self { decision: Some(decision), ..self }
     }
 }
 
@@ -314,7 +336,7 @@ impl TryFrom<FactsDocument<'_>> for RecordedFacts {
             bases: bases.collect(),
             trust: document.trust.map(Cow::into_owned),
         };
-        Ok(Self { ask, facts, at: document.at })
+        Ok(Self { ask, facts, at: document.at, decision: document.decision })
     }
 }
 

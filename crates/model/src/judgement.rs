@@ -95,8 +95,8 @@ pub struct Judged {
 }
 
 /// Which policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicyId {
     /// `metadata.name`
     pub name: String,

@@ -33,7 +33,8 @@ mod vex;
 
 pub use digest::{Digest, DigestError};
 pub use document::{
-    EnvironmentName, FactsDocument, FactsError, ImageName, ManifestDocument, RecordedFacts, SchemaName, facts_schema,
+    EnvironmentName, FactsDocument, FactsError, ImageName, ManifestDocument, RecordedDecision, RecordedFacts,
+    SchemaName, facts_schema,
 };
 pub use duration::{format_duration, parse_duration};
 pub use ecr::{EcrHost, EcrHostError, Partition};

@@ -520,6 +520,18 @@ reasons! {
     AwsAnswerTooLarge "aws.answerTooLarge" Some(EvidenceInvalid),
         "An answer is larger than the gate reads.",
         "Tell the maintainers which image this is; the limit is documented.";
+    RegoDenied "rego.denied" None,
+        "A Rego policy of yours has a message for this image.",
+        "The message is your policy's own; whoever wrote it knows what to do.";
+    RegoFailed "rego.failed" Some(Internal),
+        "A Rego rule gave no answer: an error, a conflict, no value, or a value that is not a list of messages.",
+        "Correct the rule where the message says; try it with `opa eval --strict-builtin-errors` on the same input.";
+    RegoLimit "rego.limit" Some(Internal),
+        "A Rego rule does more work, or makes larger values, than the limit allows.",
+        "Make the rule cheaper: look findings up by key instead of comparing every one with every other.";
+    RegoTime "rego.time" Some(Internal),
+        "A Rego rule ran for too long on this machine before its work was counted to the limit.",
+        "Run the check again when the machine is less busy; make the rule cheaper if it stays.";
     Deadline "deadline" Some(Deadline),
         "Time ran out while waiting for an answer.",
         "Give a longer `--timeout`, or find out why the source answers slowly.";

@@ -38,6 +38,11 @@ impl Clock {
         since.checked_add(limit).is_ok_and(|end| self.reached(end))
     }
 
+    /// The judgement holds for this moment alone: it rests on a comparison that nobody sees.
+    pub fn now_only(&self) {
+        self.horizon.set(Some(self.now));
+    }
+
     /// The earliest moment at which time alone could change an answer given so far; `None` if no time was compared.
     pub fn horizon(&self) -> Option<Timestamp> {
         self.horizon.get()

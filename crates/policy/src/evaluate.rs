@@ -15,6 +15,7 @@ mod packages;
 mod predicate;
 mod provenance;
 mod registries;
+mod rego;
 mod rule;
 mod sbom;
 mod score;
@@ -37,7 +38,9 @@ use crate::document::dates::shown;
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
 use evidence::Evidence;
+pub(crate) use labels::labels_meant;
 pub use score::{TrustPart, TrustScore, trust_score};
+pub(crate) use signers::never_counts;
 
 /// One manifest that has to be judged, or a platform that is not there.
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub(crate) enum Target<'a> {
 struct Found {
     /// What breaks the rule.
     failures: Vec<Reason>,
+    /// What is only warned of, whatever the rule's action.
+    warnings: Vec<Reason>,
     /// What could not be judged.
     gaps: Vec<Gap>,
     /// Vulnerabilities that a limit, an exception or a list touched.
@@ -64,7 +69,14 @@ struct Found {
 impl Found {
     /// Neither broken nor unknown.
     fn nothing() -> Self {
-        Self { failures: Vec::new(), gaps: Vec::new(), findings: Vec::new(), over: Vec::new(), notes: Vec::new() }
+        Self {
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            gaps: Vec::new(),
+            findings: Vec::new(),
+            over: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -89,6 +101,7 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
         }
         let applicable = exceptions.about(member, ask, &clock);
         policies.push(member.id.clone());
+        let inputs = rego::Inputs::new(ask, environment_class, facts, now);
         for rule in &member.policy.spec.rules {
             if let Some(until) = rule.until.filter(|until| clock.reached(until.0)) {
                 let (policy, rule, ended) = (&member.id.name, &rule.id, shown(until.0));
@@ -96,7 +109,8 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
                 continue;
             }
             scans_asked |= rule.vulnerabilities.is_some();
-            let scene = rule::Scene { member, rule, ask, facts, exceptions: &applicable, clock: &clock };
+            let scene =
+                rule::Scene { member, rule, ask, facts, exceptions: &applicable, inputs: &inputs, clock: &clock };
             rules.push(rule::apply(&scene, &targets, &mut evidence));
         }
         used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
@@ -153,7 +167,7 @@ fn none_matched(ask: &Ask, ended: &[PolicyId], verdict: Verdict) -> RuleResult {
 }
 
 /// The manifests a policy judges: the image itself, or the platforms of the index that it names (S1, A18).
-fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
+pub(crate) fn targets<'a>(member: &Member, facts: &'a Facts) -> Vec<Target<'a>> {
     let Some(children) = &facts.platforms else { return vec![Target::Manifest(None, &facts.root)] };
     let Some(named) = member.platforms() else {
         return children.iter().map(|(platform, child)| Target::Manifest(Some(platform), child)).collect();

@@ -82,6 +82,11 @@ impl Exceptions {
         Self { entries: Vec::new() }
     }
 
+    /// Every entry: the file it stands in, and its id.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|listed| (listed.file.as_str(), listed.entry.id.as_str()))
+    }
+
     /// Adds the entries of one file that the policy of this name lists. They count for that policy alone (S29).
     ///
     /// # Errors

@@ -8,8 +8,11 @@ mod document;
 mod error;
 mod evaluate;
 mod exceptions;
+mod explain;
 mod fail_on;
+mod lint;
 pub mod path;
+mod rego;
 #[cfg(test)]
 mod scene;
 mod set;
@@ -19,7 +22,9 @@ pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, p
 pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
 pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
+pub use explain::{ExplainedPolicy, ExplainedRule};
 pub use fail_on::{FailOn, FailOnError};
+pub use lint::Remark;
 pub use path::{PathToGreen, path_to_green};
 pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,

@@ -10,8 +10,8 @@ use std::fmt;
 use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, Verdict};
 
 use crate::document::{
-    Action, AgeOf, Check, EvidenceSource, EvidenceSources, On, Parameters, Platforms, Policy, Signer, Source,
-    TextPattern, Vulnerabilities,
+    Action, AgeOf, Check, Compiled, EvidenceSource, EvidenceSources, Need, On, Parameters, Platforms, Policy, Rego,
+    Signer, Source, TextPattern, Vulnerabilities,
 };
 use crate::error::DocumentError;
 pub use load::FileReader;
@@ -32,11 +32,13 @@ pub struct PolicySet {
 pub(crate) struct Member {
     pub(crate) id: PolicyId,
     /// Its position among the documents.
-    document: usize,
+    pub(crate) document: usize,
     reading: Reading,
     pub(crate) policy: Policy,
     /// The values of parameters.
     pub(crate) parameters: Parameters,
+    /// The Rego rules that were compiled, by their ids.
+    pub(crate) programs: BTreeMap<String, Compiled>,
     images: Option<globset::GlobSet>,
 }
 
@@ -172,6 +174,11 @@ impl PolicySet {
         })
     }
 
+    /// Every environment that a document declares, with its class.
+    pub(crate) fn environment_names(&self) -> impl Iterator<Item = (&str, EnvironmentClass)> {
+        self.environments.iter().map(|(name, declared)| (name.as_str(), declared.class))
+    }
+
     /// The exception files that the policies list: position and name of the policy, path as written.
     pub fn exception_files(&self) -> Vec<(usize, &str, &str)> {
         let mut listed = Vec::new();
@@ -189,12 +196,16 @@ impl PolicySet {
         let name = ask.name();
         let declared = self.environments.contains_key(&ask.environment);
         let reading = move |member: &&Member| declared && member.reading.is_for(&ask.environment);
-        self.members.iter().filter(reading).filter(move |member| {
-            let environments = member.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
-            environments.is_none_or(|list| list.contains(&ask.environment))
-                // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
-                && (ask.image.host.is_none() || member.images.as_ref().is_none_or(|images| images.is_match(&name)))
-        })
+        self.members
+            .iter()
+            .filter(reading)
+            .filter(move |member| member.is_for_environment(&ask.environment) && member.is_for_image(ask, &name))
+    }
+
+    /// How this document is read in this environment.
+    pub(crate) fn reading<'a>(&'a self, document: &'a Member, environment: &str) -> &'a Member {
+        let mut readings = self.members.iter().filter(|member| member.document == document.document);
+        readings.find(|member| member.reading.is_for(environment)).unwrap_or(document)
     }
 
     /// What has to be collected to answer this question.
@@ -227,7 +238,7 @@ impl PolicySet {
                 _ => needs.platforms = None,
             }
             for rule in &member.policy.spec.rules {
-                let check = rule.check();
+                let (check, id) = (rule.check(), &rule.id);
                 match check.as_ref().map_or(None, |check| check.on()) {
                     Some(On::Index) => needs.signed_root = true,
                     Some(On::Platforms) => needs.signed_platforms = true,
@@ -262,6 +273,7 @@ impl PolicySet {
                         needs.for_evidence(member, rule.from.as_ref());
                         needs.baselines.extend(rule.baseline_digest().cloned());
                     }
+                    Ok(Check::Rego(rule)) => needs.for_rego(member, id, rule, &mut ages),
                     // Signers speak about manifests, which is said above. What is no rule was refused when it was read.
                     Ok(Check::Signatures(_) | Check::Attestations(_) | Check::Provenance(_) | Check::Vsa(_))
                     | Err(_) => {}
@@ -320,6 +332,28 @@ impl Needs {
         self.for_evidence(member, rule.vex.as_ref().map(|vex| &vex.from));
     }
 
+    fn for_rego(
+        &mut self,
+        member: &Member,
+        id: &str,
+        rule: &Rego,
+        ages: &mut Option<(SignedDuration, SignedDuration)>,
+    ) {
+        for need in member.programs.get(id).into_iter().flat_map(|compiled| &compiled.needs) {
+            match need {
+                Need::Scans => self.for_vulnerabilities(member, &rule.scans(), ages),
+                Need::Config => self.config = true,
+                Need::Layers => (self.config, self.contents) = (true, true),
+                Need::Sboms => (self.sboms, self.attached, self.config) = (true, true, true),
+                Need::Measurements => (self.measurements, self.attached) = (true, true),
+                Need::Signatures => (self.signed_root, self.signed_platforms) = (true, true),
+                Need::Vex => {
+                    (self.vex, self.attached, self.config, self.signed_platforms) = (true, true, true, true);
+                }
+            }
+        }
+    }
+
     /// Evidence by signers is among what is signed. `registry` means what is attached, whoever signed it, as far as anybody
     /// could be told from anybody else.
     fn for_evidence(&mut self, member: &Member, from: Option<&EvidenceSources>) {
@@ -331,6 +365,18 @@ impl Needs {
 }
 
 impl Member {
+    /// True if `match.environments` leaves this one in.
+    pub(crate) fn is_for_environment(&self, environment: &str) -> bool {
+        let environments = self.policy.spec.matches.as_ref().and_then(|matches| matches.environments.as_ref());
+        environments.is_none_or(|list| list.iter().any(|name| name == environment))
+    }
+
+    /// True if `match.images` leaves this one in; `name` is [`Ask::name`].
+    pub(crate) fn is_for_image(&self, ask: &Ask, name: &str) -> bool {
+        // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
+        ask.image.host.is_none() || self.images.as_ref().is_none_or(|images| images.is_match(name))
+    }
+
     /// The labels that the policy is for.
     pub(crate) fn labels(&self) -> Option<&BTreeMap<String, TextPattern>> {
         self.policy.spec.matches.as_ref().and_then(|matches| matches.labels.as_ref())

@@ -1,32 +1,20 @@
 //! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use engine::{
-    Answer, AttachedDecision, Checked, Decided, HandedOver, Pace, Place, Question, Record, Refused, RegistryAccess,
-    StatementKey, Trust,
-};
-use model::{EnvironmentClass, SignedDuration, Verdict, parse_duration};
-use policy::{Exceptions, FailOn, PolicySet};
+use engine::{Answer, AttachedDecision, Checked, Decided, Place, Record, Refused, StatementKey};
+use model::Verdict;
 
+use super::asking::{AskArgs, Asking, interrupted};
 use crate::clock::now;
 use crate::delivery::Delivery;
 use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::handed::HandedArgs;
 use crate::output::{Destination, Format, View};
 use crate::policies;
-use crate::progress::Teller;
-use crate::registry::RegistryArgs;
 use crate::signing::signing_key;
-use crate::target::{Image, ImageArgs};
-use crate::trust;
 use crate::ui::Ui;
-
-/// ECR throttles lookups that are closer (A2).
-const FLOOR: Duration = Duration::from_secs(10);
 
 /// Judges an image: green only if a scan of exactly that digest finished and nothing blocking was found
 ///
@@ -46,37 +34,7 @@ Examples:
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct CheckArgs {
     #[command(flatten)]
-    image: ImageArgs,
-    /// Give up after this long [default: 10m] [env: ECR_GATE_TIMEOUT]
-    #[arg(long, value_name = "DURATION")]
-    timeout: Option<String>,
-    /// Give up one call to AWS after this long, and ask again [default: 30s] [env: ECR_GATE_CALL_TIMEOUT]
-    #[arg(long, value_name = "DURATION")]
-    call_timeout: Option<String>,
-    /// Look at a scan that is not done this often, at least 10s against ECR itself [default: 15s] [env: ECR_GATE_POLL_INTERVAL]
-    #[arg(long, value_name = "DURATION")]
-    poll_interval: Option<String>,
-    /// The environment the image is for, declared by the policy [default: production] [env: ECR_GATE_ENVIRONMENT]
-    #[arg(long, value_name = "NAME")]
-    environment: Option<String>,
-    /// A policy file; may be given several times. Without one, CRITICAL and HIGH block [env: ECR_GATE_POLICY]
-    #[arg(long, value_name = "FILE")]
-    policy: Vec<PathBuf>,
-    /// Severities of which no finding is allowed, such as `CRITICAL,HIGH` [env: FAIL_ON_SEVERITY]
-    ///
-    /// Shapes the built-in policy; together with a policy file it may only tighten.
-    #[arg(long, value_name = "LIST")]
-    fail_on: Option<String>,
-    #[command(flatten)]
-    handed: HandedArgs,
-    #[command(flatten)]
-    registry: RegistryArgs,
-    /// Start a scan when there is none, or when it is too old (default)
-    #[arg(long, overrides_with = "no_start_scan")]
-    start_scan: bool,
-    /// Never start a scan [env: ECR_GATE_START_SCAN=false]
-    #[arg(long)]
-    no_start_scan: bool,
+    ask: AskArgs,
     /// How to answer: table, json, sarif, junit, markdown, gitlab; to stdout, or to a file with `FORMAT=FILE`; several times
     #[arg(long, short, value_name = "FORMAT[=FILE]")]
     output: Vec<Destination>,
@@ -98,32 +56,20 @@ pub(crate) struct CheckArgs {
     /// Only evaluate: start no scan, and give no decision id
     #[arg(long)]
     dry_run: bool,
-    /// Tell each step on stderr, also where it is not a terminal
-    #[arg(long, short)]
-    verbose: bool,
 }
 
-/// The arguments, read and checked: everything that can be wrong usage is found here, before anything is asked.
+/// The arguments, read and checked.
 struct Plan {
-    image: Image,
-    pace: Pace,
-    environment: String,
-    policies: PolicySet,
-    exceptions: Exceptions,
-    start_scan: bool,
+    asking: Asking,
     warn_exit_code: u8,
     outputs: Vec<Destination>,
-    place: Place,
-    handed: HandedOver,
-    access: RegistryAccess,
-    trust: Trust,
     attest_key: Option<StatementKey>,
 }
 
 impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
-        let handed = self.handed.paths();
-        let policies = policies::inputs(&policies::paths(&self.policy).unwrap_or_else(|_| Vec::new()));
+        let handed = self.ask.handed.paths();
+        let policies = policies::inputs(&policies::paths(&self.ask.policy).unwrap_or_else(|_| Vec::new()));
         let inputs: Vec<&Path> = handed.iter().chain(&policies).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
@@ -140,38 +86,13 @@ impl CheckArgs {
 
     async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
         let plan = self.plan(ui)?;
-        let result = Box::pin(self.ask(&plan, ui)).await?;
+        let result = Box::pin(plan.asking.ask(self.dry_run, self.ask.verbose, ui)).await?;
         let id = uuid::Uuid::now_v7().to_string();
         let attached = self.attach(&plan, &result, &id, ui).await?;
         let answered = self.answer(&plan, &result, id, attached, ui);
         // The process ends with this: giving back ten thousand findings one by one would only take time.
         std::mem::forget(result);
         answered
-    }
-
-    async fn ask(&self, plan: &Plan, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
-        let question = Question {
-            image: plan.image.canonical(),
-            place: plan.place.clone(),
-            account: plan.image.account.clone(),
-            environment: plan.environment.clone(),
-            handed: &plan.handed,
-            access: &plan.access,
-            trust: &plan.trust,
-            start_scan: plan.start_scan && !self.dry_run,
-            pace: plan.pace,
-            now,
-        };
-        let teller = Teller::new(ui, self.verbose, plan.pace.timeout);
-        let checked = tokio::select! {
-            checked = engine::check(&question, &plan.policies, &plan.exceptions, &teller) => checked,
-            () = interrupted() => {
-                teller.finish();
-                return Err(Failure::new(Exit::Interrupted, "interrupted before an answer; nothing was allowed"));
-            }
-        };
-        teller.finish();
-        Ok(checked)
     }
 
     /// Attaches what was decided, if that was asked for. An allow that could not be attached is not an allow; a refusal stays
@@ -185,8 +106,8 @@ impl CheckArgs {
     ) -> Result<Option<String>, Failure> {
         let (Some(key), Ok(checked)) = (&plan.attest_key, result) else { return Ok(None) };
         let decided = Decided { verifier: &self.verifier_id, version: env!("CARGO_PKG_VERSION"), decision: id };
-        let image = plan.image.canonical();
-        match engine::attach_decision(checked, &decided, &image, &plan.access, key).await {
+        let image = plan.asking.image.canonical();
+        match engine::attach_decision(checked, &decided, &image, &plan.asking.access, key).await {
             Ok(AttachedDecision::New(attached)) => Ok(Some(attached.referrer.to_string())),
             Ok(AttachedDecision::Unchanged(referrer)) => {
                 ui.say(&format!("ecr-gate: the image carries this decision already, {referrer}"));
@@ -213,12 +134,22 @@ impl CheckArgs {
         attached: Option<String>,
         ui: Ui,
     ) -> Result<u8, Failure> {
-        let reference = plan.image.written();
+        let reference = plan.asking.image.written();
         let (mut record, checked) = match result {
             Ok(checked) => (Record::of(checked, reference, asker()), Some(checked)),
             Err(refused) => {
-                let name = plan.image.shown_name();
-                (Record::refused(refused, &plan.image.reference, name, plan.environment.clone(), now(), asker()), None)
+                let name = plan.asking.image.shown_name();
+                (
+                    Record::refused(
+                        refused,
+                        &plan.asking.image.reference,
+                        name,
+                        plan.asking.environment.clone(),
+                        now(),
+                        asker(),
+                    ),
+                    None,
+                )
             }
         };
         record.dry_run = self.dry_run;
@@ -245,23 +176,8 @@ impl CheckArgs {
     }
 
     fn plan(&self, ui: Ui) -> Result<Plan, Failure> {
-        env::check()?;
-        let image = self.image.resolve()?;
-        let whereabouts = image.place(self.handed.is_given())?;
-        let named = image.reference.tag.is_some() || image.reference.digest.is_some();
-        if !named && !self.handed.has_reports() && !matches!(whereabouts, Place::Local(_)) {
-            return Err(Failure::usage(format!("{} has neither tag nor digest", image.reference))
-                .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
-        }
-        let handed = self.handed.read()?;
-        let access = self.registry.access()?;
-        let pace = self.pace(matches!(whereabouts, Place::Ecr(_)))?;
         let outputs = self.outputs()?;
-        let start_scan = self.may_start()?;
-        let paths = policies::paths(&self.policy)?;
-        let (mut policies, exceptions) = policies::load(&paths)?;
-        self.fail_on(&mut policies, paths.is_empty(), ui)?;
-        let trust = Trust::new(trust::inputs(&policies, &paths)?);
+        let asking = self.ask.read(ui)?;
         let attest_key = self.attest_key.as_deref().map(signing_key).transpose()?;
         let is_uri = |text: &str| {
             text.contains(':') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
@@ -270,18 +186,9 @@ impl CheckArgs {
             return Err(Failure::usage("--verifier-id is no URI")
                 .hint("such as https://ci.example.com/gate: whoever reads the summary tells verifiers apart by it"));
         }
-        if attest_key.is_some() && !matches!(whereabouts, Place::Ecr(_) | Place::Registry) {
+        if attest_key.is_some() && !matches!(asking.place, Place::Ecr(_) | Place::Registry) {
             return Err(Failure::usage("a decision is attached to an image in a registry")
                 .hint("push the image first, and name it as docker push does"));
-        }
-        let environment = given(self.environment.as_ref())
-            .or_else(|| env::ENVIRONMENT.get())
-            .unwrap_or_else(|| "production".to_owned());
-        let class = policies.environment(&environment).map_err(|error| {
-            Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
-        })?;
-        if class == EnvironmentClass::NonProduction && self.verbose {
-            ui.say(&format!("ecr-gate: {environment} is a non-production environment"));
         }
         let warn_exit_code = match (self.warn_exit_code, env::WARN_EXIT_CODE.get()) {
             (Some(code), _) => code,
@@ -290,56 +197,7 @@ impl CheckArgs {
             })?,
             (None, None) => 0,
         };
-        Ok(Plan {
-            image,
-            pace,
-            environment,
-            policies,
-            exceptions,
-            start_scan,
-            warn_exit_code,
-            outputs,
-            place: whereabouts,
-            handed,
-            access,
-            trust,
-            attest_key,
-        })
-    }
-
-    /// A2: every bound a flag and a variable.
-    fn pace(&self, ecr: bool) -> Result<Pace, Failure> {
-        let duration = |flag: &str, value: Option<&String>, variable: env::Variable, default: u64| {
-            let (name, text) = match (given(value), variable.get()) {
-                (Some(text), _) => (flag, text),
-                (None, Some(text)) => (variable.name, text),
-                (None, None) => return Ok(Duration::from_secs(default)),
-            };
-            let parsed = parse_duration(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-            if parsed <= SignedDuration::ZERO || parsed > SignedDuration::from_hours(24) {
-                return Err(Failure::usage(format!("{name}: {text} is not between 1ms and 24h")));
-            }
-            Duration::try_from(parsed).map_err(|error| Failure::usage(format!("{name}: {error}")))
-        };
-        let timeout = duration("--timeout", self.timeout.as_ref(), env::TIMEOUT, 600)?;
-        let call_timeout = duration("--call-timeout", self.call_timeout.as_ref(), env::CALL_TIMEOUT, 30)?;
-        let poll_interval = duration("--poll-interval", self.poll_interval.as_ref(), env::POLL_INTERVAL, 15)?;
-        let stand_in = match engine::endpoint_override() {
-            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
-                return Err(Failure::usage(
-                    "AWS_ENDPOINT_URL_ECR or AWS_ENDPOINT_URL is no http:// or https:// address",
-                ));
-            }
-            stand_in => stand_in.is_some(),
-        };
-        if poll_interval < FLOOR && !stand_in && ecr && !self.handed.has_reports() {
-            return Err(Failure::usage("--poll-interval is under 10s, which ECR throttles").hint(
-                "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",
-            ));
-        }
-        // Where the jitter starts is all that depends on it.
-        let seed = uuid::Uuid::now_v7().as_u64_pair().1;
-        Ok(Pace { timeout, call_timeout, poll_interval, floor: if stand_in { Duration::ZERO } else { FLOOR }, seed })
+        Ok(Plan { asking, warn_exit_code, outputs, attest_key })
     }
 
     fn outputs(&self) -> Result<Vec<Destination>, Failure> {
@@ -353,47 +211,6 @@ impl CheckArgs {
         }
         Ok(outputs)
     }
-
-    fn may_start(&self) -> Result<bool, Failure> {
-        if self.no_start_scan || self.start_scan {
-            return Ok(!self.no_start_scan);
-        }
-        match env::START_SCAN.get().map(|text| text.to_lowercase()).as_deref() {
-            None | Some("true" | "1" | "yes") => Ok(true),
-            Some("false" | "0" | "no") => Ok(false),
-            Some(other) => Err(Failure::usage(format!("ECR_GATE_START_SCAN is {other:?}, not true or false"))),
-        }
-    }
-
-    /// S12: flag over environment over file; a file may only be tightened.
-    fn fail_on(&self, policies: &mut PolicySet, built_in: bool, ui: Ui) -> Result<(), Failure> {
-        let (name, text) = match (given(self.fail_on.as_ref()), env::FAIL_ON_SEVERITY.get()) {
-            (Some(text), _) => ("--fail-on", text),
-            (None, _) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
-            (None, Some(text)) => (env::FAIL_ON_SEVERITY.name, text),
-            (None, None) => return Ok(()),
-        };
-        let list: FailOn = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        if self.verbose {
-            ui.say(&format!("ecr-gate: {name}: no finding allowed of {}", list.words()));
-        }
-        if let Some(worse) = list.passed_over() {
-            ui.insist(&format!("warning: {name} lists severities, it is no threshold: {worse} findings do not block"));
-        }
-        if built_in {
-            list.shape(policies);
-            return Ok(());
-        }
-        list.tighten(policies).map_err(|error| {
-            Failure::configuration(format!("{name}: {error}"))
-                .hint("name every severity that the policy limits, or take the list away")
-        })
-    }
-}
-
-/// A blank value counts as not given.
-fn given(value: Option<&String>) -> Option<String> {
-    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Who asks, as far as a pipeline says it.
@@ -416,17 +233,4 @@ fn exit_on_signal() {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     });
-}
-
-/// Ctrl-C or SIGTERM.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -1,19 +1,19 @@
-//! `ecr-gate policy`: the schema of the documents, the built-in policy, a check of files, and their tests.
+//! `ecr-gate policy`: everything about policy documents, one file per command.
 
+mod check;
+mod explain;
+mod fmt;
+mod replay;
 mod test;
-
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use policy::PolicySet;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::logged;
-use crate::policies;
 use crate::ui::Ui;
 
-/// Policy documents: their schema, the built-in one, a check and tests of yours.
+/// Policies: check and test them, explain what they do to an image, replay a change over recorded facts
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -39,15 +39,11 @@ enum PolicyCommand {
     },
     /// Prints the policy that is in force when no file is given
     BuiltIn,
-    /// Reads policy files and the exception files they list, and says what is wrong with them
-    Check {
-        /// Policy files
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// How to answer
-        #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-        output: crate::ui::OutputFormat,
-    },
+    Check(check::CheckArgs),
+    Explain(Box<explain::ExplainArgs>),
+    Diff(replay::DiffArgs),
+    Replay(replay::ReplayArgs),
+    Fmt(fmt::FmtArgs),
     Test(test::TestArgs),
 }
 
@@ -62,32 +58,15 @@ impl PolicyArgs {
                     _ => ::policy::schema(),
                 };
                 ui.data(&format!("{schema:#}"))?;
+                Ok(Exit::Allowed)
             }
-            PolicyCommand::Test(args) => return args.run(ui),
-            PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN)?,
-            PolicyCommand::Check { files, output } => {
-                let (set, _) = policies::load(files)?;
-                let ids = set.ids();
-                match output {
-                    crate::ui::OutputFormat::Json => {
-                        let policies: Vec<_> = ids
-                            .iter()
-                            .map(serde_json::to_value)
-                            .collect::<Result<_, _>>()
-                            .map_err(|error| Failure::internal(error.to_string()))?;
-                        ui.data(
-                            &serde_json::json!({ "schema": "ecr-gate.dev/policy-check/v1", "policies": policies })
-                                .to_string(),
-                        )?;
-                    }
-                    crate::ui::OutputFormat::Text => {
-                        for id in ids {
-                            ui.data(&format!("ok: policy {} ({})", logged(&id.name, 200), id.digest))?;
-                        }
-                    }
-                }
-            }
+            PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN).map(|()| Exit::Allowed),
+            PolicyCommand::Check(args) => args.run(ui),
+            PolicyCommand::Explain(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Diff(args) => args.run(ui),
+            PolicyCommand::Replay(args) => args.run(ui),
+            PolicyCommand::Fmt(args) => args.run(ui),
+            PolicyCommand::Test(args) => args.run(ui),
         }
-        Ok(Exit::Allowed)
     }
 }

@@ -24,7 +24,8 @@ pub(super) fn render(view: &View<'_>) -> Result<String, Failure> {
         return document("the facts", &NoFacts { schema: SchemaName::V1, at: view.record.recorded_at, refused });
     };
     let Checked { ask, facts, judgement, timing, .. } = checked;
-    document("the facts", &FactsDocument::new(ask, judgement.environment_class, facts, timing.decided_at, None))
+    let class = judgement.environment_class;
+    document("the facts", &FactsDocument::new(ask, class, facts, timing.decided_at, None).decided(judgement))
 }
 
 /// The same of an image that was only looked at.

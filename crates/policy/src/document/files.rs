@@ -18,6 +18,8 @@ impl Policy {
             }
         }
         let roots = spec.trust.iter().flat_map(|trust| trust.roots.iter().flatten());
+        let rego = spec.rules.iter().filter_map(|rule| rule.rego.as_ref());
+        files.extend(rego.flat_map(super::Rego::files).cloned());
         files.extend(roots.filter(|root| *root != PUBLIC_GOOD).cloned());
         files
     }

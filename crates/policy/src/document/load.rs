@@ -9,7 +9,7 @@ use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
-use super::parameters::{Parameters, properties, with_operator};
+use super::parameters::{Parameters, properties, with_operator, written_out};
 use super::places::{self, Step};
 use super::signers::Trust;
 use super::types::Action;
@@ -198,7 +198,16 @@ impl Policy {
                 "write `${{{name}}}`, and its value in `spec.parameters` or `spec.environments.NAME.parameters`"
             )));
         }
-        let policy = read_with::<Self, Filled<false>>(file, text, Some(parameters))?;
+        let policy = read_with::<Self, Filled<false>>(file, text, Some(parameters)).map_err(|error| {
+            // The reader takes parameters for secrets and leaves out words that hold one. The same text with the values
+            // written out is refused for the same reason, in plain words.
+            let written_out =
+                read_with::<Self, Filled<false>>(file, &written_out(text, parameters), Some(&Parameters::new()));
+            match written_out {
+                Err(plain) if plain.line == error.line => plain,
+                _ => error,
+            }
+        })?;
         policy.check().map_err(|problem| problem.in_file(file, text))?;
         Ok(policy)
     }
@@ -316,6 +325,7 @@ impl Policy {
                 Check::Attestations(of) => of.check().map_err(of_rule),
                 Check::Provenance(of) => of.check().map_err(of_rule),
                 Check::Vsa(of) => of.check().map_err(of_rule),
+                Check::Rego(of) => of.check().map_err(of_rule),
             }?;
         }
         Ok(())

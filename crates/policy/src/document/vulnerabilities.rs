@@ -62,6 +62,13 @@ pub(crate) struct Accept {
     signers: Vec<String>,
 }
 
+impl Accept {
+    /// The names of signers.
+    pub(crate) fn signers(&self) -> &[String] {
+        &self.signers
+    }
+}
+
 /// A way for reports to come in, or a scanner whose reports may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -193,6 +200,23 @@ impl Sources {
 }
 
 impl Vulnerabilities {
+    /// A rule that asks for scans by these sources, and nothing of their findings.
+    pub(crate) fn only_scans(sources: Option<Sources>, max_scan_age: Option<Duration>) -> Self {
+        Self {
+            sources,
+            max: None,
+            ignore_unfixed: None,
+            allow: None,
+            deny: None,
+            known_exploited: None,
+            deny_cvss_from: None,
+            deny_epss_from: None,
+            grace_period: None,
+            max_scan_age,
+            vex: None,
+        }
+    }
+
     /// What a schema cannot say.
     pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
         self.sources.as_ref().map_or(Ok(()), Sources::check)?;

@@ -46,6 +46,15 @@ pub(super) fn meant(member: &Member, targets: &[Target<'_>]) -> Meant {
     NonEmpty::new(gaps).map_or(Meant::No, Meant::Unknown)
 }
 
+/// The same as an answer: `None` where the labels are not known.
+pub(crate) fn labels_meant(member: &Member, targets: &[Target<'_>]) -> Option<bool> {
+    match meant(member, targets) {
+        Meant::Yes => Some(true),
+        Meant::No => Some(false),
+        Meant::Unknown(_) => None,
+    }
+}
+
 /// The labels could not be read.
 pub(super) fn unknown(member: &Member, gaps: NonEmpty<Gap>) -> RuleResult {
     let verdict = gaps.iter().map(|gap| on_unknown(member, gap.class)).max().unwrap_or(Verdict::Deny);

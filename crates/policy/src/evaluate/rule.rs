@@ -9,9 +9,10 @@ use model::{
 };
 
 use super::evidence::Evidence;
+use super::rego::Inputs;
 use super::signed::hidden;
 use super::{
-    Found, Target, age, attestations, base_image, config, measurements, packages, provenance, registries, sbom,
+    Found, Target, age, attestations, base_image, config, measurements, packages, provenance, registries, rego, sbom,
     signatures, vsa, vulnerabilities,
 };
 use crate::document::dates::shown;
@@ -27,6 +28,8 @@ pub(super) struct Scene<'s, 'a> {
     pub(super) ask: &'s Ask,
     pub(super) facts: &'a Facts,
     pub(super) exceptions: &'s Covering<'s>,
+    /// What Rego rules are given.
+    pub(super) inputs: &'s Inputs<'s>,
     pub(super) clock: &'s Clock,
 }
 
@@ -59,6 +62,7 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
             Ok(Check::Attestations(of)) => attestations::judge(scene, of, manifest),
             Ok(Check::Provenance(of)) => provenance::judge(scene, of, manifest),
             Ok(Check::Vsa(of)) => vsa::judge(scene, of, manifest),
+            Ok(Check::Rego(of)) => rego::judge(scene, of),
             Err(_) => {
                 let reason = Reason::new(ReasonCode::Internal, format!("rule {:?} is not of one kind", rule.id));
                 Found { gaps: vec![Gap::from(reason)], ..Found::nothing() }
@@ -84,7 +88,10 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
     // S3: a broken rule means its action; not knowing means what onUnknown says, never more than the action.
     let unknown = |gap: &Gap| action.verdict().min(on_unknown(member, gap.class));
     let gap_verdict = all.gaps.iter().map(unknown).max();
-    let failed = (!all.failures.is_empty()).then(|| action.verdict());
+    let broken = (!all.failures.is_empty()).then(|| action.verdict());
+    let warned = (!all.warnings.is_empty()).then(|| action.verdict().min(Verdict::Warn));
+    let failed = broken.max(warned);
+    all.failures.append(&mut all.warnings);
     let (outcome, verdict) = match (NonEmpty::new(all.failures), NonEmpty::new(all.gaps)) {
         (Some(mut reasons), gaps) => {
             for gap in gaps.iter().flatten() {
@@ -136,8 +143,11 @@ fn waive(scene: &Scene<'_, '_>, all: &mut Found) {
         let (gaps, kept) = std::mem::take(&mut all.gaps).into_iter().partition(accepted);
         all.gaps = kept;
         let gaps: Vec<Gap> = gaps;
-        let waived: Vec<Reason> =
-            std::mem::take(&mut all.failures).into_iter().chain(gaps.into_iter().map(|gap| gap.reason)).collect();
+        let waived: Vec<Reason> = std::mem::take(&mut all.failures)
+            .into_iter()
+            .chain(std::mem::take(&mut all.warnings))
+            .chain(gaps.into_iter().map(|gap| gap.reason))
+            .collect();
         exception.use_for(waived.len() as u64);
         let named = exception.named();
         all.notes.extend(waived.iter().map(|reason| format!("waived: {} ({named})", reason.message)));
@@ -169,12 +179,14 @@ impl Found {
     /// Adds what was found in one manifest, each text led by the platform it is about.
     fn add(&mut self, mut found: Self, platform: Option<&Platform>) {
         if let Some(platform) = platform {
-            let reasons = found.failures.iter_mut().chain(found.gaps.iter_mut().map(|gap| &mut gap.reason));
+            let broken = found.failures.iter_mut().chain(&mut found.warnings);
+            let reasons = broken.chain(found.gaps.iter_mut().map(|gap| &mut gap.reason));
             for text in reasons.map(|reason| &mut reason.message).chain(&mut found.notes) {
                 text.insert_str(0, &format!("{platform}: "));
             }
         }
         self.failures.append(&mut found.failures);
+        self.warnings.append(&mut found.warnings);
         self.gaps.append(&mut found.gaps);
         self.findings.append(&mut found.findings);
         self.over.append(&mut found.over);

@@ -47,7 +47,7 @@ pub(super) fn counts(
 }
 
 /// True if nothing that this signer signed can count, now or later.
-pub(super) fn never_counts(member: &Member, signer: &str) -> bool {
+pub(crate) fn never_counts(member: &Member, signer: &str) -> bool {
     member.signer(signer).is_some_and(|declared| declared.revoked == Some(Revoked::Always))
 }
 

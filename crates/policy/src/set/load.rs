@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use model::{Digest, EnvironmentClass, PolicyId};
 
 use super::{Declaration, Member, PolicySet, Reading};
-use crate::document::{Class, Declared, Policy, places};
+use crate::document::{Class, Compiled, Declared, Policy, places};
 use crate::error::DocumentError;
 
 /// Reads a file that a document names: the position of the document, and the path as it is written.
@@ -19,7 +19,7 @@ impl PolicySet {
     /// # Errors
     /// The place and what is wrong with it.
     pub fn from_documents(documents: &[(String, String)]) -> Result<Self, DocumentError> {
-        Self::read(documents, None)
+        Self::read(documents, None, false)
     }
 
     /// Reads and checks `(file name, text)` documents and every file that they name.
@@ -27,10 +27,20 @@ impl PolicySet {
     /// # Errors
     /// The place and what is wrong with it.
     pub fn load(documents: &[(String, String)], files: FileReader<'_>) -> Result<Self, DocumentError> {
-        Self::read(documents, Some(files))
+        Self::read(documents, Some(files), true)
     }
 
-    fn read(documents: &[(String, String)], files: Option<FileReader<'_>>) -> Result<Self, DocumentError> {
+    /// The same without keys, certificates and trusted roots: what is judged by them is given. The digest of a policy is that
+    /// of its document alone.
+    ///
+    /// # Errors
+    /// The place and what is wrong with it.
+    pub fn load_without_trust(documents: &[(String, String)], files: FileReader<'_>) -> Result<Self, DocumentError> {
+        Self::read(documents, Some(files), false)
+    }
+
+    /// `whole`: the digest of a policy is over every file that it names.
+    fn read(documents: &[(String, String)], files: Option<FileReader<'_>>, whole: bool) -> Result<Self, DocumentError> {
         let mut set = Self { members: Vec::new(), environments: BTreeMap::new() };
         for (document, (file, text)) in documents.iter().enumerate() {
             let declared = Declared::read(file, text)?;
@@ -45,7 +55,8 @@ impl PolicySet {
                 let (name, version) = (policy.metadata.name.clone(), policy.metadata.version.clone());
                 let digest = Digest::of(text.as_bytes());
                 let id = PolicyId { name, version, fail_on: None, digest };
-                set.members.push(Member { id, document, reading, policy, parameters, images });
+                let programs = programs(file, text, &policy, document, files)?;
+                set.members.push(Member { id, document, reading, policy, parameters, programs, images });
             }
             let (before, [common, others @ ..]) = set.members.split_at(first) else { continue };
             if before.iter().any(|member| member.id.name == common.id.name) {
@@ -61,8 +72,9 @@ impl PolicySet {
             }
             let policy = common.policy.clone();
             set.declare(file, &policy)?;
-            if let Some(files) = files {
-                let digest = set.members[first].digest_with_files(document, text, files)?;
+            if let Some(files) = files.filter(|_| whole) {
+                let listed = set.members[first..].iter().flat_map(|member| member.policy.files()).collect();
+                let digest = digest_with_files(document, text, listed, files)?;
                 for member in &mut set.members[first..] {
                     member.id.digest = digest.clone();
                 }
@@ -123,22 +135,51 @@ impl PolicySet {
     }
 }
 
-impl Member {
-    /// The digest over the document and every file that it names; of the document alone, if it names none.
-    fn digest_with_files(&self, document: usize, text: &str, files: FileReader<'_>) -> Result<Digest, DocumentError> {
-        let own = Digest::of(text.as_bytes());
-        let mut listed: Vec<String> = self.policy.files();
-        listed.sort_unstable();
-        listed.dedup();
-        if listed.is_empty() {
-            return Ok(own);
-        }
-        let mut lines = format!("ecr-gate policy v1\n{own}\n");
-        for path in listed {
-            let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
-        }
-        Ok(Digest::of(lines.as_bytes()))
+/// The digest over a document and every file that it names; of the document alone, if it names none.
+fn digest_with_files(
+    document: usize,
+    text: &str,
+    mut listed: Vec<String>,
+    files: FileReader<'_>,
+) -> Result<Digest, DocumentError> {
+    let own = Digest::of(text.as_bytes());
+    listed.sort_unstable();
+    listed.dedup();
+    if listed.is_empty() {
+        return Ok(own);
     }
+    let mut lines = format!("ecr-gate policy v1\n{own}\n");
+    for path in listed {
+        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
+    }
+    Ok(Digest::of(lines.as_bytes()))
+}
+
+/// Compiles the Rego rules of a policy.
+fn programs(
+    file: &str,
+    text: &str,
+    policy: &Policy,
+    document: usize,
+    files: Option<FileReader<'_>>,
+) -> Result<BTreeMap<String, Compiled>, DocumentError> {
+    let mut programs = BTreeMap::new();
+    for (index, rule) in policy.spec.rules.iter().enumerate() {
+        let Some(rego) = &rule.rego else { continue };
+        let read = |path: &str| -> Result<String, DocumentError> {
+            let wrong = |what: String| {
+                let error = DocumentError::new(file, &*what);
+                match places::find(text, &places::rule(index), "`rego`") {
+                    Some((line, column)) => error.at(line, Some(column)),
+                    None => error,
+                }
+            };
+            let files = files.ok_or_else(|| wrong(format!("rule {:?}: {path} is not at hand", rule.id)))?;
+            String::from_utf8(files(document, path)?).map_err(|_| wrong(format!("{path} is no UTF-8 text")))
+        };
+        programs.insert(rule.id.clone(), rego.compile(&read)?);
+    }
+    Ok(programs)
 }
 
 fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentError> {

@@ -60,6 +60,11 @@ fn a1_what_is_wrong_with_parameters_is_named() {
         let error = refused(&spec);
         assert!(error.what.contains(says), "{spec}: {error:?}");
     }
+    let other = refused(&format!(
+        "parameters: {{ high: 0 }}, {}",
+        rules.replace("{ high: $high }", "{ high: $high }, maxScanAge: 100xyz")
+    ));
+    assert!(other.what.contains("100xyz"), "S27: a value that is in the text is not left out of it: {other:?}");
     let error = refused(&format!("parameters: {{ high: many }}, {rules}"));
     assert_eq!(error.line, Some(4), "{error:?}");
 }

@@ -1,0 +1,138 @@
+//! The keys of a `rego` rule: a policy for the Open Policy Agent, its modules, data documents and query, and the evidence that has
+//! to be known before its answer counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::load::read_yaml;
+use super::types::Duration;
+use super::vulnerabilities::{Sources, Vulnerabilities};
+use crate::error::DocumentError;
+use crate::rego::{Module, Program};
+
+/// A Rego policy: each message of `deny` and `violation` breaks the rule, each of `warn` gives a warning.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Rego {
+    /// The policy's file, relative to this one.
+    pub(crate) file: String,
+    /// Further modules that it imports.
+    pub(crate) modules: Option<Vec<String>>,
+    /// Data documents, JSON or YAML, each an object whose keys stand under `data`.
+    pub(crate) data: Option<Vec<String>>,
+    /// What is asked: a rule such as `data.house.deny`, or a package such as `data.house`, which is its `deny`, `violation` and
+    /// `warn` with all that begin with `deny_`, `violation_` and `warn_`. The package of `file`, if left out.
+    pub(crate) query: Option<String>,
+    /// Evidence that has to be known, beside what the policy reads by name: without it the rule is unknown, whatever the policy
+    /// says.
+    pub(crate) needs: Option<Vec<Need>>,
+    /// Whose scans count, as in a `vulnerabilities` rule: the ECR API alone, if left out. The others are in the input too.
+    pub(crate) sources: Option<Sources>,
+    /// How old the scanner's vulnerability data may be, as in a `vulnerabilities` rule.
+    pub(crate) max_scan_age: Option<Duration>,
+}
+
+/// A part of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Need {
+    /// A complete scan by a source that counts: `reports`.
+    Scans,
+    /// The configuration: `config`.
+    Config,
+    /// What the layers hold: `contents`.
+    Layers,
+    /// The bills of materials: `sboms`.
+    Sboms,
+    /// The measurements: `measurements`.
+    Measurements,
+    /// Signatures and statements: `signed`.
+    Signatures,
+    /// VEX documents: `vex`.
+    Vex,
+}
+
+impl Need {
+    /// Each with the key of the input that holds it.
+    const KEYS: [(Self, &'static str); 7] = [
+        (Self::Scans, "reports"),
+        (Self::Config, "config"),
+        (Self::Layers, "contents"),
+        (Self::Sboms, "sboms"),
+        (Self::Measurements, "measurements"),
+        (Self::Signatures, "signed"),
+        (Self::Vex, "vex"),
+    ];
+}
+
+/// A `rego` rule that was compiled, and what it needs to be known.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(crate) program: Program,
+    pub(crate) needs: BTreeSet<Need>,
+    /// It looks at the time, so that its answer holds for the moment alone.
+    pub(crate) reads_clock: bool,
+}
+
+impl Rego {
+    /// Every file it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.file).chain(self.modules.iter().flatten()).chain(self.data.iter().flatten())
+    }
+
+    /// Whose scans count, in the words of the rule that is about nothing else.
+    pub(crate) fn scans(&self) -> Vulnerabilities {
+        Vulnerabilities::only_scans(self.sources.clone(), self.max_scan_age)
+    }
+
+    /// The checks that a schema cannot express.
+    pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
+        if self.files().any(|file| file.trim().is_empty()) {
+            return Err((
+                "`rego` names a file without a name".to_owned(),
+                "give the path, relative to the policy's file",
+            ));
+        }
+        self.scans().check()
+    }
+
+    /// Compiles the rule. `read` gives the text of a file that the document names.
+    pub(crate) fn compile(
+        &self,
+        read: &dyn Fn(&str) -> Result<String, DocumentError>,
+    ) -> Result<Compiled, DocumentError> {
+        let mut texts = Vec::new();
+        for file in std::iter::once(&self.file).chain(self.modules.iter().flatten()) {
+            texts.push((file.clone(), read(file)?));
+        }
+        let mut data = serde_json::Map::new();
+        for file in self.data.iter().flatten() {
+            let document: BTreeMap<String, Value> = read_yaml(file, &read(file)?)?;
+            for (key, value) in document {
+                if data.contains_key(&key) {
+                    let what = format!("`data.{key}` is in two data documents");
+                    return Err(DocumentError::new(file, what).with_hint("put it into one of them"));
+                }
+                data.insert(key, value);
+            }
+        }
+        let modules: Vec<Module<'_>> = texts.iter().map(|(file, text)| Module { file, text }).collect();
+        let program = Program::load(&modules, &Value::Object(data), self.query.as_deref())?;
+        let read_by_name = Need::KEYS.into_iter().filter(|(_, key)| texts.iter().any(|(_, text)| has_word(text, key)));
+        let needs = read_by_name.map(|(need, _)| need).chain(self.needs.iter().flatten().copied()).collect();
+        let reads_clock = texts.iter().any(|(_, text)| has_word(text, "now_ns") || has_word(text, "input.at"));
+        Ok(Compiled { program, needs, reads_clock })
+    }
+}
+
+/// True if the word stands anywhere in the text, alone. That it is only in a comment does no harm: more has to be known then.
+fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let bytes = text.as_bytes();
+        !part(at.checked_sub(1).and_then(|before| bytes.get(before))) && !part(bytes.get(at + word.len()))
+    })
+}

@@ -1,0 +1,114 @@
+//! The Rego host: compiles OPA policies once and asks them about one input at a time (S41).
+//!
+//! Every rule is evaluated twice. The bytecode counts instructions, so that a limit means the same on every machine, but it goes on
+//! after an error inside a rule as if the rule had not matched. The interpreter counts nothing, but reports every error. A limit
+//! comes from the first, the answer from the second, and an answer that both do not give is no answer.
+//!
+//! Nothing here reads a clock, an environment or a network: what would is refused when the policy is loaded (`builtins`).
+
+mod answer;
+mod builtins;
+mod check;
+mod graph;
+mod guard;
+mod judge;
+mod load;
+mod place;
+mod query;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::error::DocumentError;
+
+/// A policy file as it was handed over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Module<'a> {
+    /// Its name, for messages.
+    pub(crate) file: &'a str,
+    /// What is in it.
+    pub(crate) text: &'a str,
+}
+
+/// How much one rule may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytecode instructions for each rule that is asked. The same policy and input use the same number everywhere.
+    pub(crate) instructions: usize,
+    /// A backstop for what no instruction counts, such as one slow builtin call.
+    pub(crate) seconds: u64,
+    /// Messages from all rules together.
+    pub(crate) messages: usize,
+    /// Bytes of text in them.
+    pub(crate) text_bytes: usize,
+}
+
+impl Limits {
+    /// 5,000 findings take an ordinary policy some 100,000 instructions. Ten million are a third of a second of bytecode, and about
+    /// a second with the interpreter.
+    pub(crate) const DEFAULT: Self =
+        Self { instructions: 10_000_000, seconds: 10, messages: 100_000, text_bytes: 16 << 20 };
+}
+
+/// A policy that was compiled and may be asked: shared by many evaluations on many threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Program(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    /// With modules and data, and without input.
+    interpreter: regorus::Engine,
+    bytecode: Arc<regorus::rvm::Program>,
+    data: regorus::Value,
+    /// Must both evaluations give the same? Of two forms, `name[key] contains x` and `default f(_) := x`, bytecode knows less than
+    /// Rego: there it counts, and the interpreter answers alone.
+    agreeing: bool,
+    asked: Vec<query::Asked>,
+    limits: Limits,
+}
+
+/// What is judged, in the form that evaluation reads; made once per image, for all rules.
+#[derive(Debug, Clone)]
+pub(crate) struct Input(regorus::Value);
+
+/// What the rules said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Breaks: from `deny`, `violation` and their `_*`.
+    pub(crate) deny: Vec<Message>,
+    /// Warnings: from `warn` and `warn_*`.
+    pub(crate) warn: Vec<Message>,
+}
+
+/// One thing that a rule said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Message {
+    /// The author's code for it.
+    pub(crate) code: Option<String>,
+    /// What is wrong.
+    pub(crate) text: String,
+    /// What to do about it.
+    pub(crate) remedy: Option<String>,
+}
+
+impl Input {
+    /// Takes over a document.
+    pub(crate) fn new(document: serde_json::Value) -> Self {
+        Self(regorus::Value::from(document))
+    }
+}
+
+impl Program {
+    /// Compiles modules with the data documents they read, and finds the rules to ask.
+    ///
+    /// `query` is a rule (`data.house.deny`) or a package (`data.house`); without one it is the package of the first module.
+    pub(crate) fn load(
+        modules: &[Module<'_>],
+        data: &serde_json::Value,
+        query: Option<&str>,
+    ) -> Result<Self, DocumentError> {
+        Self::load_with(modules, data, query, Limits::DEFAULT)
+    }
+}

@@ -1,0 +1,188 @@
+//! Loading: sizes, syntax, static checks, bytecode. What cannot be evaluated in any case fails here, with its place.
+
+use std::sync::Arc;
+
+use regorus::languages::rego::compiler::Compiler;
+use regorus::rvm::{Instruction, Program as Bytecode, RegoVM};
+use regorus::{Engine, Value};
+
+use super::builtins::{Builtin, NOW, builtin};
+use super::check::Rules;
+use super::{Compiled, Limits, Module, Program, guard, place, query};
+use crate::error::DocumentError;
+
+/// All modules together, in bytes.
+pub(super) const MAX_MODULE_BYTES: usize = 1 << 20;
+/// All data documents together, in bytes.
+pub(super) const MAX_DATA_BYTES: usize = 10 << 20;
+/// Brackets and braces inside one another.
+pub(super) const MAX_NESTING: usize = 12;
+
+impl Program {
+    pub(super) fn load_with(
+        modules: &[Module<'_>],
+        data: &serde_json::Value,
+        asked: Option<&str>,
+        limits: Limits,
+    ) -> Result<Self, DocumentError> {
+        let Some(first) = modules.first() else {
+            return Err(DocumentError::new("rego", "there is no policy file"));
+        };
+        let bytes = modules.iter().fold(0usize, |sum, module| sum.saturating_add(module.text.len()));
+        if bytes > MAX_MODULE_BYTES {
+            let what = format!("the policy files have {bytes} bytes together; at most {MAX_MODULE_BYTES} are read");
+            return Err(DocumentError::new(first.file, what));
+        }
+        let data = data_documents(first.file, data)?;
+
+        let mut engine = Engine::new();
+        engine.set_strict_builtin_errors(true);
+        for module in modules {
+            add(&mut engine, module)?;
+        }
+        let wrong = |error: anyhow::Error| place::error(first.file, &error.to_string());
+        engine.add_data(data.clone()).map_err(wrong)?;
+        for name in guard::GUARDED {
+            if let Some((arity, function)) = guard::extension(name).map_err(wrong)? {
+                engine.add_extension((*name).to_owned(), arity, function).map_err(wrong)?;
+            }
+        }
+
+        let rules = Rules::read(engine.get_modules())?;
+        rules.check(&data)?;
+        let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
+        let bytecode = bytecode(&mut engine, first.file, &asked)?;
+        let mut machine = RegoVM::new();
+        machine.load_program(bytecode.clone());
+        machine
+            .set_data(data.clone())
+            .map_err(|error| DocumentError::new(first.file, format!("rules and data documents: {error}")))?;
+        Ok(Self(Arc::new(Compiled { interpreter: engine, bytecode, data, agreeing: rules.agreeing(), asked, limits })))
+    }
+}
+
+fn data_documents(file: &str, data: &serde_json::Value) -> Result<Value, DocumentError> {
+    if !data.is_object() {
+        return Err(DocumentError::new(file, "the data documents are not an object"));
+    }
+    let bytes = data.to_string().len();
+    if bytes > MAX_DATA_BYTES {
+        let what = format!("the data documents have {bytes} bytes together; at most {MAX_DATA_BYTES} are read");
+        return Err(DocumentError::new(file, what));
+    }
+    Ok(Value::from(data.clone()))
+}
+
+/// The parser tries each bracket as a list and as a comprehension, and so takes twice as long for each one inside another.
+fn bounded_nesting(module: &Module<'_>) -> Result<(), DocumentError> {
+    let mut depth = 0usize;
+    for (number, line) in (1..).zip(without_text(module.text).lines()) {
+        for (column, letter) in (1..).zip(line.chars()) {
+            match letter {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > MAX_NESTING {
+                let place = place::Place { file: module.file.to_owned(), line: number, column };
+                return Err(place
+                    .error(format!("more than {MAX_NESTING} brackets and braces stand inside one another"))
+                    .with_hint("give the inner ones names, or move them to a data document"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A module with blanks in place of strings and comments.
+fn without_text(module: &str) -> String {
+    let mut letters = module.chars();
+    let mut bare = String::with_capacity(module.len());
+    // What ends the text that we are in: a quote, a backtick, or the line after a comment.
+    let mut end = None;
+    while let Some(letter) = letters.next() {
+        let kept = match end {
+            None => {
+                end = match letter {
+                    '"' | '`' => Some(letter),
+                    '#' => Some('\n'),
+                    _ => None,
+                };
+                true
+            }
+            // A string of one line ends with it, closed or not.
+            Some(closing) if letter == closing || (letter == '\n' && closing == '"') => {
+                end = None;
+                true
+            }
+            Some('"') if letter == '\\' => {
+                letters.next();
+                false
+            }
+            Some(_) => letter == '\n',
+        };
+        bare.push(if kept { letter } else { ' ' });
+    }
+    bare
+}
+
+/// Each module is read as Rego v1, and if it is none, as the older v0, which many policies in use still are.
+fn add(engine: &mut Engine, module: &Module<'_>) -> Result<(), DocumentError> {
+    bounded_nesting(module)?;
+    let mut read = |v0: bool| {
+        engine.set_rego_v0(v0);
+        let read = engine.add_policy(module.file.to_owned(), module.text.to_owned());
+        engine.set_rego_v0(false);
+        read
+    };
+    let Err(error) = read(false) else {
+        return Ok(());
+    };
+    let error = place::error(module.file, &error.to_string());
+    // What v1 added to the syntax; any other error is one in both.
+    if !error.what.contains("keyword is required") {
+        return Err(error);
+    }
+    match read(true) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(error.with_hint(
+            "Rego from before OPA 1.0? It does not parse as that either; `opa fmt --write --v0-v1` rewrites such a file",
+        )),
+    }
+}
+
+fn bytecode(engine: &mut Engine, file: &str, asked: &[query::Asked]) -> Result<Arc<Bytecode>, DocumentError> {
+    let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
+    let first = paths.first().copied().unwrap_or("data");
+    let policy =
+        engine.compile_with_entrypoint(&first.into()).map_err(|error| place::error(file, &error.to_string()))?;
+    let compiled =
+        Compiler::compile_from_policy(&policy, &paths).map_err(|error| place::error(file, &error.to_string()))?;
+    let mut bytecode = Arc::unwrap_or_clone(compiled);
+    for (info, resolved) in bytecode.builtin_info_table.iter().zip(&mut bytecode.resolved_builtins) {
+        // What the syntax check let through and the compiler still found: the same answer, without the place.
+        if let Builtin::Refused { what, .. } = builtin(&info.name)
+            && !info.name.starts_with("__")
+        {
+            return Err(DocumentError::new(file, what));
+        }
+        if let Some(function) = guard::guarded(&info.name) {
+            resolved.0 = function;
+        }
+    }
+    clock(&mut bytecode);
+    Ok(Arc::new(bytecode))
+}
+
+/// Puts the decision's time in the place of every call of the clock: it is the context of the evaluation.
+fn clock(bytecode: &mut Bytecode) {
+    let Bytecode { instructions, instruction_data, builtin_info_table, .. } = bytecode;
+    for instruction in instructions {
+        if let Instruction::BuiltinCall { params_index } = *instruction
+            && let Some(call) = instruction_data.get_builtin_call_params(params_index)
+            && builtin_info_table.get(usize::from(call.builtin_index)).is_some_and(|info| info.name == NOW)
+        {
+            *instruction = Instruction::LoadContext { dest: call.dest };
+        }
+    }
+}

@@ -1,0 +1,5 @@
+package main
+
+deny contains "old" if {
+	to_number(input.image.tag) < 2
+}

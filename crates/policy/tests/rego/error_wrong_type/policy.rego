@@ -1,0 +1,6 @@
+package main
+
+deny contains "upper" if {
+	some finding in input.findings
+	upper(finding.score) == "X"
+}
