@@ -40,11 +40,11 @@ enum PolicyCommand {
     /// Prints the policy that is in force when no file is given
     BuiltIn,
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Explain(Box<explain::ExplainArgs>),
     Diff(replay::DiffArgs),
     Replay(replay::ReplayArgs),
     Fmt(fmt::FmtArgs),
-    Test(test::TestArgs),
 }
 
 impl PolicyArgs {
@@ -62,11 +62,11 @@ impl PolicyArgs {
             }
             PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN).map(|()| Exit::Allowed),
             PolicyCommand::Check(args) => args.run(ui),
+            PolicyCommand::Test(args) => args.run(ui),
             PolicyCommand::Explain(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Diff(args) => args.run(ui),
             PolicyCommand::Replay(args) => args.run(ui),
             PolicyCommand::Fmt(args) => args.run(ui),
-            PolicyCommand::Test(args) => args.run(ui),
         }
     }
 }

@@ -198,7 +198,7 @@ impl Policy {
                 "write `${{{name}}}`, and its value in `spec.parameters` or `spec.environments.NAME.parameters`"
             )));
         }
-        let policy = read_with::<Self, Filled<false>>(file, text, Some(parameters)).map_err(|error| {
+        let policy: Self = read_with::<Self, Filled<false>>(file, text, Some(parameters)).map_err(|error| {
             // The reader takes parameters for secrets and leaves out words that hold one. The same text with the values
             // written out is refused for the same reason, in plain words.
             let written_out =

@@ -10,8 +10,17 @@ use super::{Declaration, Member, PolicySet, Reading};
 use crate::document::{Class, Compiled, Declared, Policy, places};
 use crate::error::DocumentError;
 
-/// Reads a file that a document names: the position of the document, and the path as it is written.
-pub type FileReader<'r> = &'r dyn Fn(usize, &str) -> Result<Vec<u8>, DocumentError>;
+/// Reads a file that a document names: the position of the document, the path as it is written, and what it is for.
+pub type FileReader<'r> = &'r dyn Fn(usize, &str, FileUse) -> Result<Vec<u8>, DocumentError>;
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// A rule is judged by its content: Rego policies and their data.
+    Judging,
+    /// The policy's digest covers it; its content is read elsewhere.
+    Digest,
+}
 
 impl PolicySet {
     /// Reads and checks `(file name, text)` documents that name no file whose content is needed to judge.
@@ -19,7 +28,7 @@ impl PolicySet {
     /// # Errors
     /// The place and what is wrong with it.
     pub fn from_documents(documents: &[(String, String)]) -> Result<Self, DocumentError> {
-        Self::read(documents, None, false)
+        Self::read(documents, None)
     }
 
     /// Reads and checks `(file name, text)` documents and every file that they name.
@@ -27,20 +36,10 @@ impl PolicySet {
     /// # Errors
     /// The place and what is wrong with it.
     pub fn load(documents: &[(String, String)], files: FileReader<'_>) -> Result<Self, DocumentError> {
-        Self::read(documents, Some(files), true)
+        Self::read(documents, Some(files))
     }
 
-    /// The same without keys, certificates and trusted roots: what is judged by them is given. The digest of a policy is that
-    /// of its document alone.
-    ///
-    /// # Errors
-    /// The place and what is wrong with it.
-    pub fn load_without_trust(documents: &[(String, String)], files: FileReader<'_>) -> Result<Self, DocumentError> {
-        Self::read(documents, Some(files), false)
-    }
-
-    /// `whole`: the digest of a policy is over every file that it names.
-    fn read(documents: &[(String, String)], files: Option<FileReader<'_>>, whole: bool) -> Result<Self, DocumentError> {
+    fn read(documents: &[(String, String)], files: Option<FileReader<'_>>) -> Result<Self, DocumentError> {
         let mut set = Self { members: Vec::new(), environments: BTreeMap::new() };
         for (document, (file, text)) in documents.iter().enumerate() {
             let declared = Declared::read(file, text)?;
@@ -72,7 +71,7 @@ impl PolicySet {
             }
             let policy = common.policy.clone();
             set.declare(file, &policy)?;
-            if let Some(files) = files.filter(|_| whole) {
+            if let Some(files) = files {
                 let listed = set.members[first..].iter().flat_map(|member| member.policy.files()).collect();
                 let digest = digest_with_files(document, text, listed, files)?;
                 for member in &mut set.members[first..] {
@@ -150,7 +149,7 @@ fn digest_with_files(
     }
     let mut lines = format!("ecr-gate policy v1\n{own}\n");
     for path in listed {
-        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
+        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path, FileUse::Digest)?));
     }
     Ok(Digest::of(lines.as_bytes()))
 }
@@ -175,7 +174,8 @@ fn programs(
                 }
             };
             let files = files.ok_or_else(|| wrong(format!("rule {:?}: {path} is not at hand", rule.id)))?;
-            String::from_utf8(files(document, path)?).map_err(|_| wrong(format!("{path} is no UTF-8 text")))
+            String::from_utf8(files(document, path, FileUse::Judging)?)
+                .map_err(|_| wrong(format!("{path} is no UTF-8 text")))
         };
         programs.insert(rule.id.clone(), rego.compile(&read)?);
     }

@@ -134,7 +134,7 @@ struct Flip {
     digest: String,
     from: Verdict,
     to: Verdict,
-    /// What makes the new verdict, or what made the old one if the new one allows.
+    /// What makes the new verdict, or what made the old one if the new one is softer.
     reasons: Vec<String>,
     document: String,
 }
@@ -307,10 +307,8 @@ impl HowArgs {
         if from == judged.verdict {
             return Compared::Same(from, was.map(|was| codes(&was) == codes(&judged)));
         }
-        let telling = match (judged.verdict, &was) {
-            (Verdict::Allow, Some(was)) => was,
-            _ => &judged,
-        };
+        // What a softer verdict no longer says is what a reader wants to know.
+        let telling = was.as_ref().filter(|_| judged.verdict < from).unwrap_or(&judged);
         Compared::Flips(Flip {
             image: recorded.ask.image.to_string(),
             environment: recorded.ask.environment.clone(),
@@ -332,9 +330,9 @@ fn is_lines(path: &std::path::Path) -> bool {
 fn progress(done: &AtomicUsize, over: &AtomicBool, ui: Ui) {
     let mut ticks = 0_u32;
     while !over.load(Ordering::Relaxed) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        ticks += 1;
-        if ui.stderr_is_terminal && ticks.is_multiple_of(20) {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        ticks = ticks.wrapping_add(1);
+        if ui.stderr_is_terminal && ticks.is_multiple_of(500) {
             ui.say(&format!("ecr-gate: {} decisions replayed", done.load(Ordering::Relaxed)));
         }
     }
