@@ -222,16 +222,17 @@ impl<'a> TestCase<'a> {
             }
         };
         let read = RecordedFacts::read(changed.as_ref().map_or(bytes, |text| text.as_bytes()));
-        let RecordedFacts { mut ask, facts, at, .. } = read.map_err(|error| match (error.place, &changed) {
-            (_, Some(_)) => {
-                let what = format!("{file} is no facts document after `change`: {}", error.what);
-                let at = At::test(self.place).key("change");
-                at.wrong(what, "`ecr-gate policy schema --facts` prints what facts may say")
-                    .in_file(&self.file.file, &self.file.text)
-            }
-            (Some((line, column)), None) => wrong(error.what).at(line as u64, Some(column as u64)),
-            (None, None) => wrong(error.what),
-        })?;
+        let RecordedFacts { mut ask, facts, at, decision: _ } =
+            read.map_err(|error| match (error.place, &changed) {
+                (_, Some(_)) => {
+                    let what = format!("{file} is no facts document after `change`: {}", error.what);
+                    let at = At::test(self.place).key("change");
+                    at.wrong(what, "`ecr-gate policy schema --facts` prints what facts may say")
+                        .in_file(&self.file.file, &self.file.text)
+                }
+                (Some((line, column)), None) => wrong(error.what).at(line as u64, Some(column as u64)),
+                (None, None) => wrong(error.what),
+            })?;
         if let Some(environment) = &self.test.environment {
             ask.environment.clone_from(environment);
         }
