@@ -105,7 +105,18 @@ impl AskArgs {
         if class == EnvironmentClass::NonProduction && self.verbose {
             ui.say(&format!("ecr-gate: {environment} is a non-production environment"));
         }
-        Ok(Asking { image, place: whereabouts, pace, environment, policies, exceptions, handed, access, trust, start_scan })
+        Ok(Asking {
+            image,
+            place: whereabouts,
+            pace,
+            environment,
+            policies,
+            exceptions,
+            handed,
+            access,
+            trust,
+            start_scan,
+        })
     }
 
     /// A2: every bound a flag and a variable.
