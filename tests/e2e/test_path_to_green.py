@@ -22,7 +22,7 @@ def judge(check, registry, tmp_path: Path):
     """Judges an image of the registry by what Trivy finds and by its base image."""
 
     def run(image: Image, reference: str, base: str, *found: Vulnerability):
-        rules = policy(tmp_path / "policy.yaml", vulnerabilities(), {"config": {"base": {"approved": [base]}}})
+        rules = policy(tmp_path / "policy.yaml", vulnerabilities(), {"baseImage": {"approved": [base]}})
         report = write(tmp_path / "trivy.json", reports.trivy(image, *found))
         outputs = ["-o", "table", "-o", "json=decision.json", "-o", "markdown=comment.md"]
         run = check(reference, "--report", report, "--policy", rules, *registry.flags, *outputs)

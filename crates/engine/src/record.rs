@@ -119,6 +119,8 @@ pub struct ReasonRecord {
     pub reason: Reason,
     /// The class of unknown; `None` for a broken rule.
     pub class: Option<UnknownClass>,
+    /// The rules that give it, each as `POLICY/RULE`; empty where nothing was judged.
+    pub rules: Vec<String>,
 }
 
 /// The findings that policy touched.
@@ -264,7 +266,7 @@ impl Record {
                     .collect(),
             },
             environment: EnvironmentRecord { name: ask.environment.clone(), class: Some(judgement.environment_class) },
-            reasons: judgement.reasons().into_iter().map(reason).collect(),
+            reasons: reasons(judgement),
             findings: FindingsRecord {
                 judged: judgement.scans_asked,
                 counts: judgement.counts(),
@@ -359,7 +361,31 @@ fn image_id(checked: &Checked) -> Option<String> {
 }
 
 fn reason(reason: &Reason) -> ReasonRecord {
-    ReasonRecord { class: reason.code.class(), reason: reason.clone() }
+    ReasonRecord { class: reason.code.class(), reason: reason.clone(), rules: Vec::new() }
+}
+
+/// Every reason once, the heaviest verdict first, with all the rules that give it.
+fn reasons(judgement: &Judgement) -> Vec<ReasonRecord> {
+    let mut rules: Vec<_> = judgement.rules.iter().collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.verdict));
+    let mut records: Vec<ReasonRecord> = Vec::new();
+    for rule in rules {
+        let (Outcome::Fail(given) | Outcome::Unknown(_, given)) = &rule.outcome else { continue };
+        // What no policy says is said by none of its rules.
+        let name = (!rule.policy.is_empty()).then(|| format!("{}/{}", rule.policy, rule.rule));
+        for one in given {
+            let known = records.iter_mut().find(|record| record.reason == *one);
+            match known {
+                Some(record) => {
+                    record
+                        .rules
+                        .extend(name.iter().filter(|name| !record.rules.contains(name)).cloned().collect::<Vec<_>>());
+                }
+                None => records.push(ReasonRecord { rules: name.iter().cloned().collect(), ..reason(one) }),
+            }
+        }
+    }
+    records
 }
 
 /// Findings that the scanner counts beyond its list, in severities that block for it.

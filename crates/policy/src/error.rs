@@ -68,7 +68,7 @@ impl DocumentError {
             Yaml::MultipleDocuments { .. } => {
                 ("the file holds several documents".to_owned(), Some("write one document per file".to_owned()))
             }
-            other => (first_line(&other.to_string()), None),
+            other => in_words(&first_line(&other.to_string())),
         };
         let at = error.location();
         Self {
@@ -103,6 +103,20 @@ pub(crate) fn suggest(word: &str, expected: &[&str]) -> Option<String> {
         Some((_, candidate)) => Some(format!("did you mean `{candidate}`?")),
         None if expected.is_empty() => None,
         None => Some(format!("possible here: {}", expected.join(", "))),
+    }
+}
+
+/// What the reader says, in words that say what to write.
+fn in_words(said: &str) -> (String, Option<String>) {
+    let wanted = |what: &str, hint: &str| (format!("{what} is expected here"), Some(hint.to_owned()));
+    match said {
+        "expected sequence start" => wanted("a list", "write `[one, two]`, or a line with `- one` for each"),
+        "expected mapping start" => wanted("a map", "write `{ key: value }`, or a line with `key: value` for each"),
+        "expected string scalar" => wanted("a text", "write one value"),
+        _ if said.starts_with("invalid u") || said.starts_with("invalid i") => {
+            wanted("a whole number", "write it without quotes and unit")
+        }
+        _ => (said.to_owned(), None),
     }
 }
 

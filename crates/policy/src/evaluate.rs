@@ -91,7 +91,7 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let mut policies = Vec::new();
     let mut evidence = Evidence::none();
     let (mut used, mut warnings) = (Vec::new(), Vec::new());
-    let mut scans_asked = false;
+    let (mut scans_asked, mut answered) = (false, true);
     for member in set.matching(ask) {
         let targets = targets(member, facts);
         match labels::meant(member, &targets) {
@@ -111,7 +111,10 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
             scans_asked |= rule.vulnerabilities.is_some();
             let scene =
                 rule::Scene { member, rule, ask, facts, exceptions: &applicable, inputs: &inputs, clock: &clock };
-            rules.push(rule::apply(&scene, &targets, &mut evidence));
+            let result = rule::apply(&scene, &targets, &mut evidence);
+            // What is not known of a signature leaves a scan as complete as it is.
+            answered &= rule.vulnerabilities.is_none() || result.on_unknown.is_empty();
+            rules.push(result);
         }
         used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
             id: exception.entry.id.clone(),
@@ -128,7 +131,6 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, &policies, verdict)));
     // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
     // matched, or none is about vulnerabilities, nobody looked at all.
-    let answered = rules.iter().all(|rule| rule.on_unknown.is_empty());
     let complete = answered && !nothing_matched && !evidence.is_empty();
     Judgement {
         complete,

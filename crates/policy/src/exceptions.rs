@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::document::dates::Until;
-use crate::document::{read_yaml, schema_of};
+use crate::document::{places, read_yaml, schema_of};
 use crate::error::DocumentError;
 pub(crate) use applicable::Covering;
 pub use review::ExceptionFinding;
@@ -82,19 +82,23 @@ impl Exceptions {
         Self { entries: Vec::new() }
     }
 
-    /// Every entry: the file it stands in, and its id.
-    pub fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|listed| (listed.file.as_str(), listed.entry.id.as_str()))
-    }
-
     /// Adds the entries of one file that the policy of this name lists. They count for that policy alone (S29).
     ///
     /// # Errors
     /// The place and what is wrong with it.
     pub fn add(&mut self, policy: &str, file: &str, text: &str) -> Result<(), DocumentError> {
         let document: Document = read_yaml(file, text)?;
-        for entry in document.exceptions {
-            let wrong = |what: &str| DocumentError::new(file, format!("exception {:?}: {what}", entry.id));
+        for (index, entry) in document.exceptions.into_iter().enumerate() {
+            let path = [places::Step::Key("exceptions".to_owned()), places::Step::Item(index)];
+            let place = places::find(text, &path, "`id`");
+            let wrong = |what: &str| {
+                let what = format!("exception {:?}: {what}", entry.id);
+                let error = DocumentError::new(file, &*what);
+                match places::find(text, &path, &what) {
+                    Some((line, column)) => error.at(line, Some(column)),
+                    None => error,
+                }
+            };
             if self.entries.iter().any(|other| other.policy == policy && other.entry.id == entry.id) {
                 return Err(wrong("the id is there twice"));
             }
@@ -105,7 +109,7 @@ impl Exceptions {
             } else {
                 None
             };
-            self.entries.push(Listed { policy: policy.to_owned(), file: file.to_owned(), entry, pattern });
+            self.entries.push(Listed { policy: policy.to_owned(), file: file.to_owned(), place, entry, pattern });
         }
         Ok(())
     }
@@ -116,6 +120,8 @@ impl Exceptions {
 struct Listed {
     policy: String,
     file: String,
+    /// Line and column of its id.
+    place: Option<(u64, u64)>,
     entry: Entry,
     pattern: Option<globset::GlobMatcher>,
 }
@@ -152,6 +158,9 @@ impl Entry {
                 return Err("`package` belongs to `cve`; a rule is waived as a whole".to_owned());
             }
             _ => {}
+        }
+        if self.repository.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+            return Err("`repository` names a tag or digest; one image is named by `digest`".to_owned());
         }
         match &self.unknown {
             Some(classes) if classes.is_empty() => Err("`unknown` is empty".to_owned()),

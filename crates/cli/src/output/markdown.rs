@@ -26,12 +26,15 @@ pub(super) fn summary(view: &View<'_>) -> String {
     let mut text = format!("## ecr-gate: {}\n\n", headline(view));
     facts(&mut text, view);
     counts(&mut text, view);
-    let reasons = record.reasons.iter().map(|reason| {
-        let reason = &reason.reason;
+    let reasons = record.reasons.iter().map(|given| {
+        let reason = &given.reason;
+        let rules: Vec<String> =
+            given.rules.iter().filter(|name| !name.starts_with("built-in/")).map(|name| code(name)).collect();
+        let by = if rules.is_empty() { String::new() } else { format!(" ({})", rules.join(", ")) };
         // Our own remedies are Markdown; one that was made for the occasion may hold foreign words.
         let ours = reason.remedy == reason.code.remedy();
         let remedy = if ours { reason.remedy.clone() } else { escape(&reason.remedy) };
-        format!("`{}`: {}  \n  Next step: {remedy}", reason.code, escape(&reason.message))
+        format!("`{}`: {}{by}  \n  Next step: {remedy}", reason.code, escape(&reason.message))
     });
     list(&mut text, "Reasons", reasons.collect());
     findings(&mut text, view, view.blocking_title(), &view.blocking());

@@ -18,6 +18,18 @@ const STEPS: usize = 10;
 const CELL: usize = 80;
 const SENTENCE: usize = 1000;
 
+/// The rules that give a reason. Of the built-in policy there is but one.
+fn by(rules: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let named: Vec<String> =
+        rules.iter().filter(|name| !name.starts_with("built-in/")).map(|name| logged(name, CELL)).collect();
+    match named.as_slice() {
+        [] => String::new(),
+        names if names.len() > SHOWN => format!(" ({} and {} more)", names[..SHOWN].join(", "), names.len() - SHOWN),
+        names => format!(" ({})", names.join(", ")),
+    }
+}
+
 pub(crate) fn render(view: &View<'_>, color: bool) -> String {
     let record = view.record;
     let mut text = String::new();
@@ -31,7 +43,8 @@ pub(crate) fn render(view: &View<'_>, color: bool) -> String {
     let _ = writeln!(text, "{word}  {}", sentence(&record.image.reference));
     facts(&mut text, view);
     for reason in &record.reasons {
-        let _ = writeln!(text, "\n{}: {}", reason.reason.code, sentence(&reason.reason.message));
+        let by = by(&reason.rules);
+        let _ = writeln!(text, "\n{}: {}{by}", reason.reason.code, sentence(&reason.reason.message));
         let _ = writeln!(text, "  -> {}", sentence(&reason.reason.remedy));
     }
     findings(&mut text, view.blocking_title(), &view.blocking(), color);

@@ -1,20 +1,21 @@
 //! What is wrong with exceptions by themselves, without an image: expired, over-broad, and such as can never waive anything.
 
+use std::collections::BTreeSet;
+
 use model::{Clock, Timestamp};
 
-use super::Exceptions;
+use super::{Exceptions, Listed};
 use crate::document::dates::shown;
+use crate::error::DocumentError;
 use crate::set::PolicySet;
 
 /// What was found about one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExceptionFinding {
-    /// The file it stands in.
-    pub file: String,
     /// Its id.
     pub id: String,
-    /// What is the matter with it, in words.
-    pub what: String,
+    /// Where it stands, and what is the matter with it.
+    pub about: DocumentError,
     /// It waives nothing, now or ever: an error and no mere remark.
     pub is_error: bool,
 }
@@ -26,8 +27,8 @@ impl Exceptions {
         let mut found = Vec::new();
         for listed in &self.entries {
             let entry = &listed.entry;
-            let mut say = |what: String, is_error| {
-                found.push(ExceptionFinding { file: listed.file.clone(), id: entry.id.clone(), what, is_error });
+            let mut say = |what: String, is_error: bool| {
+                found.push(ExceptionFinding { id: entry.id.clone(), about: listed.says(&what), is_error });
             };
             let rules = set.documents().find(|member| member.id.name == listed.policy);
             if let Some(why) = rules.and_then(|member| entry.pointless(&member.policy.spec.rules)) {
@@ -45,5 +46,23 @@ impl Exceptions {
             }
         }
         found
+    }
+}
+
+impl Exceptions {
+    /// The entries that are none of `used`, each with its place and these words.
+    pub fn others(&self, used: &BTreeSet<String>, what: &str) -> Vec<DocumentError> {
+        let unused = self.entries.iter().filter(|listed| !used.contains(&listed.entry.id));
+        unused.map(|listed| listed.says(what)).collect()
+    }
+}
+
+impl Listed {
+    fn says(&self, what: &str) -> DocumentError {
+        let error = DocumentError::new(&self.file, format!("exception {:?} {what}", self.entry.id));
+        match self.place {
+            Some((line, column)) => error.at(line, Some(column)),
+            None => error,
+        }
     }
 }

@@ -79,8 +79,11 @@ impl Finding {
 
 impl CheckArgs {
     pub(crate) fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let report = self.look()?;
-        let wrong = |finding: &Finding| finding.level == "error" || self.strict;
+        let mut report = self.look()?;
+        if self.strict {
+            report.findings.iter_mut().for_each(|finding| finding.level = "error");
+        }
+        let wrong = |finding: &Finding| finding.level == "error";
         let exit = if report.findings.iter().any(wrong) { Exit::Configuration } else { Exit::Allowed };
         match self.output {
             OutputFormat::Json => {
@@ -120,8 +123,7 @@ impl CheckArgs {
         let remarks = set.lint(&read, now());
         report.findings.extend(remarks.into_iter().map(|remark| Finding::of(remark.about, remark.is_error)));
         for found in exceptions.review(&set, now()) {
-            let message = format!("exception {:?} {}", found.id, found.what);
-            report.findings.push(Finding::plain(found.is_error, &found.file, message));
+            report.findings.push(Finding::of(found.about, found.is_error));
         }
         if let Some(folder) = &self.facts {
             unused(&set, &exceptions, folder, &mut report)?;
@@ -159,12 +161,8 @@ fn unused(
             true
         });
     }
-    for (file, id) in exceptions.ids() {
-        if !used.contains(id) {
-            let message = format!("exception {id:?} is used by none of {looked_at} recorded images");
-            report.findings.push(Finding::plain(false, file, message));
-        }
-    }
+    let unused = exceptions.others(&used, &format!("is used by none of {looked_at} recorded images"));
+    report.findings.extend(unused.into_iter().map(|about| Finding::of(about, false)));
     for id in set.ids() {
         if !matched.contains(&id.name) {
             let message = format!("policy {:?} matches none of {looked_at} recorded images", id.name);

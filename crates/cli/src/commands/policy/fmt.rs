@@ -69,10 +69,22 @@ fn formatted(name: &str, text: &str) -> Result<String, Failure> {
     let value = |text: &str| -> Result<Value, Failure> {
         serde_saphyr::from_str(text).map_err(|error| {
             let what = error.to_string();
-            Failure::configuration(format!("{name}: {}", what.lines().next().unwrap_or("it is no YAML")))
+            let line = what.lines().next().unwrap_or("it is no YAML");
+            Failure::configuration(format!("{name}: {}", line.trim_start_matches("error: ")))
         })
     };
     let before = value(text)?;
+    let kind = before.get("kind").and_then(Value::as_str);
+    if !kind.is_some_and(|kind| ["GatePolicy", "GateExceptions", "GatePolicyTest"].contains(&kind)) {
+        return Err(Failure::configuration(format!(
+            "{name}: it is no policy, exceptions or test document; it was left as it is"
+        ))
+        .hint("its `kind` has to be GatePolicy, GateExceptions or GatePolicyTest"));
+    }
+    if text.trim_start().starts_with('{') {
+        return Err(Failure::configuration(format!("{name}: it is written as JSON; it was left as it is"))
+            .hint("only YAML has this layout"));
+    }
     let mut options = FormatOptions::default();
     options.layout.print_width = 140;
     let new = format_text(text, &options)

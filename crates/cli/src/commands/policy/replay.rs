@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::output::inert_json;
 use crate::policies;
 use crate::ui::{OutputFormat, Ui};
-use model::{Judgement, Outcome, ReasonCode, RecordedFacts, Timestamp, Verdict};
+use model::{Facts, Judgement, Outcome, ReasonCode, RecordedFacts, Timestamp, Verdict};
 use policy::{Exceptions, PolicySet, evaluate};
 use report::{Flip, Line, Report, Tally};
 
@@ -110,8 +110,10 @@ struct Side {
 
 /// What became of one document.
 enum Compared {
-    /// The same verdict; whether for the same reasons, where both sides were judged here.
-    Same(Verdict, Option<bool>),
+    /// The same verdict; for the same reasons, as far as both sides were judged here.
+    Same(Verdict),
+    /// The same verdict for other reasons.
+    OtherReasons(Flip),
     Flips(Flip),
     /// The new side could not be judged on these facts, and why.
     Unjudged(Line),
@@ -226,14 +228,16 @@ impl HowArgs {
             Ok(recorded) => recorded,
             Err(error) => return Compared::Unread(line(None, error.to_string())),
         };
-        if let Some(environment) = &self.environment {
+        if let Some(environment) = self.environment.as_ref().filter(|name| **name != recorded.ask.environment) {
+            // What was decided for another environment is no verdict to compare with.
+            recorded.decision = None;
             recorded.ask.environment.clone_from(environment);
         }
         let now = self.at.unwrap_or(recorded.at);
         let judge = |side: &Side| -> Result<Judgement, String> {
             side.policies.environment(&recorded.ask.environment).map_err(|error| error.to_string())?;
             let judgement = evaluate(&side.policies, &recorded.ask, &recorded.facts, &side.exceptions, now);
-            match not_recorded(&judgement) {
+            match not_recorded(&judgement, &recorded.facts) {
                 Some(why) => Err(why),
                 None => Ok(judgement),
             }
@@ -254,19 +258,29 @@ impl HowArgs {
             Err(why) => return Compared::Unjudged(line(Some(&recorded), format!("before: {why}"))),
         };
         if from == judged.verdict {
-            return Compared::Same(from, was.map(|was| codes(&was) == codes(&judged)));
+            let Some(was) = was.filter(|was| codes(was) != codes(&judged)) else { return Compared::Same(from) };
+            let flip = flip(&recorded, from, &judged, &judged, &document.name);
+            let before = codes(&was).join(", ");
+            return Compared::OtherReasons(Flip {
+                reasons: vec![format!("{before} -> {}", codes(&judged).join(", "))],
+                ..flip
+            });
         }
         // What a softer verdict no longer says is what a reader wants to know.
         let telling = was.as_ref().filter(|_| judged.verdict < from).unwrap_or(&judged);
-        Compared::Flips(Flip {
-            image: recorded.ask.image.to_string(),
-            environment: recorded.ask.environment.clone(),
-            digest: recorded.ask.digest.to_string(),
-            from,
-            to: judged.verdict,
-            reasons: why(telling),
-            document: document.name.clone(),
-        })
+        Compared::Flips(flip(&recorded, from, &judged, telling, &document.name))
+    }
+}
+
+fn flip(recorded: &RecordedFacts, from: Verdict, judged: &Judgement, telling: &Judgement, document: &str) -> Flip {
+    Flip {
+        image: recorded.ask.image.to_string(),
+        environment: recorded.ask.environment.clone(),
+        digest: recorded.ask.digest.to_string(),
+        from,
+        to: judged.verdict,
+        reasons: why(telling),
+        document: document.to_owned(),
     }
 }
 
@@ -288,20 +302,24 @@ fn progress(done: &AtomicUsize, over: &AtomicBool, ui: Ui) {
 }
 
 /// What was not recorded with the facts, if a rule asks for it: the judgement says nothing then about the image.
-fn not_recorded(judgement: &Judgement) -> Option<String> {
+fn not_recorded(judgement: &Judgement, facts: &Facts) -> Option<String> {
+    let children = facts.platforms.iter().flatten().map(|(_, child)| child);
+    let unscanned = std::iter::once(&facts.root).chain(children).all(|manifest| manifest.reports.is_empty());
     for rule in &judgement.rules {
-        let reasons = match &rule.outcome {
-            Outcome::Pass => continue,
-            Outcome::Fail(reasons) | Outcome::Unknown(_, reasons) => reasons,
-        };
-        let missing = reasons.iter().find(|reason| {
-            matches!(
-                reason.code,
-                ReasonCode::NotCollected | ReasonCode::TrustKeyUnavailable | ReasonCode::TrustRootMissing
-            )
-        });
-        if let Some(reason) = missing {
-            return Some(format!("rule {}/{}: {}", rule.policy, rule.rule, reason.message));
+        let (Outcome::Fail(reasons) | Outcome::Unknown(_, reasons)) = &rule.outcome else { continue };
+        for reason in reasons {
+            let what = match reason.code {
+                ReasonCode::NotCollected | ReasonCode::TrustKeyUnavailable | ReasonCode::TrustRootMissing => {
+                    &reason.message
+                }
+                // Nobody says anything about scans: it is not that one was looked for and is not there.
+                ReasonCode::ScanMissing if unscanned => "no scan was recorded",
+                _ => continue,
+            };
+            return Some(format!(
+                "rule {}/{}: {what} (record again: `check --policy FILE --output facts=FILE`)",
+                rule.policy, rule.rule
+            ));
         }
     }
     None

@@ -130,5 +130,8 @@ fn s29_a_review_names_what_is_expired_over_broad_or_pointless() {
         said,
         [("old", false), ("wide", false), ("gone", true), ("locked", true), ("nowhere", false), ("nowhere", true),]
     );
-    assert!(found[1].what.contains("several repositories, every image of the repository, every package"), "{found:?}");
+    assert!(
+        found[1].about.what.contains("several repositories, every image of the repository, every package"),
+        "{found:?}"
+    );
 }

@@ -48,6 +48,8 @@ pub(super) struct Report {
     /// How many would flip: from, to, and how many.
     pub(super) flips: Vec<(Verdict, Verdict, u64)>,
     pub(super) flipped: Vec<Flip>,
+    /// Those that stay for other reasons: the codes before and after.
+    pub(super) other_reasons: Vec<Flip>,
     /// Flips that are counted and not listed.
     pub(super) unlisted: u64,
     pub(super) without_recorded_verdict: u64,
@@ -70,6 +72,8 @@ pub(super) struct Tally {
     flips: BTreeMap<(Verdict, Verdict), u64>,
     /// The first ones by image, so that what is listed does not depend on who was first.
     flipped: BTreeSet<Flip>,
+    /// Those that stay for other reasons, in the same way.
+    changed: BTreeSet<Flip>,
     unjudged: Vec<Line>,
     unread: Vec<Line>,
 }
@@ -85,6 +89,7 @@ impl Tally {
             verdicts: BTreeMap::new(),
             flips: BTreeMap::new(),
             flipped: BTreeSet::new(),
+            changed: BTreeSet::new(),
             unjudged: Vec::new(),
             unread: Vec::new(),
         }
@@ -94,10 +99,18 @@ impl Tally {
         self.decisions += 1;
         let mut verdict = |verdict: Verdict| *self.verdicts.entry(verdict.as_str()).or_insert(0) += 1;
         match compared {
-            Compared::Same(same, reasons) => {
+            Compared::Same(same) => {
                 verdict(same);
                 self.same += 1;
-                self.other_reasons += u64::from(reasons == Some(false));
+            }
+            Compared::OtherReasons(same) => {
+                verdict(same.to);
+                self.same += 1;
+                self.other_reasons += 1;
+                self.changed.insert(same);
+                while self.changed.len() > self.limit {
+                    self.changed.pop_last();
+                }
             }
             Compared::Flips(flip) => {
                 verdict(flip.to);
@@ -131,6 +144,10 @@ impl Tally {
         while self.flipped.len() > self.limit {
             self.flipped.pop_last();
         }
+        self.changed.extend(other.changed);
+        while self.changed.len() > self.limit {
+            self.changed.pop_last();
+        }
         self.unjudged.extend(other.unjudged);
         self.unread.extend(other.unread);
     }
@@ -148,6 +165,7 @@ impl Tally {
             unlisted: flipped.saturating_sub(self.flipped.len() as u64),
             flips,
             flipped: self.flipped.into_iter().collect(),
+            other_reasons: self.changed.into_iter().collect(),
             without_recorded_verdict: self.unrecorded,
             verdicts: self.verdicts,
             could_not_be_judged: self.unjudged,
@@ -203,6 +221,13 @@ impl Report {
         }
         if report.unlisted > 0 {
             let _ = writeln!(text, "\n… and {} more flips (--limit N)", report.unlisted);
+        }
+        for same in &report.other_reasons {
+            let (stays, image) = (same.to.as_str(), logged(&same.image, SENTENCE));
+            let _ = writeln!(text, "\n{stays} stays  {image} ({})", logged(&same.environment, 80));
+            for reason in &same.reasons {
+                let _ = writeln!(text, "    {}", logged(reason, SENTENCE));
+            }
         }
         lines(&mut text, "could not be judged", &report.could_not_be_judged);
         lines(&mut text, "could not be read", &report.could_not_be_read);
