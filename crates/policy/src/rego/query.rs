@@ -86,7 +86,7 @@ fn one(rules: &Rules, path: &Path, kind: Kind) -> Result<Asked, DocumentError> {
                 always |= unconditional;
                 complete = Some(&definition.place);
             }
-            Form::Function => {
+            Form::Function(_) => {
                 return Err(definition.place.error(format!("`{text}` is a function and cannot be asked")));
             }
             Form::Object => {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
-use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Module, Query, Rule, RuleAssign, RuleBody, RuleHead};
+use regorus::unstable::{
+    AssignOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead,
+};
 
 use super::place::Place;
 use crate::error::DocumentError;
@@ -33,10 +35,26 @@ pub(super) enum Form {
     Object,
     /// `name := value`; with a condition it may have no value.
     Complete { unconditional: bool },
-    /// `name(x) := value`
-    Function,
+    /// `name(x) := value`, with so many parameters.
+    Function(usize),
     /// `default name := value`
     Default,
+}
+
+impl Form {
+    /// How many parameters a function has; `None` if it is none.
+    pub(super) fn parameters(self) -> Option<usize> {
+        match self {
+            Self::Function(parameters) => Some(parameters),
+            _ => None,
+        }
+    }
+
+    /// May both be definitions of one rule?
+    pub(super) fn goes_with(self, other: Self) -> bool {
+        let alike = |form| (matches!(form, Self::Set), Self::parameters(form));
+        alike(self) == alike(other)
+    }
 }
 
 /// One definition of a rule.
@@ -47,10 +65,12 @@ pub(super) struct Definition {
     pub(super) place: Place,
     pub(super) reads: Vec<Read>,
     pub(super) calls: Vec<Call>,
-    /// Where it replaces documents by `with`.
-    pub(super) replaces: Option<Place>,
-    /// Is it of a form that bytecode evaluates in another way than Rego means it? See `Compiled::agreeing`.
-    pub(super) interpreted: bool,
+    /// What it replaces by `with`.
+    pub(super) replaces: Vec<Replaced>,
+    /// Names that are neither rules nor imports nor declared with a value.
+    pub(super) variables: Vec<(String, Place)>,
+    /// Names that something in it gives a value.
+    pub(super) given: BTreeSet<String>,
     /// How deep evaluation goes into it at most: every loop is a step, and every expression inside another.
     pub(super) depth: usize,
 }
@@ -62,12 +82,24 @@ pub(super) struct Read {
     pub(super) place: Place,
 }
 
+/// What stands behind `with`.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    /// From `input` or `data` on; `None` for anything else.
+    pub(super) path: Option<Path>,
+    pub(super) place: Place,
+}
+
 /// A call of a function of the policy or of a builtin.
 #[derive(Debug)]
 pub(super) struct Call {
     /// From `data` on for a function of the policy, the name for a builtin.
     pub(super) target: Target,
     pub(super) arguments: usize,
+    /// Is it a statement of its own, so that its last argument may be for its result: `count(list, n)`?
+    pub(super) statement: bool,
+    /// The names in its last argument.
+    pub(super) last: BTreeSet<String>,
     pub(super) place: Place,
 }
 
@@ -121,6 +153,7 @@ pub(super) fn definition(
         names,
         imports,
         scopes: Vec::new(),
+        negated: false,
         inside: 0,
         deepest: 0,
         found: Definition {
@@ -129,15 +162,15 @@ pub(super) fn definition(
             place: Place::of(rule.span()),
             reads: Vec::new(),
             calls: Vec::new(),
-            replaces: None,
-            interpreted: false,
+            replaces: Vec::new(),
+            variables: Vec::new(),
+            given: BTreeSet::new(),
             depth: 1,
         },
     };
     match rule {
         Rule::Default { args, value, .. } => {
-            walk.found.form = if args.is_empty() { Form::Default } else { Form::Function };
-            walk.found.interpreted = !args.is_empty();
+            walk.found.form = if args.is_empty() { Form::Default } else { Form::Function(args.len()) };
             walk.expression(value);
         }
         Rule::Spec { head, bodies, .. } => walk.spec(head, bodies),
@@ -205,6 +238,8 @@ struct Walk<'a> {
     imports: &'a BTreeMap<String, Path>,
     /// Names that a body declares; they hide rules and imports.
     scopes: Vec<BTreeSet<String>>,
+    /// Behind `not`, where nothing is given a value.
+    negated: bool,
     /// Expressions around this one, and the most there were.
     inside: usize,
     deepest: usize,
@@ -239,7 +274,6 @@ impl Walk<'_> {
                 // `name[key] contains x` is an object of sets.
                 let object = matches!(refr.as_ref(), Expr::RefBrack { .. }) && key.is_some();
                 self.found.form = if object { Form::Object } else { Form::Set };
-                self.found.interpreted = object;
                 self.index(refr);
                 if let Some(key) = key {
                     self.expression(key);
@@ -255,8 +289,8 @@ impl Walk<'_> {
                     self.expression(&assign.value);
                 }
             }
-            RuleHead::Func { assign, .. } => {
-                self.found.form = Form::Function;
+            RuleHead::Func { args, assign, .. } => {
+                self.found.form = Form::Function(args.len());
                 if let Some(assign) = assign {
                     self.expression(&assign.value);
                 }
@@ -281,20 +315,29 @@ impl Walk<'_> {
         let mut declared = BTreeSet::new();
         declarations(query, &mut declared);
         self.scopes.push(declared);
+        let negated = std::mem::replace(&mut self.negated, false);
         for statement in &query.stmts {
             self.statement(statement);
         }
         then(self);
+        self.negated = negated;
         self.scopes.pop();
     }
 
     fn statement(&mut self, statement: &LiteralStmt) {
         for with in &statement.with_mods {
-            self.found.replaces.get_or_insert_with(|| Place::of(&with.span));
+            let path = constant(&with.refr).and_then(|path| match path.first().map(String::as_str) {
+                Some("input") => Some(path),
+                _ => self.resolve(&path),
+            });
+            self.found.replaces.push(Replaced { path, place: Place::of(&with.span) });
             self.expression(&with.r#as);
         }
         match &statement.literal {
-            Literal::SomeVars { .. } => {}
+            Literal::SomeVars { vars, .. } => {
+                let named = vars.iter().map(|name| (name.text().to_owned(), Place::of(name)));
+                self.found.variables.extend(named);
+            }
             Literal::SomeIn { key, value, collection, .. } => {
                 self.found.depth += 1;
                 if let Some(key) = key {
@@ -303,7 +346,12 @@ impl Walk<'_> {
                 self.expression(value);
                 self.expression(collection);
             }
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expression(expr),
+            Literal::Expr { expr, .. } => self.condition(expr),
+            Literal::NotExpr { expr, .. } => {
+                self.negated = true;
+                self.condition(expr);
+                self.negated = false;
+            }
             Literal::Every { key, value, domain, query, .. } => {
                 self.found.depth += 1;
                 self.expression(domain);
@@ -312,6 +360,23 @@ impl Walk<'_> {
                 self.query(query, |_| {});
                 self.scopes.pop();
             }
+        }
+    }
+
+    /// An expression that is a statement of its own.
+    fn condition(&mut self, expression: &Expr) {
+        self.expression(expression);
+        if let Expr::Call { .. } = expression
+            && let Some(call) = self.found.calls.last_mut()
+        {
+            call.statement = true;
+        }
+    }
+
+    /// What a pattern names has a value if the statement holds.
+    fn gives(&mut self, pattern: &Expr) {
+        if !self.negated {
+            variables(pattern, &mut self.found.given);
         }
     }
 
@@ -351,16 +416,21 @@ impl Walk<'_> {
                 });
             }
             Expr::Call { fcn, params, .. } => {
-                self.call(fcn, params.len());
                 for parameter in params {
                     self.expression(parameter);
                 }
+                self.call(fcn, params);
             }
             Expr::UnaryExpr { expr, .. } => self.expression(expr),
-            Expr::BinExpr { lhs, rhs, .. }
-            | Expr::BoolExpr { lhs, rhs, .. }
-            | Expr::ArithExpr { lhs, rhs, .. }
-            | Expr::AssignExpr { lhs, rhs, .. } => {
+            Expr::AssignExpr { op, lhs, rhs, .. } => {
+                self.gives(lhs);
+                if matches!(op, AssignOp::Eq) {
+                    self.gives(rhs);
+                }
+                self.expression(lhs);
+                self.expression(rhs);
+            }
+            Expr::BinExpr { lhs, rhs, .. } | Expr::BoolExpr { lhs, rhs, .. } | Expr::ArithExpr { lhs, rhs, .. } => {
                 self.expression(lhs);
                 self.expression(rhs);
             }
@@ -383,6 +453,7 @@ impl Walk<'_> {
                     self.found.depth += 1;
                 }
                 self.parts(refr);
+                self.gives(index);
                 self.expression(index);
             }
             Expr::Var { .. } => {}
@@ -421,11 +492,28 @@ impl Walk<'_> {
         let (path, _) = prefix(reference);
         if let Some(path) = self.resolve(&path) {
             self.found.reads.push(Read { path, place: start(reference) });
+            return;
+        }
+        let Some(root) = path.first() else { return };
+        // What stands for anything has a value by itself, but not behind `not`.
+        let known = match root.as_str() {
+            "_" => !self.negated,
+            "input" => true,
+            name => self.hidden(name) || self.imports.contains_key(name),
+        };
+        if !known {
+            self.found.variables.push((root.clone(), start(reference)));
         }
     }
 
-    fn call(&mut self, function: &Expr, arguments: usize) {
+    fn call(&mut self, function: &Expr, parameters: &[Ref<Expr>]) {
         let (path, _) = prefix(function);
+        let mut last = BTreeSet::new();
+        if !self.negated
+            && let Some(parameter) = parameters.last()
+        {
+            variables(parameter, &mut last);
+        }
         let target = match self.resolve(&path) {
             Some(path) => Target::Rule(path),
             None => Target::Builtin(path.join(".")),
@@ -433,7 +521,8 @@ impl Walk<'_> {
         if matches!(&target, Target::Builtin(name) if name == "walk") {
             self.found.depth += 1;
         }
-        self.found.calls.push(Call { target, arguments, place: start(function) });
+        let (arguments, place) = (parameters.len(), start(function));
+        self.found.calls.push(Call { target, arguments, statement: false, last, place });
     }
 }
 
