@@ -7,6 +7,10 @@
 mod answer;
 mod builtins;
 mod check;
+mod dates;
+mod declared;
+mod definition;
+mod format;
 mod graph;
 mod guard;
 mod judge;

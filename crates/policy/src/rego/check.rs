@@ -7,8 +7,9 @@ use regorus::Value;
 use regorus::unstable::{Module, Ref};
 
 use super::builtins::{Builtin, builtin, takes_output};
+use super::definition::{Call, Definition, Path, Read, Replaced, Target};
 use super::graph;
-use super::syntax::{self, Call, Definition, Path, Read, Replaced, Target, path_text};
+use super::syntax::{self, path_text};
 use crate::error::{DocumentError, suggest};
 
 /// A function of a policy has at most as many parameters.
@@ -22,6 +23,7 @@ pub(super) struct Rules {
     packages: BTreeSet<Path>,
     first_package: Path,
     imports: Vec<Read>,
+    names: BTreeMap<Path, BTreeSet<String>>,
 }
 
 impl Rules {
@@ -41,6 +43,7 @@ impl Rules {
             packages: names.keys().cloned().collect(),
             first_package: first_package.unwrap_or_else(Vec::new),
             imports: Vec::new(),
+            names: BTreeMap::new(),
         };
         for module in modules {
             let package = syntax::package(module)?;
@@ -56,7 +59,13 @@ impl Rules {
             let data = imports.into_values().filter(|(path, _)| path.first().is_some_and(|root| root == "data"));
             rules.imports.extend(data.map(|(path, place)| Read { path, place }));
         }
+        rules.names = names;
         Ok(rules)
+    }
+
+    /// The names of the rules in a package.
+    pub(super) fn names(&self, package: &Path) -> Option<&BTreeSet<String>> {
+        self.names.get(package)
     }
 
     pub(super) fn packages(&self) -> &BTreeSet<Path> {
@@ -95,10 +104,10 @@ impl Rules {
             }
             self.one_kind(definition)?;
             self.beside_data(definition, data)?;
-            let mut given = definition.given.clone();
+            let mut given: BTreeSet<&String> = definition.given.keys().collect();
             for call in &definition.calls {
                 if self.callable(call)? {
-                    given.extend(call.last.iter().cloned());
+                    given.extend(&call.last);
                 }
             }
             for (name, place) in &definition.variables {
@@ -109,6 +118,13 @@ impl Rules {
                     } else {
                         "correct the name, or give it a value with `:=` or `some … in`"
                     }));
+                }
+            }
+            for (names, place) in &definition.objects {
+                if names.is_empty() || names.iter().any(|name| definition.given.get(name) == Some(&1)) {
+                    return Err(place.error("an object as a pattern is not supported").with_hint(
+                        "take what you need by its key: `name := value.name`; a pattern would have to name every key",
+                    ));
                 }
             }
             for read in &definition.reads {

@@ -5,8 +5,8 @@ use regorus::unstable::{BUILTINS, Expr, Ref, Source, Span};
 use regorus::{Extension, Value};
 
 use super::builtins::NOW;
-use super::meter;
 use super::network::FUNCTIONS;
+use super::{dates, format, meter};
 
 /// The largest value a guarded builtin makes, in bytes or in elements.
 pub(super) const MAX_BYTES: usize = 4 << 20;
@@ -26,23 +26,44 @@ pub(super) fn extension(name: &'static str) -> anyhow::Result<(u8, Box<dyn Exten
     if let Some((_, arity, function)) = FUNCTIONS.iter().find(|(ours, _, _)| *ours == name) {
         return Ok((*arity, Box::new(|arguments: Vec<Value>| function(&arguments))));
     }
-    let Some((original, arity)) = BUILTINS.get(name) else {
+    let (arity, original) = library(name)?;
+    let (_, date) = library("time.date")?;
+    let check = check(name);
+    let cost = Cost::of(name);
+    let call = move |arguments: Vec<Value>| {
+        meter::charge(cost.steps(&arguments).saturating_add(if name == "sprintf" { 16 } else { 0 }));
+        check(&arguments)?;
+        let value = match name {
+            "sprintf" => format::sprintf(&arguments, &original),
+            "time.add_date" => dates::add_date(&arguments, &original, &date),
+            _ => original(&arguments),
+        }?;
+        // Only these have no value for something: others would be an error in OPA.
+        if value == Value::Undefined && !matches!(name, "max" | "min") {
+            anyhow::bail!("`{name}` gives nothing for what it is given");
+        }
+        Ok(value)
+    };
+    Ok((arity, Box::new(call)))
+}
+
+/// A builtin as the library has it, with its number of arguments.
+fn library(
+    name: &str,
+) -> anyhow::Result<(u8, impl Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static)> {
+    let Some((function, arity)) = BUILTINS.get(name) else {
         anyhow::bail!("the builtin `{name}` is missing");
     };
     let source = Source::from_contents(name.to_owned(), name.to_owned())?;
     let span = Span { source, line: 1, col: 1, start: 0, end: 0 };
     let parameter = Ref::new(Expr::Null { span: span.clone(), value: Value::Null, eidx: 0 });
     let parameters = vec![parameter; usize::from(*arity)];
-    let check = check(name);
-    let cost = Cost::of(name);
-    let call = move |arguments: Vec<Value>| {
-        meter::charge(cost.steps(&arguments));
-        check(&arguments)?;
+    let call = move |arguments: &[Value]| {
         // The interpreter adds the place and keeps the text only, so the picture of the line that is not one goes.
-        original(&span, &parameters, &arguments, true)
+        function(&span, &parameters, arguments, true)
             .map_err(|error| anyhow::anyhow!(super::place::read(&error.to_string()).0))
     };
-    Ok((*arity, Box::new(call)))
+    Ok((*arity, call))
 }
 
 /// What has to hold before a builtin is called.
@@ -56,7 +77,7 @@ fn check(name: &str) -> fn(&[Value]) -> anyhow::Result<()> {
         "regex.replace" | "replace" => replace,
         "sprintf" => sprintf,
         "strings.replace_n" => replace_n,
-        "time.clock" | "time.date" | "time.format" | "time.weekday" => zone,
+        "time.add_date" | "time.clock" | "time.date" | "time.format" | "time.weekday" => zone,
         "walk" => walk,
         _ => |_| Ok(()),
     }

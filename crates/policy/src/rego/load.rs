@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regorus::{Engine, Value};
 
 use super::check::Rules;
-use super::{Compiled, Limits, Module, Program, builtins, guard, meter, place, query};
+use super::{Compiled, Limits, Module, Program, builtins, declared, guard, meter, place, query};
 use crate::error::DocumentError;
 
 /// All modules together, in bytes.
@@ -35,27 +35,42 @@ impl Program {
             return Err(DocumentError::new(first.file, "the steps of Rego rules cannot be counted in this process"));
         }
 
-        let mut engine = Engine::new();
-        engine.set_strict_builtin_errors(true);
-        for module in modules {
-            add(&mut engine, module)?;
+        let mut engine = parsed(modules)?;
+        let rules = Rules::read(engine.get_modules())?;
+        rules.check(&data)?;
+        let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
+        let pairs = modules.iter().zip(engine.get_modules());
+        let texts: Vec<Option<String>> =
+            pairs.map(|(module, parsed)| declared::without_late(parsed, &rules, module.text)).collect();
+        if texts.iter().any(Option::is_some) {
+            let changed = modules
+                .iter()
+                .zip(&texts)
+                .map(|(module, text)| Module { file: module.file, text: text.as_deref().unwrap_or(module.text) });
+            engine = parsed(&changed.collect::<Vec<_>>())?;
         }
+
         let wrong = |error: anyhow::Error| place::error(first.file, &error.to_string());
         engine.add_data(data.clone()).map_err(wrong)?;
         for name in builtins::supported() {
             let (arity, function) = guard::extension(name).map_err(wrong)?;
             engine.add_extension(name.to_owned(), arity, function).map_err(wrong)?;
         }
-
-        let rules = Rules::read(engine.get_modules())?;
-        rules.check(&data)?;
-        let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
         // Orders the statements of every rule, and finds names that nothing gives a value.
         if let Some(asked) = asked.first() {
             engine.compile_with_entrypoint(&asked.path.as_str().into()).map_err(wrong)?;
         }
         Ok(Self(Arc::new(Compiled { interpreter: engine, asked, limits })))
     }
+}
+
+fn parsed(modules: &[Module<'_>]) -> Result<Engine, DocumentError> {
+    let mut engine = Engine::new();
+    engine.set_strict_builtin_errors(true);
+    for module in modules {
+        add(&mut engine, module)?;
+    }
+    Ok(engine)
 }
 
 fn data_documents(file: &str, data: &serde_json::Value) -> Result<Value, DocumentError> {

@@ -21,7 +21,7 @@ struct Network {
 
 impl Network {
     fn address(text: &str) -> Option<Self> {
-        let (is_v4, bits) = number(text.parse::<IpAddr>().ok()?.to_canonical());
+        let (is_v4, bits) = number(read::<IpAddr>(text)?.to_canonical());
         Some(Self { is_v4, first: bits, last: bits })
     }
 
@@ -31,14 +31,21 @@ impl Network {
         if length.is_empty() || !length.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
-        let (is_v4, bits) = number(address.parse().ok()?);
-        let host = (if is_v4 { 32u32 } else { 128 }).checked_sub(length.parse().ok()?)?;
+        let (is_v4, bits) = number(read(address)?);
+        let host = (if is_v4 { 32u32 } else { 128 }).checked_sub(read(length)?)?;
         let mask = 1u128.checked_shl(host).map_or(u128::MAX, |bit| bit - 1);
         Some(Self { is_v4, first: bits & !mask, last: bits | mask })
     }
 
     fn has(self, other: Self) -> bool {
         self.is_v4 == other.is_v4 && self.first <= other.first && other.last <= self.last
+    }
+}
+
+fn read<T: std::str::FromStr>(text: &str) -> Option<T> {
+    match text.parse() {
+        Ok(value) => Some(value),
+        Err(_) => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is asked: one rule, or those rules of a package whose names say that they judge.
 
 use super::check::Rules;
-use super::syntax::{Form, Path, path_text};
+use super::definition::{Form, Path};
+use super::syntax::path_text;
 use crate::error::{DocumentError, suggest};
 
 /// A rule to ask.

@@ -7,11 +7,9 @@ use regorus::unstable::{
     AssignOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead,
 };
 
+use super::definition::{Call, Definition, Form, Path, Read, Replaced, Target};
 use super::place::Place;
 use crate::error::DocumentError;
-
-/// A path from the root document on: `data`, `house`, `deny`.
-pub(super) type Path = Vec<String>;
 
 /// As regorus writes it: dots between identifiers, else brackets.
 pub(super) fn path_text(path: &[String]) -> String {
@@ -24,89 +22,6 @@ pub(super) fn path_text(path: &[String]) -> String {
         _ if identifier(part) => format!("{text}.{part}"),
         _ => format!("{text}[{}]", serde_json::Value::from(part.as_str())),
     })
-}
-
-/// What kind of rule a definition makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `name contains x`
-    Set,
-    /// `name[key] := value`
-    Object,
-    /// `name := value`; with a condition it may have no value.
-    Complete { unconditional: bool },
-    /// `name(x) := value`, with so many parameters.
-    Function(usize),
-    /// `default name := value`
-    Default,
-}
-
-impl Form {
-    /// How many parameters a function has; `None` if it is none.
-    pub(super) fn parameters(self) -> Option<usize> {
-        match self {
-            Self::Function(parameters) => Some(parameters),
-            _ => None,
-        }
-    }
-
-    /// May both be definitions of one rule?
-    pub(super) fn goes_with(self, other: Self) -> bool {
-        let alike = |form| (matches!(form, Self::Set), Self::parameters(form));
-        alike(self) == alike(other)
-    }
-}
-
-/// One definition of a rule.
-#[derive(Debug)]
-pub(super) struct Definition {
-    pub(super) path: Path,
-    pub(super) form: Form,
-    pub(super) place: Place,
-    pub(super) reads: Vec<Read>,
-    pub(super) calls: Vec<Call>,
-    /// What it replaces by `with`.
-    pub(super) replaces: Vec<Replaced>,
-    /// Names that are neither rules nor imports nor declared with a value.
-    pub(super) variables: Vec<(String, Place)>,
-    /// Names that something in it gives a value.
-    pub(super) given: BTreeSet<String>,
-    /// How deep evaluation goes into it at most: every loop is a step, and every expression inside another.
-    pub(super) depth: usize,
-}
-
-/// A reference to `data`, up to the first part that is not written out.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) path: Path,
-    pub(super) place: Place,
-}
-
-/// What stands behind `with`.
-#[derive(Debug)]
-pub(super) struct Replaced {
-    /// From `input` or `data` on; `None` for anything else.
-    pub(super) path: Option<Path>,
-    pub(super) place: Place,
-}
-
-/// A call of a function of the policy or of a builtin.
-#[derive(Debug)]
-pub(super) struct Call {
-    /// From `data` on for a function of the policy, the name for a builtin.
-    pub(super) target: Target,
-    pub(super) arguments: usize,
-    /// Is it a statement of its own, so that its last argument may be for its result: `count(list, n)`?
-    pub(super) statement: bool,
-    /// The names in its last argument.
-    pub(super) last: BTreeSet<String>,
-    pub(super) place: Place,
-}
-
-#[derive(Debug)]
-pub(super) enum Target {
-    Rule(Path),
-    Builtin(String),
 }
 
 /// The package of a module, `data` included.
@@ -164,7 +79,8 @@ pub(super) fn definition(
             calls: Vec::new(),
             replaces: Vec::new(),
             variables: Vec::new(),
-            given: BTreeSet::new(),
+            given: BTreeMap::new(),
+            objects: Vec::new(),
             depth: 1,
         },
     };
@@ -252,6 +168,7 @@ impl Walk<'_> {
         if let RuleHead::Func { args, .. } = head {
             for argument in args {
                 variables(argument, &mut arguments);
+                self.objects(argument, false);
             }
         }
         self.scopes.push(arguments);
@@ -340,10 +257,10 @@ impl Walk<'_> {
             }
             Literal::SomeIn { key, value, collection, .. } => {
                 self.found.depth += 1;
-                if let Some(key) = key {
-                    self.expression(key);
+                for pattern in key.iter().chain([value]) {
+                    self.objects(pattern, false);
+                    self.expression(pattern);
                 }
-                self.expression(value);
                 self.expression(collection);
             }
             Literal::Expr { expr, .. } => self.condition(expr),
@@ -375,9 +292,40 @@ impl Walk<'_> {
 
     /// What a pattern names has a value if the statement holds.
     fn gives(&mut self, pattern: &Expr) {
-        if !self.negated {
-            variables(pattern, &mut self.found.given);
+        if self.negated {
+            return;
         }
+        let mut names = BTreeSet::new();
+        variables(pattern, &mut names);
+        for name in names {
+            *self.found.given.entry(name).or_insert(0) += 1;
+        }
+    }
+
+    /// Notes the objects in a pattern. With `=`, one that only names what has a value is no pattern.
+    fn objects(&mut self, pattern: &Expr, unified: bool) {
+        match pattern {
+            Expr::Object { .. } => {
+                let mut names = BTreeSet::new();
+                if unified {
+                    variables(pattern, &mut names);
+                    names.retain(|name| !self.has_value(name));
+                    if names.is_empty() {
+                        return;
+                    }
+                }
+                self.found.objects.push((names, Place::of(pattern.span())));
+            }
+            Expr::Array { items, .. } => items.iter().for_each(|item| self.objects(item, unified)),
+            _ => {}
+        }
+    }
+
+    /// Does it stand for a rule, an import, or what a statement declares with a value?
+    fn has_value(&self, name: &str) -> bool {
+        let only_named = self.found.variables.iter().any(|(named, _)| named == name);
+        let path = [name.to_owned()];
+        name == "input" || self.resolve(&path).is_some() || (self.hidden(name) && !only_named)
     }
 
     fn expression(&mut self, expression: &Expr) {
@@ -424,8 +372,10 @@ impl Walk<'_> {
             Expr::UnaryExpr { expr, .. } => self.expression(expr),
             Expr::AssignExpr { op, lhs, rhs, .. } => {
                 self.gives(lhs);
+                self.objects(lhs, matches!(op, AssignOp::Eq));
                 if matches!(op, AssignOp::Eq) {
                     self.gives(rhs);
+                    self.objects(rhs, true);
                 }
                 self.expression(lhs);
                 self.expression(rhs);
@@ -545,7 +495,7 @@ fn declarations(query: &Query, names: &mut BTreeSet<String>) {
 }
 
 /// The variables of a pattern.
-fn variables(pattern: &Expr, names: &mut BTreeSet<String>) {
+pub(super) fn variables(pattern: &Expr, names: &mut BTreeSet<String>) {
     match pattern {
         Expr::Var { span, .. } => {
             names.insert(span.text().to_owned());
