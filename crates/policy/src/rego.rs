@@ -64,7 +64,17 @@ struct Compiled {
     /// With modules and data, and without input.
     interpreter: regorus::Engine,
     asked: Vec<query::Asked>,
+    looks: Looks,
     limits: Limits,
+}
+
+/// What a policy looks at, as far as its text tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Looks {
+    /// It takes the input as a whole, or a part whose name is not written out.
+    pub(crate) at_everything: bool,
+    /// It compares times with that of the decision.
+    pub(crate) at_the_clock: bool,
 }
 
 /// What is judged, in the form that evaluation reads; made once per image, for all rules.
@@ -108,5 +118,10 @@ impl Program {
         query: Option<&str>,
     ) -> Result<Self, DocumentError> {
         Self::load_with(modules, data, query, Limits::DEFAULT)
+    }
+
+    /// What the policy looks at.
+    pub(crate) fn looks(&self) -> Looks {
+        self.0.looks
     }
 }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::Value;
 use regorus::unstable::{Module, Ref};
 
-use super::builtins::{Builtin, builtin, takes_output};
+use super::Looks;
+use super::builtins::{Builtin, NOW, builtin, takes_output};
 use super::definition::{Call, Definition, Path, Read, Replaced, Target};
 use super::graph;
 use super::syntax::{self, path_text};
@@ -86,6 +87,20 @@ impl Rules {
 
     pub(super) fn definitions(&self) -> &[Definition] {
         &self.definitions
+    }
+
+    /// What all rules look at.
+    pub(super) fn looks(&self) -> Looks {
+        let rules = || self.definitions.iter().filter(|definition| !is_test(definition));
+        let mut inputs = rules().flat_map(|definition| &definition.inputs);
+        let calls = |name: &str| {
+            let mut calls = rules().flat_map(|definition| &definition.calls);
+            calls.any(|call| matches!(&call.target, Target::Builtin(called) if called == name))
+        };
+        let at_everything = calls("walk") || inputs.any(|path| path.len() == 1);
+        let at =
+            rules().flat_map(|definition| &definition.inputs).any(|path| path.get(1).is_some_and(|key| key == "at"));
+        Looks { at_everything, at_the_clock: at_everything || at || calls(NOW) }
     }
 
     /// The definitions of a rule.

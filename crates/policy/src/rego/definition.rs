@@ -45,6 +45,8 @@ pub(super) struct Definition {
     pub(super) form: Form,
     pub(super) place: Place,
     pub(super) reads: Vec<Read>,
+    /// References to `input`, up to the first part that is not written out.
+    pub(super) inputs: Vec<Path>,
     pub(super) calls: Vec<Call>,
     /// What it replaces by `with`.
     pub(super) replaces: Vec<Replaced>,

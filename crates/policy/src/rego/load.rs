@@ -38,6 +38,7 @@ impl Program {
         let mut engine = parsed(modules)?;
         let rules = Rules::read(engine.get_modules())?;
         rules.check(&data)?;
+        let looks = rules.looks();
         let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
         let pairs = modules.iter().zip(engine.get_modules());
         let texts: Vec<Option<String>> =
@@ -60,7 +61,7 @@ impl Program {
         if let Some(asked) = asked.first() {
             engine.compile_with_entrypoint(&asked.path.as_str().into()).map_err(wrong)?;
         }
-        Ok(Self(Arc::new(Compiled { interpreter: engine, asked, limits })))
+        Ok(Self(Arc::new(Compiled { interpreter: engine, asked, looks, limits })))
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn definition(
             form: Form::Default,
             place: Place::of(rule.span()),
             reads: Vec::new(),
+            inputs: Vec::new(),
             calls: Vec::new(),
             replaces: Vec::new(),
             variables: Vec::new(),
@@ -444,7 +445,15 @@ impl Walk<'_> {
             self.found.reads.push(Read { path, place: start(reference) });
             return;
         }
-        let Some(root) = path.first() else { return };
+        let Some((root, rest)) = path.split_first() else { return };
+        if !self.hidden(root) {
+            let imported = self.imports.get(root).cloned();
+            let mut full = if root == "input" { vec![root.clone()] } else { imported.unwrap_or_else(Vec::new) };
+            if !full.is_empty() {
+                full.extend_from_slice(rest);
+                self.found.inputs.push(full);
+            }
+        }
         // What stands for anything has a value by itself, but not behind `not`.
         let known = match root.as_str() {
             "_" => !self.negated,
