@@ -34,7 +34,7 @@ pub(super) fn read_data<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
         let what = format!("the file has {} bytes; at most {MAX_DATA_BYTES} are read", text.len());
         return Err(DocumentError::new(file, what));
     }
-    if file.ends_with(".json") {
+    if std::path::Path::new(file).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
         return serde_json::from_str(text).map_err(|error| {
             let line = u64::try_from(error.line()).unwrap_or(u64::MAX);
             DocumentError::new(file, error.to_string()).at(line, None)

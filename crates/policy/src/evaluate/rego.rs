@@ -69,7 +69,9 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rego) -> Found {
                 for need in &compiled.needs {
                     let mut gaps = unknown(scene, rule, *need, manifest);
                     if let Some(platform) = platform {
-                        gaps.iter_mut().for_each(|gap| gap.reason.message.insert_str(0, &format!("{platform}: ")));
+                        for gap in &mut gaps {
+                            gap.reason.message.insert_str(0, &format!("{platform}: "));
+                        }
                     }
                     found.gaps.append(&mut gaps);
                 }

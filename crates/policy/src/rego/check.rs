@@ -118,7 +118,7 @@ impl Rules {
                 self.replaceable(target)?;
             }
             self.one_kind(definition)?;
-            self.beside_data(definition, data)?;
+            beside_data(definition, data)?;
             let mut given: BTreeSet<&String> = definition.given.keys().collect();
             for call in &definition.calls {
                 if self.callable(call)? {
@@ -215,15 +215,6 @@ impl Rules {
         }
     }
 
-    /// A rule and a data document at one place would hide each other.
-    fn beside_data(&self, definition: &Definition, data: &Value) -> Result<(), DocumentError> {
-        if in_data(definition.path.get(1..).unwrap_or(&[]), data) {
-            let what = format!("a data document stands where the rule `{}` does", path_text(&definition.path));
-            return Err(definition.place.error(what).with_hint("give one of them another name"));
-        }
-        Ok(())
-    }
-
     /// Is there anything at a path, in rules or data? A path into the value of a rule is the rule's business.
     fn defined(&self, read: &Read, data: &Value) -> Result<(), DocumentError> {
         let path = &read.path;
@@ -242,6 +233,15 @@ impl Rules {
             None => error.with_hint("hand the data document over, or correct the path"),
         })
     }
+}
+
+/// A rule and a data document at one place would hide each other.
+fn beside_data(definition: &Definition, data: &Value) -> Result<(), DocumentError> {
+    if in_data(definition.path.get(1..).unwrap_or(&[]), data) {
+        let what = format!("a data document stands where the rule `{}` does", path_text(&definition.path));
+        return Err(definition.place.error(what).with_hint("give one of them another name"));
+    }
+    Ok(())
 }
 
 /// A path leads to something, or into something whose parts are not names.

@@ -19,7 +19,9 @@ pub(super) fn without_late(module: &Module, rules: &Rules, text: &str) -> Option
         let Rule::Spec { head, bodies, .. } = rule.as_ref() else { continue };
         let mut parameters = BTreeSet::new();
         if let RuleHead::Func { args, .. } = head {
-            args.iter().for_each(|parameter| syntax::variables(parameter, &mut parameters));
+            for parameter in args {
+                syntax::variables(parameter, &mut parameters);
+            }
         }
         for body in bodies {
             let declared = |literal: &Literal| matches!(literal, Literal::SomeVars { .. });

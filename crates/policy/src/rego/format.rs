@@ -4,13 +4,10 @@
 use regorus::Value;
 
 /// What stands between `%` and the verb.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Spec {
-    plus: bool,
-    minus: bool,
-    sharp: bool,
-    space: bool,
-    zero: bool,
+    /// Of `+-# 0`.
+    flags: String,
     width: usize,
     precision: Option<usize>,
 }
@@ -47,13 +44,13 @@ fn fill(format: &str, arguments: &[Value], text: &dyn Fn(&Value) -> anyhow::Resu
             written.push(letter);
             continue;
         }
-        let spec = Spec::read(&mut rest)?;
+        let spec = Spec::read(&mut rest);
         match rest.next() {
             None => written.push_str("%!(NOVERB)"),
             Some('%') => written.push('%'),
             Some('*' | '[') => anyhow::bail!("`*` and `[…]` in the format of `sprintf` are not supported"),
             Some(verb) => match left.next() {
-                None => written.push_str(&format!("%!{verb}(MISSING)")),
+                None => written.extend(["%!", &verb.to_string(), "(MISSING)"]),
                 Some(value) => written.push_str(&spec.verb(verb, &Argument::of(value, text)?)),
             },
         }
@@ -61,7 +58,7 @@ fn fill(format: &str, arguments: &[Value], text: &dyn Fn(&Value) -> anyhow::Resu
     let extra: anyhow::Result<Vec<String>> = left.map(|value| Ok(Argument::of(value, text)?.named())).collect();
     let extra = extra?;
     if !extra.is_empty() {
-        written.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
+        written.extend(["%!(EXTRA ", &extra.join(", "), ")"]);
     }
     Ok(written)
 }
@@ -99,26 +96,26 @@ fn sign(negative: bool) -> &'static str {
 }
 
 impl Spec {
-    fn read(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> anyhow::Result<Self> {
-        let (plus, minus, sharp, space, zero) = (false, false, false, false, false);
-        let mut spec = Self { plus, minus, sharp, space, zero, width: 0, precision: None };
+    fn read(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Self {
+        let mut flags = String::new();
         while let Some(flag) = rest.next_if(|letter| "+-# 0".contains(*letter)) {
-            match flag {
-                '+' => spec.plus = true,
-                '-' => spec.minus = true,
-                '#' => spec.sharp = true,
-                ' ' => spec.space = true,
-                _ => spec.zero = true,
-            }
+            flags.push(flag);
         }
-        spec.width = number(rest);
-        if rest.next_if_eq(&'.').is_some() {
-            spec.precision = Some(number(rest));
-        }
-        Ok(spec)
+        let width = number(rest);
+        let precision = rest.next_if_eq(&'.').is_some().then(|| number(rest));
+        Self { flags, width, precision }
     }
 
-    fn verb(self, verb: char, argument: &Argument) -> String {
+    fn has(&self, flag: char) -> bool {
+        self.flags.contains(flag)
+    }
+
+    /// Is it filled with zeros from the left?
+    fn fills(&self) -> bool {
+        self.has('0') && !self.has('-')
+    }
+
+    fn verb(&self, verb: char, argument: &Argument) -> String {
         let shown = match argument {
             Argument::Whole { negative, digits, size } => self.whole(verb, *negative, digits, *size),
             Argument::Fraction(number) => self.fraction(verb, *number),
@@ -127,7 +124,7 @@ impl Spec {
         shown.unwrap_or_else(|| format!("%!{verb}({})", argument.named()))
     }
 
-    fn whole(self, verb: char, negative: bool, digits: &str, size: Option<u128>) -> Option<String> {
+    fn whole(&self, verb: char, negative: bool, digits: &str, size: Option<u128>) -> Option<String> {
         let (prefix, digits) = match verb {
             'd' | 'v' => ("", digits.to_owned()),
             'b' => ("0b", format!("{:b}", size?)),
@@ -144,16 +141,16 @@ impl Spec {
         };
         let least = match self.precision {
             Some(least) => least,
-            None if self.zero && !self.minus => self.width.saturating_sub(self.sign(negative).len()),
+            None if self.fills() => self.width.saturating_sub(self.sign(negative).len()),
             None => 0,
         };
-        let prefix = if self.sharp || verb == 'O' { prefix } else { "" };
+        let prefix = if self.has('#') || verb == 'O' { prefix } else { "" };
         let zeros = "0".repeat(least.saturating_sub(digits.len()));
         Some(self.padded(&format!("{}{prefix}{zeros}{digits}", self.sign(negative))))
     }
 
-    fn sign(self, negative: bool) -> &'static str {
-        match (negative, self.plus, self.space) {
+    fn sign(&self, negative: bool) -> &'static str {
+        match (negative, self.has('+'), self.has(' ')) {
             (true, ..) => "-",
             (_, true, _) => "+",
             (.., true) => " ",
@@ -161,7 +158,7 @@ impl Spec {
         }
     }
 
-    fn fraction(self, verb: char, number: f64) -> Option<String> {
+    fn fraction(&self, verb: char, number: f64) -> Option<String> {
         let (size, digits) = (number.abs(), self.precision.unwrap_or(6));
         let shown = match (verb, self.precision) {
             ('f' | 'F', _) => format!("{size:.digits$}"),
@@ -172,27 +169,31 @@ impl Spec {
             _ => return None,
         };
         let sign = self.sign(number.is_sign_negative());
-        let zeros = if self.zero && !self.minus { self.width.saturating_sub(sign.len() + shown.len()) } else { 0 };
+        let zeros = if self.fills() { self.width.saturating_sub(sign.len() + shown.len()) } else { 0 };
         Some(self.padded(&format!("{sign}{}{shown}", "0".repeat(zeros))))
     }
 
-    fn text(self, verb: char, text: &str) -> Option<String> {
+    fn text(&self, verb: char, text: &str) -> Option<String> {
         let cut: String = text.chars().take(self.precision.unwrap_or(usize::MAX)).collect();
         let shown = match verb {
             's' | 'v' => cut,
             'q' => serde_json::Value::from(cut).to_string(),
-            'x' => cut.bytes().map(|byte| format!("{byte:02x}")).collect(),
-            'X' => cut.bytes().map(|byte| format!("{byte:02X}")).collect(),
+            'x' => hexadecimal(&cut),
+            'X' => hexadecimal(&cut).to_uppercase(),
             _ => return None,
         };
-        let zeros = if self.zero && !self.minus { self.width.saturating_sub(shown.chars().count()) } else { 0 };
+        let zeros = if self.fills() { self.width.saturating_sub(shown.chars().count()) } else { 0 };
         Some(self.padded(&format!("{}{shown}", "0".repeat(zeros))))
     }
 
-    fn padded(self, text: &str) -> String {
+    fn padded(&self, text: &str) -> String {
         let blanks = " ".repeat(self.width.saturating_sub(text.chars().count()));
-        if self.minus { format!("{text}{blanks}") } else { format!("{blanks}{text}") }
+        if self.has('-') { format!("{text}{blanks}") } else { format!("{blanks}{text}") }
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A width or precision; the guard has bounded it.
@@ -206,10 +207,8 @@ fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> usize {
 }
 
 fn read<T: std::str::FromStr>(text: &str) -> Option<T> {
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(_) => None,
-    }
+    let Ok(number) = text.parse() else { return None };
+    Some(number)
 }
 
 /// `1.5e3` as Go writes it: `1.5e+03`.

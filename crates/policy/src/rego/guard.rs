@@ -47,10 +47,13 @@ pub(super) fn extension(name: &'static str) -> anyhow::Result<(u8, Box<dyn Exten
     Ok((arity, Box::new(call)))
 }
 
+/// What is done with the arguments of a builtin.
+trait Builtin: Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static {}
+
+impl<F: Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static> Builtin for F {}
+
 /// A builtin as the library has it, with its number of arguments.
-fn library(
-    name: &str,
-) -> anyhow::Result<(u8, impl Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static)> {
+fn library(name: &str) -> anyhow::Result<(u8, impl Builtin)> {
     let Some((function, arity)) = BUILTINS.get(name) else {
         anyhow::bail!("the builtin `{name}` is missing");
     };
@@ -70,8 +73,15 @@ fn library(
 fn check(name: &str) -> fn(&[Value]) -> anyhow::Result<()> {
     match name {
         "array.concat" => array_concat,
-        "base64.encode" | "base64url.encode" | "base64url.encode_no_pad" | "hex.encode" | "urlquery.encode" => linear,
-        "json.marshal" | "json.marshal_with_options" | "yaml.marshal" | "urlquery.encode_object" => linear,
+        "base64.encode"
+        | "base64url.encode"
+        | "base64url.encode_no_pad"
+        | "hex.encode"
+        | "urlquery.encode"
+        | "json.marshal"
+        | "json.marshal_with_options"
+        | "yaml.marshal"
+        | "urlquery.encode_object" => linear,
         "concat" => concat,
         "numbers.range" | "numbers.range_step" => range,
         "regex.replace" | "replace" => replace,

@@ -43,10 +43,8 @@ impl Network {
 }
 
 fn read<T: std::str::FromStr>(text: &str) -> Option<T> {
-    match text.parse() {
-        Ok(value) => Some(value),
-        Err(_) => None,
-    }
+    let Ok(value) = text.parse() else { return None };
+    Some(value)
 }
 
 fn number(address: IpAddr) -> (bool, u128) {

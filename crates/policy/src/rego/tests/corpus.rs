@@ -32,8 +32,10 @@ fn s41_policies_in_use_are_answered_as_opa_answers_them() {
         let json = |file: &str| read(file).map(|text| serde_json::from_str::<Value>(&text).unwrap());
         let data = if case.join("data.json").exists() { json("data.json").unwrap() } else { json!({}) };
         let files = fs::read_dir(&case).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-        let texts: BTreeMap<String, String> =
-            files.filter(|file| file.ends_with(".rego")).map(|file| (file.clone(), read(&file).unwrap())).collect();
+        let texts: BTreeMap<String, String> = files
+            .filter(|file| Path::new(file).extension().is_some_and(|ending| ending == "rego"))
+            .map(|file| (file.clone(), read(&file).unwrap()))
+            .collect();
         let modules: Vec<_> = texts.iter().map(|(file, text)| Module { file, text }).collect();
         let answer = match Program::load(&modules, &data, Some("data.main")) {
             Err(error) => json!({"load": error.to_string()}),
