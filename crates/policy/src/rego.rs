@@ -1,18 +1,22 @@
 //! The Rego host: compiles OPA policies once and asks them about one input at a time (S41).
 //!
-//! Every rule is evaluated twice. The bytecode counts instructions, so that a limit means the same on every machine, but it goes on
-//! after an error inside a rule as if the rule had not matched. The interpreter counts nothing, but reports every error. A limit
-//! comes from the first, the answer from the second, and an answer that both do not give is no answer.
-//!
-//! Nothing here reads a clock, an environment or a network: what would is refused when the policy is loaded (`builtins`).
+//! Its work is counted in steps (`meter`), so that a limit means the same on every machine, and an error inside a rule is an error
+//! and not a rule that does not match. No answer depends on a clock, an environment or a network: what would is refused when the
+//! policy is loaded (`builtins`).
 
 mod answer;
 mod builtins;
 mod check;
+mod dates;
+mod declared;
+mod definition;
+mod format;
 mod graph;
 mod guard;
 mod judge;
 mod load;
+mod meter;
+mod network;
 mod place;
 mod query;
 mod syntax;
@@ -35,9 +39,9 @@ pub(crate) struct Module<'a> {
 /// How much one rule may do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Bytecode instructions for each rule that is asked. The same policy and input use the same number everywhere.
-    pub(crate) instructions: usize,
-    /// A backstop for what no instruction counts, such as one slow builtin call.
+    /// Steps for each rule that is asked. The same policy and input take the same number everywhere.
+    pub(crate) steps: u64,
+    /// A backstop for what no step counts, such as comparing long lists.
     pub(crate) seconds: u64,
     /// Messages from all rules together.
     pub(crate) messages: usize,
@@ -48,8 +52,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// 5,000 findings take an ordinary policy some 100,000 instructions. Ten million are a third of a second of bytecode, and about
     /// a second with the interpreter.
-    pub(crate) const DEFAULT: Self =
-        Self { instructions: 10_000_000, seconds: 10, messages: 100_000, text_bytes: 16 << 20 };
+    pub(crate) const DEFAULT: Self = Self { steps: 10_000_000, seconds: 10, messages: 100_000, text_bytes: 16 << 20 };
 }
 
 /// A policy that was compiled and may be asked: shared by many evaluations on many threads.
@@ -60,13 +63,18 @@ pub(crate) struct Program(Arc<Compiled>);
 struct Compiled {
     /// With modules and data, and without input.
     interpreter: regorus::Engine,
-    bytecode: Arc<regorus::rvm::Program>,
-    data: regorus::Value,
-    /// Must both evaluations give the same? Of two forms, `name[key] contains x` and `default f(_) := x`, bytecode knows less than
-    /// Rego: there it counts, and the interpreter answers alone.
-    agreeing: bool,
     asked: Vec<query::Asked>,
+    looks: Looks,
     limits: Limits,
+}
+
+/// What a policy looks at, as far as its text tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Looks {
+    /// It takes the input as a whole, or a part whose name is not written out.
+    pub(crate) at_everything: bool,
+    /// It compares times with that of the decision.
+    pub(crate) at_the_clock: bool,
 }
 
 /// What is judged, in the form that evaluation reads; made once per image, for all rules.
@@ -110,5 +118,10 @@ impl Program {
         query: Option<&str>,
     ) -> Result<Self, DocumentError> {
         Self::load_with(modules, data, query, Limits::DEFAULT)
+    }
+
+    /// What the policy looks at.
+    pub(crate) fn looks(&self) -> Looks {
+        self.0.looks
     }
 }

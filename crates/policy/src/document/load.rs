@@ -19,6 +19,9 @@ use crate::error::{DocumentError, suggest};
 /// The largest document that is read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
+/// The largest data document for Rego.
+const MAX_DATA_BYTES: usize = 10 << 20;
+
 /// Reads one YAML document into its type.
 pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
     read_with::<T, Filled<false>>(file, text, None)
@@ -31,6 +34,28 @@ pub(crate) fn read_open_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Res
 
 /// Keys of a test file whose values are JSON of any kind.
 const OPEN: [&str; 2] = ["change", "predicate"];
+
+/// Reads a data document for Rego as OPA does: JSON by its name, else YAML, in which `no` and `on` are text. It is the author's own,
+/// so `null` may stand in it.
+pub(super) fn read_data<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+    if text.len() > MAX_DATA_BYTES {
+        let what = format!("the file has {} bytes; at most {MAX_DATA_BYTES} are read", text.len());
+        return Err(DocumentError::new(file, what));
+    }
+    if std::path::Path::new(file).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        return serde_json::from_str(text).map_err(|error| {
+            let line = u64::try_from(error.line()).unwrap_or(u64::MAX);
+            DocumentError::new(file, error.to_string()).at(line, None)
+        });
+    }
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_events: 2_000_000, max_aliases: 100, max_anchors: 100, max_depth: 32 },
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        strict_booleans: true,
+        legacy_octal_numbers: true,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| DocumentError::from_yaml(file, &error))
+}
 
 /// The same with the values of parameters in place of `$name`; `F` is what the text has to be beside.
 fn read_with<T: DeserializeOwned, F: DeserializeOwned>(

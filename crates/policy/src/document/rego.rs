@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::load::read_yaml;
+use super::load::read_data;
 use super::types::Duration;
 use super::vulnerabilities::{Sources, Vulnerabilities};
 use crate::error::DocumentError;
@@ -27,7 +27,7 @@ pub(crate) struct Rego {
     /// `warn` with all that begin with `deny_`, `violation_` and `warn_`. The package of `file`, if left out.
     pub(crate) query: Option<String>,
     /// Evidence that has to be known, beside what the policy reads by name: without it the rule is unknown, whatever the policy
-    /// says.
+    /// says. If left out, a policy that reads nothing by name, or looks through the whole input, needs all of it.
     pub(crate) needs: Option<Vec<Need>>,
     /// Whose scans count, as in a `vulnerabilities` rule: the ECR API alone, if left out. The others are in the input too.
     pub(crate) sources: Option<Sources>,
@@ -110,7 +110,7 @@ impl Rego {
         }
         let mut data = serde_json::Map::new();
         for file in self.data.iter().flatten() {
-            let document: BTreeMap<String, Value> = read_yaml(file, &read(file)?)?;
+            let document: BTreeMap<String, Value> = read_data(file, &read(file)?)?;
             for (key, value) in document {
                 if data.contains_key(&key) {
                     let what = format!("`data.{key}` is in two data documents");
@@ -121,10 +121,19 @@ impl Rego {
         }
         let modules: Vec<Module<'_>> = texts.iter().map(|(file, text)| Module { file, text }).collect();
         let program = Program::load(&modules, &Value::Object(data), self.query.as_deref())?;
-        let read_by_name = Need::KEYS.into_iter().filter(|(_, key)| texts.iter().any(|(_, text)| has_word(text, key)));
-        let needs = read_by_name.map(|(need, _)| need).chain(self.needs.iter().flatten().copied()).collect();
-        let reads_clock = texts.iter().any(|(_, text)| has_word(text, "now_ns") || has_word(text, "input.at"));
-        Ok(Compiled { program, needs, reads_clock })
+        let named = |key: &str| texts.iter().any(|(_, text)| has_word(text, key));
+        let mut needs: BTreeSet<Need> =
+            Need::KEYS.into_iter().filter(|(_, key)| named(key)).map(|(need, _)| need).collect();
+        let looks = program.looks();
+        match &self.needs {
+            Some(further) => needs.extend(further),
+            // Nothing tells what it looks for, so nothing may be missing.
+            None if looks.at_everything || (needs.is_empty() && (named("manifests") || named("index"))) => {
+                needs.extend(Need::KEYS.map(|(need, _)| need));
+            }
+            None => {}
+        }
+        Ok(Compiled { program, needs, reads_clock: looks.at_the_clock })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use regorus::unstable::BUILTINS;
 
-use super::guard;
+use super::network;
 use crate::error::suggest;
 
 /// The decision's time, in place of a clock.
@@ -25,7 +25,6 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("bits.lsh", "its result has no bound"),
     ("graph.reachable_paths", "its result has no bound"),
     ("net.cidr_expand", "its result has no bound"),
-    ("walk", "its steps are not counted; name the paths you mean"),
 ];
 
 /// Names in OPA that regorus does not have; a call of anything else is a call of nothing.
@@ -78,6 +77,9 @@ fn refused(what: String, hint: Option<String>) -> Builtin {
 }
 
 fn arity(name: &str) -> Option<usize> {
+    if let Some((_, arity, _)) = network::FUNCTIONS.iter().find(|(ours, _, _)| *ours == name) {
+        return Some(usize::from(*arity));
+    }
     // `__builtin_…` are the names of operators inside regorus.
     (!name.starts_with("__")).then(|| BUILTINS.get(name)).flatten().map(|(_, arity)| usize::from(*arity))
 }
@@ -89,8 +91,8 @@ fn near(name: &str) -> Option<String> {
 
 /// Every builtin that a policy may call, in order.
 pub(crate) fn supported() -> Vec<&'static str> {
-    let mut names: Vec<&str> =
-        BUILTINS.keys().copied().filter(|name| matches!(builtin_of_regorus(name), Builtin::Allowed(_))).collect();
+    let all = BUILTINS.keys().copied().chain(network::FUNCTIONS.iter().map(|(name, _, _)| *name));
+    let mut names: Vec<&str> = all.filter(|name| matches!(builtin_of_regorus(name), Builtin::Allowed(_))).collect();
     names.sort_unstable();
     names
 }
@@ -104,7 +106,7 @@ fn builtin_of_regorus(name: &str) -> Builtin {
     }
 }
 
-/// Is an argument for the result allowed (`count(x, n)`)? Not where we stand before the builtin ourselves.
+/// Is an argument for the result allowed, `count(x, n)`? Only where the interpreter knows the builtin too.
 pub(super) fn takes_output(name: &str) -> bool {
-    name != NOW && guard::guarded(name).is_none()
+    BUILTINS.contains_key(name)
 }

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::Value;
 use regorus::unstable::{Module, Ref};
 
-use super::builtins::{Builtin, builtin, takes_output};
+use super::Looks;
+use super::builtins::{Builtin, NOW, builtin, takes_output};
+use super::definition::{Call, Definition, Path, Read, Replaced, Target};
 use super::graph;
-use super::syntax::{self, Call, Definition, Form, Path, Read, Target, path_text};
+use super::syntax::{self, path_text};
 use crate::error::{DocumentError, suggest};
 
-/// A function of a policy has at most as many parameters: the bytecode has no room for more.
-const MAX_PARAMETERS: usize = 8;
+/// A function of a policy has at most as many parameters.
+const MAX_PARAMETERS: usize = 100;
 
 /// Every definition of every module.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(super) struct Rules {
     packages: BTreeSet<Path>,
     first_package: Path,
     imports: Vec<Read>,
+    names: BTreeMap<Path, BTreeSet<String>>,
 }
 
 impl Rules {
@@ -41,6 +44,7 @@ impl Rules {
             packages: names.keys().cloned().collect(),
             first_package: first_package.unwrap_or_else(Vec::new),
             imports: Vec::new(),
+            names: BTreeMap::new(),
         };
         for module in modules {
             let package = syntax::package(module)?;
@@ -56,7 +60,13 @@ impl Rules {
             let data = imports.into_values().filter(|(path, _)| path.first().is_some_and(|root| root == "data"));
             rules.imports.extend(data.map(|(path, place)| Read { path, place }));
         }
+        rules.names = names;
         Ok(rules)
+    }
+
+    /// The names of the rules in a package.
+    pub(super) fn names(&self, package: &Path) -> Option<&BTreeSet<String>> {
+        self.names.get(package)
     }
 
     pub(super) fn packages(&self) -> &BTreeSet<Path> {
@@ -79,9 +89,18 @@ impl Rules {
         &self.definitions
     }
 
-    /// Do bytecode and interpreter mean the same by every rule?
-    pub(super) fn agreeing(&self) -> bool {
-        self.definitions.iter().filter(|definition| !is_test(definition)).all(|definition| !definition.interpreted)
+    /// What all rules look at.
+    pub(super) fn looks(&self) -> Looks {
+        let rules = || self.definitions.iter().filter(|definition| !is_test(definition));
+        let mut inputs = rules().flat_map(|definition| &definition.inputs);
+        let calls = |name: &str| {
+            let mut calls = rules().flat_map(|definition| &definition.calls);
+            calls.any(|call| matches!(&call.target, Target::Builtin(called) if called == name))
+        };
+        let at_everything = calls("walk") || inputs.any(|path| path.len() == 1);
+        let at =
+            rules().flat_map(|definition| &definition.inputs).any(|path| path.get(1).is_some_and(|key| key == "at"));
+        Looks { at_everything, at_the_clock: at_everything || at || calls(NOW) }
     }
 
     /// The definitions of a rule.
@@ -95,11 +114,33 @@ impl Rules {
             self.defined(read, data)?;
         }
         for definition in self.definitions.iter().filter(|definition| !is_test(definition)) {
-            if let Some(place) = &definition.replaces {
-                return Err(place.error("`with` is supported in tests only (rules whose name starts with `test_`)"));
+            for target in &definition.replaces {
+                self.replaceable(target)?;
             }
+            self.one_kind(definition)?;
+            beside_data(definition, data)?;
+            let mut given: BTreeSet<&String> = definition.given.keys().collect();
             for call in &definition.calls {
-                self.callable(call)?;
+                if self.callable(call)? {
+                    given.extend(&call.last);
+                }
+            }
+            for (name, place) in &definition.variables {
+                if !given.contains(name) {
+                    let what = format!("nothing gives `{name}` a value");
+                    return Err(place.error(what).with_hint(if name == "_" {
+                        "behind `not` nothing gets a value: move the condition into a rule of its own"
+                    } else {
+                        "correct the name, or give it a value with `:=` or `some … in`"
+                    }));
+                }
+            }
+            for (names, place) in &definition.objects {
+                if names.is_empty() || names.iter().any(|name| definition.given.get(name) == Some(&1)) {
+                    return Err(place.error("an object as a pattern is not supported").with_hint(
+                        "take what you need by its key: `name := value.name`; a pattern would have to name every key",
+                    ));
+                }
             }
             for read in &definition.reads {
                 self.defined(read, data)?;
@@ -108,7 +149,8 @@ impl Rules {
         graph::check(self)
     }
 
-    fn callable(&self, call: &Call) -> Result<(), DocumentError> {
+    /// May it be called like that, and is its last argument for its result?
+    fn callable(&self, call: &Call) -> Result<bool, DocumentError> {
         let (name, expected, output) = match &call.target {
             Target::Builtin(name) => match builtin(name) {
                 Builtin::Allowed(arity) => (name.clone(), arity, takes_output(name)),
@@ -121,24 +163,56 @@ impl Rules {
                 }
             },
             Target::Rule(path) => {
-                let mut functions = self.of(path).filter(|definition| definition.form == Form::Function).peekable();
-                if functions.peek().is_none() {
+                let mut parameters = self.of(path).filter_map(|definition| definition.form.parameters());
+                let Some(expected) = parameters.next() else {
                     let what =
                         if self.defines(path) { "is a rule and no function" } else { "is defined by no policy file" };
                     let what = format!("`{}` {what}", path_text(path));
                     return Err(call.place.error(what));
-                }
-                if call.arguments > MAX_PARAMETERS {
-                    let what = format!("`{}` is called with more than {MAX_PARAMETERS} arguments", path_text(path));
-                    return Err(call.place.error(what).with_hint("hand over one object"));
-                }
-                return Ok(()); // the compiler counts them
+                };
+                (path_text(path), expected, true)
             }
         };
-        if call.arguments == expected || (output && call.arguments == expected + 1) {
-            return Ok(());
+        let for_result = output && call.statement && call.arguments == expected + 1;
+        if call.arguments == expected || for_result {
+            return Ok(for_result);
         }
         Err(call.place.error(format!("`{name}` takes {expected} arguments and is given {}", call.arguments)))
+    }
+
+    /// May it be given another value by `with`? Functions are replaced where policies are tested.
+    fn replaceable(&self, target: &Replaced) -> Result<(), DocumentError> {
+        let what = match &target.path {
+            Some(path) if !self.of(path).any(|definition| definition.form.parameters().is_some()) => return Ok(()),
+            Some(path) => format!("`with` replaces the function `{}`", path_text(path)),
+            None => "`with` replaces something other than `input` and `data`".to_owned(),
+        };
+        Err(target
+            .place
+            .error(format!("{what}, which is supported in tests only (rules whose name starts with `test_`)")))
+    }
+
+    /// A rule is a function, a set, or neither, in all its definitions.
+    fn one_kind(&self, definition: &Definition) -> Result<(), DocumentError> {
+        if let Some(parameters) = definition.form.parameters()
+            && parameters > MAX_PARAMETERS
+        {
+            let what = format!("a function with more than {MAX_PARAMETERS} parameters");
+            return Err(definition.place.error(what).with_hint("hand over one object"));
+        }
+        let first = self.of(&definition.path).next();
+        match first {
+            Some(first) if !first.form.goes_with(definition.form) => {
+                let what = format!(
+                    "`{}` has another form in line {} of {}",
+                    path_text(&definition.path),
+                    first.place.line,
+                    first.place.file
+                );
+                Err(definition.place.error(what))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Is there anything at a path, in rules or data? A path into the value of a rule is the rule's business.
@@ -159,6 +233,15 @@ impl Rules {
             None => error.with_hint("hand the data document over, or correct the path"),
         })
     }
+}
+
+/// A rule and a data document at one place would hide each other.
+fn beside_data(definition: &Definition, data: &Value) -> Result<(), DocumentError> {
+    if in_data(definition.path.get(1..).unwrap_or(&[]), data) {
+        let what = format!("a data document stands where the rule `{}` does", path_text(&definition.path));
+        return Err(definition.place.error(what).with_hint("give one of them another name"));
+    }
+    Ok(())
 }
 
 /// A path leads to something, or into something whose parts are not names.

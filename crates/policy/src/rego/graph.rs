@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Rules, is_test};
-use super::syntax::{Path, Target, path_text};
+use super::definition::{Path, Target};
+use super::syntax::path_text;
 use crate::error::DocumentError;
 
 /// Rules, loops and expressions inside one another. Each took 1 to 2.3 KiB of stack where it was measured, and a thread has 2 MiB.

@@ -1,90 +1,138 @@
-//! Checks before builtins whose result may be much larger than their arguments, or would depend on this machine.
-//! The same guards stand in the bytecode and in the interpreter.
+//! What stands before every builtin: the steps it takes are counted, and what would make a value much larger than its arguments, or
+//! would depend on this machine, is refused.
 
 use regorus::unstable::{BUILTINS, Expr, Ref, Source, Span};
-use regorus::{Extension, LimitError, Value};
+use regorus::{Extension, Value};
+
+use super::builtins::NOW;
+use super::network::FUNCTIONS;
+use super::{dates, format, meter};
 
 /// The largest value a guarded builtin makes, in bytes or in elements.
 pub(super) const MAX_BYTES: usize = 4 << 20;
 /// The longest range.
 pub(super) const MAX_ELEMENTS: usize = 100_000;
+/// The longest answer of `walk`: values, each with the parts of its path.
+const MAX_PARTS: usize = 4 << 20;
 /// The widest column of `sprintf`.
 const MAX_WIDTH: u32 = 1_000;
 
-/// A builtin as regorus calls it.
-pub(super) type Function = fn(&Span, &[Ref<Expr>], &[Value], bool) -> anyhow::Result<Value>;
-
-macro_rules! guards {
-    ($($name:literal $check:ident;)+) => {
-        /// The builtins that have a guard.
-        pub(super) const GUARDED: &[&str] = &[$($name,)+];
-
-        /// The guarded form of a builtin.
-        pub(super) fn guarded(name: &str) -> Option<Function> {
-            match name {
-                $($name => {
-                    fn guard(span: &Span, parameters: &[Ref<Expr>], arguments: &[Value], strict: bool) -> anyhow::Result<Value> {
-                        $check(arguments)?;
-                        match BUILTINS.get($name) {
-                            Some((original, _)) => original(span, parameters, arguments, strict),
-                            None => anyhow::bail!("the builtin `{}` is missing", $name),
-                        }
-                    }
-                    Some(guard)
-                })+
-                _ => None,
-            }
+/// What the interpreter calls for a builtin: it counts what the builtin is about to do, refuses what would be too large, and then
+/// calls it. Gives the number of arguments too.
+pub(super) fn extension(name: &'static str) -> anyhow::Result<(u8, Box<dyn Extension>)> {
+    if name == NOW {
+        return Ok((0, Box::new(|_| Ok(Value::from(meter::now())))));
+    }
+    if let Some((_, arity, function)) = FUNCTIONS.iter().find(|(ours, _, _)| *ours == name) {
+        return Ok((*arity, Box::new(|arguments: Vec<Value>| function(&arguments))));
+    }
+    let (arity, original) = library(name)?;
+    let (_, date) = library("time.date")?;
+    let check = check(name);
+    let cost = Cost::of(name);
+    let call = move |arguments: Vec<Value>| {
+        meter::charge(cost.steps(&arguments).saturating_add(if name == "sprintf" { 16 } else { 0 }));
+        check(&arguments)?;
+        let value = match name {
+            "sprintf" => format::sprintf(&arguments, &original),
+            "time.add_date" => dates::add_date(&arguments, &original, &date),
+            _ => original(&arguments),
+        }?;
+        // Only these have no value for something: others would be an error in OPA.
+        if value == Value::Undefined && !matches!(name, "max" | "min") {
+            anyhow::bail!("`{name}` gives nothing for what it is given");
         }
+        Ok(value)
     };
+    Ok((arity, Box::new(call)))
 }
 
-guards! {
-    "array.concat" array_concat;
-    "base64.encode" linear;
-    "base64url.encode" linear;
-    "base64url.encode_no_pad" linear;
-    "concat" concat;
-    "hex.encode" linear;
-    "json.marshal" linear;
-    "json.marshal_with_options" linear;
-    "numbers.range" range;
-    "numbers.range_step" range;
-    "regex.replace" replace;
-    "replace" replace;
-    "sprintf" sprintf;
-    "strings.replace_n" replace_n;
-    "time.clock" zone;
-    "time.date" zone;
-    "time.format" zone;
-    "time.weekday" zone;
-    "urlquery.encode" linear;
-    "urlquery.encode_object" linear;
-    "yaml.marshal" linear;
-}
+/// What is done with the arguments of a builtin.
+trait Builtin: Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static {}
 
-/// The guarded form for the interpreter, which hands over values alone.
-pub(super) fn extension(name: &str) -> anyhow::Result<Option<(u8, Box<dyn Extension>)>> {
-    let (Some(function), Some((_, arity))) = (guarded(name), BUILTINS.get(name)) else {
-        return Ok(None);
+impl<F: Fn(&[Value]) -> anyhow::Result<Value> + Clone + Send + Sync + 'static> Builtin for F {}
+
+/// A builtin as the library has it, with its number of arguments.
+fn library(name: &str) -> anyhow::Result<(u8, impl Builtin)> {
+    let Some((function, arity)) = BUILTINS.get(name) else {
+        anyhow::bail!("the builtin `{name}` is missing");
     };
     let source = Source::from_contents(name.to_owned(), name.to_owned())?;
     let span = Span { source, line: 1, col: 1, start: 0, end: 0 };
     let parameter = Ref::new(Expr::Null { span: span.clone(), value: Value::Null, eidx: 0 });
     let parameters = vec![parameter; usize::from(*arity)];
-    // The interpreter adds the place and keeps the text only, so the picture of the line that is not one goes.
-    let call = move |arguments: Vec<Value>| {
-        function(&span, &parameters, &arguments, true)
+    let call = move |arguments: &[Value]| {
+        // The interpreter adds the place and keeps the text only, so the picture of the line that is not one goes.
+        function(&span, &parameters, arguments, true)
             .map_err(|error| anyhow::anyhow!(super::place::read(&error.to_string()).0))
     };
-    Ok(Some((*arity, Box::new(call))))
+    Ok((*arity, call))
+}
+
+/// What has to hold before a builtin is called.
+fn check(name: &str) -> fn(&[Value]) -> anyhow::Result<()> {
+    match name {
+        "array.concat" => array_concat,
+        "base64.encode"
+        | "base64url.encode"
+        | "base64url.encode_no_pad"
+        | "hex.encode"
+        | "urlquery.encode"
+        | "json.marshal"
+        | "json.marshal_with_options"
+        | "yaml.marshal"
+        | "urlquery.encode_object" => linear,
+        "concat" => concat,
+        "numbers.range" | "numbers.range_step" => range,
+        "regex.replace" | "replace" => replace,
+        "sprintf" => sprintf,
+        "strings.replace_n" => replace_n,
+        "time.add_date" | "time.clock" | "time.date" | "time.format" | "time.weekday" => zone,
+        "walk" => walk,
+        _ => |_| Ok(()),
+    }
+}
+
+/// How what a builtin does grows with what it is given.
+#[derive(Debug, Clone, Copy)]
+enum Cost {
+    /// Not at all.
+    Fixed,
+    /// With the elements of a collection and the length of a text.
+    Shallow,
+    /// With everything that is in it.
+    Deep,
+}
+
+impl Cost {
+    fn of(name: &str) -> Self {
+        match name {
+            "count" | "object.get" | "type_name" => Self::Fixed,
+            _ if name.starts_with("is_") => Self::Fixed,
+            "sprintf" | "walk" | "sort" | "union" | "intersection" | "yaml.marshal" => Self::Deep,
+            _ if name.starts_with("json.") || name.starts_with("object.") => Self::Deep,
+            _ => Self::Shallow,
+        }
+    }
+
+    /// A step of the interpreter takes as long as about four elements, or 64 bytes.
+    fn steps(self, arguments: &[Value]) -> usize {
+        match self {
+            Self::Fixed => 1,
+            Self::Shallow => arguments.iter().fold(1, |sum, value| {
+                (elements(value) / 4).saturating_add(text_length(Some(value)) / 64).saturating_add(sum)
+            }),
+            Self::Deep => arguments.iter().fold(0, |sum, value| weight_of(value, sum)) / 64 + 1,
+        }
+    }
 }
 
 fn at_most(size: usize, limit: usize) -> anyhow::Result<()> {
     if size <= limit {
         return Ok(());
     }
-    let wide = |size| u64::try_from(size).unwrap_or(u64::MAX);
-    Err(LimitError::MemoryLimitExceeded { usage: wide(size), limit: wide(limit) }.into())
+    meter::too_large(size, limit);
+    anyhow::bail!("a value of {size} parts or bytes is too large")
 }
 
 /// Bytes of a value when it is written out; counting stops a little past the limit.
@@ -191,6 +239,30 @@ fn sprintf(arguments: &[Value]) -> anyhow::Result<()> {
         rest.next();
     }
     Ok(())
+}
+
+/// Every value in a document stands beside its whole path.
+fn walk(arguments: &[Value]) -> anyhow::Result<()> {
+    let parts = arguments.iter().fold(0, |sum, argument| parts(argument, 1, sum));
+    meter::charge(parts / 4);
+    at_most(parts, MAX_PARTS)
+}
+
+fn parts(value: &Value, depth: usize, so_far: usize) -> usize {
+    let so_far = so_far.saturating_add(depth);
+    if so_far > MAX_PARTS {
+        return so_far;
+    }
+    match value {
+        Value::Array(elements) => elements.iter().fold(so_far, |sum, element| parts_of(element, depth, sum)),
+        Value::Set(elements) => elements.iter().fold(so_far, |sum, element| parts_of(element, depth, sum)),
+        Value::Object(fields) => fields.values().fold(so_far, |sum, value| parts_of(value, depth, sum)),
+        _ => so_far,
+    }
+}
+
+fn parts_of(value: &Value, depth: usize, so_far: usize) -> usize {
+    if so_far > MAX_PARTS { so_far } else { parts(value, depth + 1, so_far) }
 }
 
 /// The time zone of this machine is none of the policy's arguments.

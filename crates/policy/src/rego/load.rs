@@ -1,14 +1,11 @@
-//! Loading: sizes, syntax, static checks, bytecode. What cannot be evaluated in any case fails here, with its place.
+//! Loading: sizes, syntax, static checks. What cannot be evaluated in any case fails here, with its place.
 
 use std::sync::Arc;
 
-use regorus::languages::rego::compiler::Compiler;
-use regorus::rvm::{Instruction, Program as Bytecode, RegoVM};
 use regorus::{Engine, Value};
 
-use super::builtins::{Builtin, NOW, builtin};
 use super::check::Rules;
-use super::{Compiled, Limits, Module, Program, guard, place, query};
+use super::{Compiled, Limits, Module, Program, builtins, declared, guard, meter, place, query};
 use crate::error::DocumentError;
 
 /// All modules together, in bytes.
@@ -34,31 +31,47 @@ impl Program {
             return Err(DocumentError::new(first.file, what));
         }
         let data = data_documents(first.file, data)?;
-
-        let mut engine = Engine::new();
-        engine.set_strict_builtin_errors(true);
-        for module in modules {
-            add(&mut engine, module)?;
-        }
-        let wrong = |error: anyhow::Error| place::error(first.file, &error.to_string());
-        engine.add_data(data.clone()).map_err(wrong)?;
-        for name in guard::GUARDED {
-            if let Some((arity, function)) = guard::extension(name).map_err(wrong)? {
-                engine.add_extension((*name).to_owned(), arity, function).map_err(wrong)?;
-            }
+        if !meter::install() {
+            return Err(DocumentError::new(first.file, "the steps of Rego rules cannot be counted in this process"));
         }
 
+        let mut engine = parsed(modules)?;
         let rules = Rules::read(engine.get_modules())?;
         rules.check(&data)?;
+        let looks = rules.looks();
         let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
-        let bytecode = bytecode(&mut engine, first.file, &asked)?;
-        let mut machine = RegoVM::new();
-        machine.load_program(bytecode.clone());
-        machine
-            .set_data(data.clone())
-            .map_err(|error| DocumentError::new(first.file, format!("rules and data documents: {error}")))?;
-        Ok(Self(Arc::new(Compiled { interpreter: engine, bytecode, data, agreeing: rules.agreeing(), asked, limits })))
+        let pairs = modules.iter().zip(engine.get_modules());
+        let texts: Vec<Option<String>> =
+            pairs.map(|(module, parsed)| declared::without_late(parsed, &rules, module.text)).collect();
+        if texts.iter().any(Option::is_some) {
+            let changed = modules
+                .iter()
+                .zip(&texts)
+                .map(|(module, text)| Module { file: module.file, text: text.as_deref().unwrap_or(module.text) });
+            engine = parsed(&changed.collect::<Vec<_>>())?;
+        }
+
+        let wrong = |error: anyhow::Error| place::error(first.file, &error.to_string());
+        engine.add_data(data.clone()).map_err(wrong)?;
+        for name in builtins::supported() {
+            let (arity, function) = guard::extension(name).map_err(wrong)?;
+            engine.add_extension(name.to_owned(), arity, function).map_err(wrong)?;
+        }
+        // Orders the statements of every rule, and finds names that nothing gives a value.
+        if let Some(asked) = asked.first() {
+            engine.compile_with_entrypoint(&asked.path.as_str().into()).map_err(wrong)?;
+        }
+        Ok(Self(Arc::new(Compiled { interpreter: engine, asked, looks, limits })))
     }
+}
+
+fn parsed(modules: &[Module<'_>]) -> Result<Engine, DocumentError> {
+    let mut engine = Engine::new();
+    engine.set_strict_builtin_errors(true);
+    for module in modules {
+        add(&mut engine, module)?;
+    }
+    Ok(engine)
 }
 
 fn data_documents(file: &str, data: &serde_json::Value) -> Result<Value, DocumentError> {
@@ -148,41 +161,5 @@ fn add(engine: &mut Engine, module: &Module<'_>) -> Result<(), DocumentError> {
         Err(_) => Err(error.with_hint(
             "Rego from before OPA 1.0? It does not parse as that either; `opa fmt --write --v0-v1` rewrites such a file",
         )),
-    }
-}
-
-fn bytecode(engine: &mut Engine, file: &str, asked: &[query::Asked]) -> Result<Arc<Bytecode>, DocumentError> {
-    let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
-    let first = paths.first().copied().unwrap_or("data");
-    let policy =
-        engine.compile_with_entrypoint(&first.into()).map_err(|error| place::error(file, &error.to_string()))?;
-    let compiled =
-        Compiler::compile_from_policy(&policy, &paths).map_err(|error| place::error(file, &error.to_string()))?;
-    let mut bytecode = Arc::unwrap_or_clone(compiled);
-    for (info, resolved) in bytecode.builtin_info_table.iter().zip(&mut bytecode.resolved_builtins) {
-        // What the syntax check let through and the compiler still found: the same answer, without the place.
-        if let Builtin::Refused { what, .. } = builtin(&info.name)
-            && !info.name.starts_with("__")
-        {
-            return Err(DocumentError::new(file, what));
-        }
-        if let Some(function) = guard::guarded(&info.name) {
-            resolved.0 = function;
-        }
-    }
-    clock(&mut bytecode);
-    Ok(Arc::new(bytecode))
-}
-
-/// Puts the decision's time in the place of every call of the clock: it is the context of the evaluation.
-fn clock(bytecode: &mut Bytecode) {
-    let Bytecode { instructions, instruction_data, builtin_info_table, .. } = bytecode;
-    for instruction in instructions {
-        if let Instruction::BuiltinCall { params_index } = *instruction
-            && let Some(call) = instruction_data.get_builtin_call_params(params_index)
-            && builtin_info_table.get(usize::from(call.builtin_index)).is_some_and(|info| info.name == NOW)
-        {
-            *instruction = Instruction::LoadContext { dest: call.dest };
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! What is asked: one rule, or those rules of a package whose names say that they judge.
 
 use super::check::Rules;
-use super::syntax::{Form, Path, path_text};
+use super::definition::{Form, Path};
+use super::syntax::path_text;
 use crate::error::{DocumentError, suggest};
 
 /// A rule to ask.
@@ -86,7 +87,7 @@ fn one(rules: &Rules, path: &Path, kind: Kind) -> Result<Asked, DocumentError> {
                 always |= unconditional;
                 complete = Some(&definition.place);
             }
-            Form::Function => {
+            Form::Function(_) => {
                 return Err(definition.place.error(format!("`{text}` is a function and cannot be asked")));
             }
             Form::Object => {

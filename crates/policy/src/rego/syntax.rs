@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
-use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Module, Query, Rule, RuleAssign, RuleBody, RuleHead};
+use regorus::unstable::{
+    AssignOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead,
+};
 
+use super::definition::{Call, Definition, Form, Path, Read, Replaced, Target};
 use super::place::Place;
 use crate::error::DocumentError;
-
-/// A path from the root document on: `data`, `house`, `deny`.
-pub(super) type Path = Vec<String>;
 
 /// As regorus writes it: dots between identifiers, else brackets.
 pub(super) fn path_text(path: &[String]) -> String {
@@ -22,59 +22,6 @@ pub(super) fn path_text(path: &[String]) -> String {
         _ if identifier(part) => format!("{text}.{part}"),
         _ => format!("{text}[{}]", serde_json::Value::from(part.as_str())),
     })
-}
-
-/// What kind of rule a definition makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `name contains x`
-    Set,
-    /// `name[key] := value`
-    Object,
-    /// `name := value`; with a condition it may have no value.
-    Complete { unconditional: bool },
-    /// `name(x) := value`
-    Function,
-    /// `default name := value`
-    Default,
-}
-
-/// One definition of a rule.
-#[derive(Debug)]
-pub(super) struct Definition {
-    pub(super) path: Path,
-    pub(super) form: Form,
-    pub(super) place: Place,
-    pub(super) reads: Vec<Read>,
-    pub(super) calls: Vec<Call>,
-    /// Where it replaces documents by `with`.
-    pub(super) replaces: Option<Place>,
-    /// Is it of a form that bytecode evaluates in another way than Rego means it? See `Compiled::agreeing`.
-    pub(super) interpreted: bool,
-    /// How deep evaluation goes into it at most: every loop is a step, and every expression inside another.
-    pub(super) depth: usize,
-}
-
-/// A reference to `data`, up to the first part that is not written out.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) path: Path,
-    pub(super) place: Place,
-}
-
-/// A call of a function of the policy or of a builtin.
-#[derive(Debug)]
-pub(super) struct Call {
-    /// From `data` on for a function of the policy, the name for a builtin.
-    pub(super) target: Target,
-    pub(super) arguments: usize,
-    pub(super) place: Place,
-}
-
-#[derive(Debug)]
-pub(super) enum Target {
-    Rule(Path),
-    Builtin(String),
 }
 
 /// The package of a module, `data` included.
@@ -121,6 +68,7 @@ pub(super) fn definition(
         names,
         imports,
         scopes: Vec::new(),
+        negated: false,
         inside: 0,
         deepest: 0,
         found: Definition {
@@ -128,16 +76,18 @@ pub(super) fn definition(
             form: Form::Default,
             place: Place::of(rule.span()),
             reads: Vec::new(),
+            inputs: Vec::new(),
             calls: Vec::new(),
-            replaces: None,
-            interpreted: false,
+            replaces: Vec::new(),
+            variables: Vec::new(),
+            given: BTreeMap::new(),
+            objects: Vec::new(),
             depth: 1,
         },
     };
     match rule {
         Rule::Default { args, value, .. } => {
-            walk.found.form = if args.is_empty() { Form::Default } else { Form::Function };
-            walk.found.interpreted = !args.is_empty();
+            walk.found.form = if args.is_empty() { Form::Default } else { Form::Function(args.len()) };
             walk.expression(value);
         }
         Rule::Spec { head, bodies, .. } => walk.spec(head, bodies),
@@ -205,6 +155,8 @@ struct Walk<'a> {
     imports: &'a BTreeMap<String, Path>,
     /// Names that a body declares; they hide rules and imports.
     scopes: Vec<BTreeSet<String>>,
+    /// Behind `not`, where nothing is given a value.
+    negated: bool,
     /// Expressions around this one, and the most there were.
     inside: usize,
     deepest: usize,
@@ -217,6 +169,7 @@ impl Walk<'_> {
         if let RuleHead::Func { args, .. } = head {
             for argument in args {
                 variables(argument, &mut arguments);
+                self.objects(argument, false);
             }
         }
         self.scopes.push(arguments);
@@ -239,7 +192,6 @@ impl Walk<'_> {
                 // `name[key] contains x` is an object of sets.
                 let object = matches!(refr.as_ref(), Expr::RefBrack { .. }) && key.is_some();
                 self.found.form = if object { Form::Object } else { Form::Set };
-                self.found.interpreted = object;
                 self.index(refr);
                 if let Some(key) = key {
                     self.expression(key);
@@ -255,8 +207,8 @@ impl Walk<'_> {
                     self.expression(&assign.value);
                 }
             }
-            RuleHead::Func { assign, .. } => {
-                self.found.form = Form::Function;
+            RuleHead::Func { args, assign, .. } => {
+                self.found.form = Form::Function(args.len());
                 if let Some(assign) = assign {
                     self.expression(&assign.value);
                 }
@@ -281,29 +233,43 @@ impl Walk<'_> {
         let mut declared = BTreeSet::new();
         declarations(query, &mut declared);
         self.scopes.push(declared);
+        let negated = std::mem::replace(&mut self.negated, false);
         for statement in &query.stmts {
             self.statement(statement);
         }
         then(self);
+        self.negated = negated;
         self.scopes.pop();
     }
 
     fn statement(&mut self, statement: &LiteralStmt) {
         for with in &statement.with_mods {
-            self.found.replaces.get_or_insert_with(|| Place::of(&with.span));
+            let path = constant(&with.refr).and_then(|path| match path.first().map(String::as_str) {
+                Some("input") => Some(path),
+                _ => self.resolve(&path),
+            });
+            self.found.replaces.push(Replaced { path, place: Place::of(&with.span) });
             self.expression(&with.r#as);
         }
         match &statement.literal {
-            Literal::SomeVars { .. } => {}
+            Literal::SomeVars { vars, .. } => {
+                let named = vars.iter().map(|name| (name.text().to_owned(), Place::of(name)));
+                self.found.variables.extend(named);
+            }
             Literal::SomeIn { key, value, collection, .. } => {
                 self.found.depth += 1;
-                if let Some(key) = key {
-                    self.expression(key);
+                for pattern in key.iter().chain([value]) {
+                    self.objects(pattern, false);
+                    self.expression(pattern);
                 }
-                self.expression(value);
                 self.expression(collection);
             }
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expression(expr),
+            Literal::Expr { expr, .. } => self.condition(expr),
+            Literal::NotExpr { expr, .. } => {
+                self.negated = true;
+                self.condition(expr);
+                self.negated = false;
+            }
             Literal::Every { key, value, domain, query, .. } => {
                 self.found.depth += 1;
                 self.expression(domain);
@@ -313,6 +279,54 @@ impl Walk<'_> {
                 self.scopes.pop();
             }
         }
+    }
+
+    /// An expression that is a statement of its own.
+    fn condition(&mut self, expression: &Expr) {
+        self.expression(expression);
+        if let Expr::Call { .. } = expression
+            && let Some(call) = self.found.calls.last_mut()
+        {
+            call.statement = true;
+        }
+    }
+
+    /// What a pattern names has a value if the statement holds.
+    fn gives(&mut self, pattern: &Expr) {
+        if self.negated {
+            return;
+        }
+        let mut names = BTreeSet::new();
+        variables(pattern, &mut names);
+        for name in names {
+            *self.found.given.entry(name).or_insert(0) += 1;
+        }
+    }
+
+    /// Notes the objects in a pattern. With `=`, one that only names what has a value is no pattern.
+    fn objects(&mut self, pattern: &Expr, unified: bool) {
+        match pattern {
+            Expr::Object { .. } => {
+                let mut names = BTreeSet::new();
+                if unified {
+                    variables(pattern, &mut names);
+                    names.retain(|name| !self.has_value(name));
+                    if names.is_empty() {
+                        return;
+                    }
+                }
+                self.found.objects.push((names, Place::of(pattern.span())));
+            }
+            Expr::Array { items, .. } => items.iter().for_each(|item| self.objects(item, unified)),
+            _ => {}
+        }
+    }
+
+    /// Does it stand for a rule, an import, or what a statement declares with a value?
+    fn has_value(&self, name: &str) -> bool {
+        let only_named = self.found.variables.iter().any(|(named, _)| named == name);
+        let path = [name.to_owned()];
+        name == "input" || self.resolve(&path).is_some() || (self.hidden(name) && !only_named)
     }
 
     fn expression(&mut self, expression: &Expr) {
@@ -351,16 +365,23 @@ impl Walk<'_> {
                 });
             }
             Expr::Call { fcn, params, .. } => {
-                self.call(fcn, params.len());
                 for parameter in params {
                     self.expression(parameter);
                 }
+                self.call(fcn, params);
             }
             Expr::UnaryExpr { expr, .. } => self.expression(expr),
-            Expr::BinExpr { lhs, rhs, .. }
-            | Expr::BoolExpr { lhs, rhs, .. }
-            | Expr::ArithExpr { lhs, rhs, .. }
-            | Expr::AssignExpr { lhs, rhs, .. } => {
+            Expr::AssignExpr { op, lhs, rhs, .. } => {
+                self.gives(lhs);
+                self.objects(lhs, matches!(op, AssignOp::Eq));
+                if matches!(op, AssignOp::Eq) {
+                    self.gives(rhs);
+                    self.objects(rhs, true);
+                }
+                self.expression(lhs);
+                self.expression(rhs);
+            }
+            Expr::BinExpr { lhs, rhs, .. } | Expr::BoolExpr { lhs, rhs, .. } | Expr::ArithExpr { lhs, rhs, .. } => {
                 self.expression(lhs);
                 self.expression(rhs);
             }
@@ -383,6 +404,7 @@ impl Walk<'_> {
                     self.found.depth += 1;
                 }
                 self.parts(refr);
+                self.gives(index);
                 self.expression(index);
             }
             Expr::Var { .. } => {}
@@ -421,11 +443,36 @@ impl Walk<'_> {
         let (path, _) = prefix(reference);
         if let Some(path) = self.resolve(&path) {
             self.found.reads.push(Read { path, place: start(reference) });
+            return;
+        }
+        let Some((root, rest)) = path.split_first() else { return };
+        if !self.hidden(root) {
+            let imported = self.imports.get(root).cloned();
+            let mut full = if root == "input" { vec![root.clone()] } else { imported.unwrap_or_else(Vec::new) };
+            if !full.is_empty() {
+                full.extend_from_slice(rest);
+                self.found.inputs.push(full);
+            }
+        }
+        // What stands for anything has a value by itself, but not behind `not`.
+        let known = match root.as_str() {
+            "_" => !self.negated,
+            "input" => true,
+            name => self.hidden(name) || self.imports.contains_key(name),
+        };
+        if !known {
+            self.found.variables.push((root.clone(), start(reference)));
         }
     }
 
-    fn call(&mut self, function: &Expr, arguments: usize) {
+    fn call(&mut self, function: &Expr, parameters: &[Ref<Expr>]) {
         let (path, _) = prefix(function);
+        let mut last = BTreeSet::new();
+        if !self.negated
+            && let Some(parameter) = parameters.last()
+        {
+            variables(parameter, &mut last);
+        }
         let target = match self.resolve(&path) {
             Some(path) => Target::Rule(path),
             None => Target::Builtin(path.join(".")),
@@ -433,7 +480,8 @@ impl Walk<'_> {
         if matches!(&target, Target::Builtin(name) if name == "walk") {
             self.found.depth += 1;
         }
-        self.found.calls.push(Call { target, arguments, place: start(function) });
+        let (arguments, place) = (parameters.len(), start(function));
+        self.found.calls.push(Call { target, arguments, statement: false, last, place });
     }
 }
 
@@ -456,7 +504,7 @@ fn declarations(query: &Query, names: &mut BTreeSet<String>) {
 }
 
 /// The variables of a pattern.
-fn variables(pattern: &Expr, names: &mut BTreeSet<String>) {
+pub(super) fn variables(pattern: &Expr, names: &mut BTreeSet<String>) {
     match pattern {
         Expr::Var { span, .. } => {
             names.insert(span.text().to_owned());

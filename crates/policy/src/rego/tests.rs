@@ -32,7 +32,7 @@ fn rules(rules: &str) -> Program {
 
 /// Why it does not load, with the hint.
 fn refused(text: &str) -> String {
-    let error = load(text).expect_err(text);
+    let error = load(text).map(|_| ()).expect_err(text);
     format!("{error} | {}", error.hint.as_deref().unwrap_or("-"))
 }
 

@@ -1,6 +1,7 @@
 //! Policies as they are in use, whose answers were compared with OPA's (crates/policy/tests/rego/README.md).
 #![expect(clippy::disallowed_methods, reason = "a folder of files, read by a test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -30,8 +31,13 @@ fn s41_policies_in_use_are_answered_as_opa_answers_them() {
         let read = |file: &str| fs::read_to_string(case.join(file));
         let json = |file: &str| read(file).map(|text| serde_json::from_str::<Value>(&text).unwrap());
         let data = if case.join("data.json").exists() { json("data.json").unwrap() } else { json!({}) };
-        let module = Module { file: "policy.rego", text: &read("policy.rego").unwrap() };
-        let answer = match Program::load(&[module], &data, Some("data.main")) {
+        let files = fs::read_dir(&case).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let texts: BTreeMap<String, String> = files
+            .filter(|file| Path::new(file).extension().is_some_and(|ending| ending == "rego"))
+            .map(|file| (file.clone(), read(&file).unwrap()))
+            .collect();
+        let modules: Vec<_> = texts.iter().map(|(file, text)| Module { file, text }).collect();
+        let answer = match Program::load(&modules, &data, Some("data.main")) {
             Err(error) => json!({"load": error.to_string()}),
             Ok(program) => match program.judge(&Input::new(json("input.json").unwrap()), now()) {
                 Ok(answer) => json!({"deny": shown(&answer.deny), "warn": shown(&answer.warn)}),

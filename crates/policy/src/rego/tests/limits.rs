@@ -9,11 +9,11 @@ use super::super::{Input, Limits, Module, Program, load};
 use super::{deny, fails, now, refused, rules};
 
 #[test]
-fn s41_the_instruction_limit_is_the_same_every_time() {
+fn s41_the_limit_of_steps_is_the_same_every_time() {
     let many = json!({"list": (0..4000).collect::<Vec<_>>()});
     let squares = "deny contains \"x\" if { some a in input.list; some b in input.list; a + b == 0 - 1 }";
     let first = fails(squares, &many);
-    assert_eq!(first, "rego.limit: `data.house.deny` takes more than 10000000 instructions");
+    assert_eq!(first, "rego.limit: `data.house.deny` takes more than 10000000 steps");
     // Behind a negation and in a helper it is the same limit, not a helper without a value.
     let hidden =
         "deny contains \"x\" if not all\nall if { some a in input.list; some b in input.list; a + b == 0 - 1 }";
@@ -21,11 +21,11 @@ fn s41_the_instruction_limit_is_the_same_every_time() {
 
     let module = Module { file: "a.rego", text: "package a\ndeny contains x if some x in input.list" };
     let input = Input::new(json!({"list": ["a", "b", "c"]}));
-    let ask = |instructions| {
-        let limits = Limits { instructions, ..Limits::DEFAULT };
+    let ask = |steps| {
+        let limits = Limits { steps, ..Limits::DEFAULT };
         Program::load_with(&[module], &json!({}), None, limits).unwrap().judge(&input, now())
     };
-    let enough = (1..200).find(|instructions| ask(*instructions).is_ok()).unwrap();
+    let enough = (1..200).find(|steps| ask(*steps).is_ok()).unwrap();
     for _ in 0..3 {
         assert!(ask(enough).is_ok() && ask(enough - 1).is_err(), "{enough}");
     }
@@ -165,7 +165,7 @@ fn s41_ordinary_policies_stay_far_below_the_limit() {
     assert_eq!(answer.deny.len(), 4800);
 }
 
-/// What one evaluation may hold on to is bounded by its instructions, whatever it collects.
+/// What one evaluation may hold on to is bounded by its steps, whatever it collects.
 #[test]
 fn s41_results_that_grow_with_each_step_end_with_the_limit() {
     let many = json!({"list": (0..4000).collect::<Vec<_>>()});
