@@ -140,6 +140,7 @@ fn refused(error: &DocumentError) -> Failure {
     let failure = Failure::configuration(error.to_string());
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),
+        None if error.file.ends_with(".rego") => failure,
         None => failure.hint("`ecr-gate policy schema` prints what a policy may say"),
     }
 }

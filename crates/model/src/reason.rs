@@ -387,7 +387,7 @@ reasons! {
         "Compare it with the table of formats in the documentation.";
     NotCollected "notCollected" Some(Internal),
         "Nobody asked for this.",
-        "Please report it with the message.";
+        "For recorded facts: record them again by this policy (`check --policy FILE --output facts=FILE`). Otherwise please report it with the message.";
     RegistryAccessDenied "registry.accessDenied" Some(AccessDenied),
         "The registry refused the request.",
         "Log in (`docker login HOST`) or check what the account may read.";

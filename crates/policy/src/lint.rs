@@ -52,7 +52,8 @@ impl PolicySet {
             if let Some((file, text)) = documents.get(member.document)
                 && let Ok(declared) = Declared::read(file, text)
             {
-                for name in declared.unused(text) {
+                let read = |name: &String| member.programs.values().any(|program| program.words.contains(name));
+                for name in declared.unused(text).into_iter().filter(|name| !read(name)) {
                     let what = format!("the parameter {name:?} stands nowhere");
                     remarks.say(
                         member,
@@ -71,6 +72,11 @@ impl PolicySet {
                     remarks.rule(member, index, false, &what, "remove the rule, or give it another `until`");
                 }
                 signers(member, index, rule, &clock, &mut remarks);
+                evidence(member, index, rule, &mut remarks);
+                if let Some(program) = member.programs.get(&rule.id) {
+                    let unknown = program.unknown.iter().map(|read| read.error().at(read.line, None));
+                    remarks.found.extend(unknown.map(|about| Remark { about, is_error: true }));
+                }
                 for earlier in &member.policy.spec.rules[..index] {
                     says_nothing_new(member, index, rule, earlier, &mut remarks);
                 }
@@ -164,6 +170,39 @@ fn images(member: &Member, remarks: &mut Remarks<'_>) {
             &what,
             "patterns are for `host/repository`, such as `ghcr.io/acme/**`",
         );
+    }
+}
+
+/// Rules that count nothing, or that something else has decided before.
+fn evidence(member: &Member, index: usize, rule: &Rule, remarks: &mut Remarks<'_>) {
+    let from = "without `from` nothing counts; say whose count: `file`, `registry`, or names of `spec.signers`";
+    if rule.sbom.as_ref().is_some_and(|rule| rule.from.is_none()) {
+        remarks.rule(member, index, true, "`sbom` accepts no bill of materials, so that no image can pass", from);
+    }
+    if rule.measurements.as_ref().is_some_and(|rule| rule.from.is_none()) {
+        remarks.rule(member, index, true, "`measurements` accepts no measurement, so that no image can pass", from);
+    }
+    if let Some(vulnerabilities) = &rule.vulnerabilities
+        && vulnerabilities.grace_period.is_some()
+    {
+        let what = "`vulnerabilities.gracePeriod` grants nothing yet: first sightings are not recorded by this version";
+        remarks.rule(
+            member,
+            index,
+            false,
+            what,
+            "until then a finding counts at once; an exception with an end date gives time",
+        );
+    }
+    let images = member.policy.spec.matches.iter().flat_map(|matches| matches.images.iter().flatten());
+    let images: Vec<&str> = images.map(String::as_str).collect();
+    let allowed = rule.registries.iter().flat_map(|rule| rule.allow.iter().flatten());
+    let allowed: Vec<String> = allowed.map(|pattern| pattern.text().to_owned()).collect();
+    if !images.is_empty() && !allowed.is_empty() && images.iter().all(|image| allowed.iter().any(|text| text == image))
+    {
+        let what = "`registries.allow` holds every pattern of `match.images`: images from elsewhere are not judged by this policy at all";
+        let hint = "leave `match.images` out, so that the rule meets the images that it is to refuse";
+        remarks.rule(member, index, false, what, hint);
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::load::read_data;
 use super::types::Duration;
 use super::vulnerabilities::{Sources, Vulnerabilities};
-use crate::error::DocumentError;
+use crate::error::{DocumentError, suggest};
 use crate::rego::{Module, Program};
 
 /// A Rego policy: each message of `deny` and `violation` breaks the rule, each of `warn` gives a warning.
@@ -75,6 +75,99 @@ pub(crate) struct Compiled {
     pub(crate) needs: BTreeSet<Need>,
     /// It looks at the time, so that its answer holds for the moment alone.
     pub(crate) reads_clock: bool,
+    /// What it reads of the input that is no part of it: such a rule finds nothing.
+    pub(crate) unknown: Vec<UnknownInput>,
+    /// Every word in its modules.
+    pub(crate) words: BTreeSet<String>,
+}
+
+/// One place where a policy reads the input by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownInput {
+    file: String,
+    pub(crate) line: u64,
+    path: String,
+    is_known: bool,
+}
+
+impl UnknownInput {
+    /// What is wrong with it, where it is no part of the input.
+    pub(crate) fn error(&self) -> DocumentError {
+        let possible = if self.path.starts_with("input.manifests") { &MANIFEST[..] } else { &INPUT[..] };
+        let last = self.path.rsplit('.').next().unwrap_or(&self.path);
+        let error = DocumentError::new(&self.file, format!("`{}` is no part of the input", self.path));
+        let hint = suggest(last, possible);
+        error.with_hint(hint.unwrap_or_else(|| "`ecr-gate policy schema --facts` describes the input".to_owned()))
+    }
+}
+
+/// The keys of the input.
+pub(crate) const INPUT: [&str; 12] = [
+    "schema",
+    "at",
+    "image",
+    "environment",
+    "parameters",
+    "index",
+    "manifests",
+    "firstSeen",
+    "vex",
+    "bases",
+    "trust",
+    "decision",
+];
+
+/// The keys of each manifest in it.
+pub(crate) const MANIFEST: [&str; 10] = [
+    "platform",
+    "digest",
+    "pushedAt",
+    "reports",
+    "config",
+    "contents",
+    "sboms",
+    "measurements",
+    "signed",
+    "unreadable",
+];
+
+/// Every `input.NAME` and `input.manifests[…].NAME` outside comments.
+fn inputs(texts: &[(String, String)]) -> Vec<UnknownInput> {
+    let mut found = Vec::new();
+    for (file, text) in texts {
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or(line);
+            for (at, _) in line.match_indices("input.") {
+                let before = line[..at].chars().next_back();
+                if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '"') {
+                    continue;
+                }
+                let Some(name) = words(&line[at + 6..]).next().filter(|name| line[at + 6..].starts_with(name)) else {
+                    continue;
+                };
+                let mut read = |path: String, is_known: bool| {
+                    found.push(UnknownInput { file: file.clone(), line: number as u64 + 1, path, is_known });
+                };
+                read(format!("input.{name}"), INPUT.contains(&name));
+                let rest = &line[at + 6 + name.len()..];
+                let Some(key) = rest.strip_prefix('[').and_then(|rest| rest.split_once("].")).map(|(_, key)| key)
+                else {
+                    continue;
+                };
+                if name == "manifests"
+                    && let Some(key) = words(key).next().filter(|word| key.starts_with(word))
+                {
+                    read(format!("input.manifests[_].{key}"), MANIFEST.contains(&key));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The words of a text.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 impl Rego {
@@ -133,7 +226,14 @@ impl Rego {
             }
             None => {}
         }
-        Ok(Compiled { program, needs, reads_clock: looks.at_the_clock })
+        let reads = inputs(&texts);
+        let unknown: Vec<UnknownInput> = reads.iter().filter(|read| !read.is_known).cloned().collect();
+        if let Some(first) = unknown.first().filter(|_| unknown.len() == reads.len()) {
+            // Whatever it says, it says about something else: it would never break.
+            return Err(first.error().at(first.line, None));
+        }
+        let words = texts.iter().flat_map(|(_, text)| words(text)).map(str::to_owned).collect();
+        Ok(Compiled { program, needs, reads_clock: looks.at_the_clock, unknown, words })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use engine::RuleRecord;
-use model::{Ask, Facts, Judgement, RecordedFacts, Timestamp, Verdict};
+use model::{Ask, Disposition, Facts, Judged, Judgement, RecordedFacts, Timestamp, Verdict};
 use policy::{ExplainedPolicy, ExplainedRule, PathToGreen, evaluate, path_to_green};
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ use crate::ui::{OutputFormat, Ui};
 
 /// The longest foreign sentence that is shown.
 const SENTENCE: usize = 500;
+/// How many findings of a rule are shown.
+const FINDINGS: usize = 10;
 /// The largest facts that are read.
 const FACTS: usize = 256 << 20;
 
@@ -79,6 +81,8 @@ struct Rule<'a> {
     explained: &'a ExplainedRule,
     /// What it found; nothing if it was not asked.
     result: Option<&'a RuleRecord>,
+    /// The findings that a limit, an exception or a list touched.
+    findings: &'a [Judged],
 }
 
 impl ExplainArgs {
@@ -139,7 +143,15 @@ impl ExplainArgs {
                 rules: policy
                     .rules
                     .iter()
-                    .map(|rule| Rule { explained: rule, result: of(&policy.policy.name, &rule.rule) })
+                    .map(|rule| Rule {
+                        explained: rule,
+                        result: of(&policy.policy.name, &rule.rule),
+                        findings: judgement
+                            .rules
+                            .iter()
+                            .find(|result| result.policy == policy.policy.name && result.rule == rule.rule)
+                            .map_or(&[], |result| &result.findings),
+                    })
                     .collect(),
             })
             .collect();
@@ -237,6 +249,29 @@ fn rule_lines(text: &mut String, rule: &Rule<'_>) {
     let _ = writeln!(text, "  {state:<8} {}  ({kind}, action {action}){means}", logged(id, 200));
     for line in evidence {
         let _ = writeln!(text, "             evidence: {}", logged(line, SENTENCE));
+    }
+    for judged in rule.findings.iter().take(FINDINGS) {
+        let (id, packages) = (&judged.finding.id, logged(&judged.finding.package_names(), 120));
+        let became = match &judged.disposition {
+            Disposition::Blocks(code) => format!("breaks the rule, {code}"),
+            Disposition::WithinLimit => "is within the limit".to_owned(),
+            Disposition::Excepted(exception) => format!("is waived by exception {exception:?}"),
+            Disposition::Allowed => "is in `allow`".to_owned(),
+            Disposition::Grace(until) => format!("has grace until {until}"),
+            Disposition::Unfixed => "has no fix, and is ignored".to_owned(),
+            Disposition::Suppressed(by) => format!("was suppressed: {by}"),
+            Disposition::NotAgreed => "is reported by too few sources".to_owned(),
+            Disposition::Vex(statement) => format!("does not count by VEX: {statement}"),
+        };
+        let line = format!("{} {id} in {packages} {became}", judged.finding.severity);
+        let _ = writeln!(text, "             finding: {}", logged(&line, SENTENCE));
+    }
+    if rule.findings.len() > FINDINGS {
+        let _ = writeln!(
+            text,
+            "             … and {} more findings; --output json has all",
+            rule.findings.len() - FINDINGS
+        );
     }
     if let Some(record) = rule.result {
         result_lines(text, record);

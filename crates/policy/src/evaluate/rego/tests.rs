@@ -19,7 +19,7 @@ const CRITICAL: &str = "package house\ndeny contains finding.id if {\n  some rep
 
 fn load(spec: &str, files: &[(&str, &str)]) -> Result<PolicySet, DocumentError> {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
-    PolicySet::load(&[document("p", spec)], &|_, path| match files.get(path) {
+    PolicySet::load(&[document("p", spec)], &|_, path, _| match files.get(path) {
         Some(text) => Ok(text.as_bytes().to_vec()),
         None => Err(DocumentError::new(path, "there is no such file")),
     })
