@@ -26,19 +26,7 @@ impl Delivery<'_> {
 
     /// Refuses two outputs to one file, and an output over an input: nothing of the caller's is lost.
     pub(crate) fn check(&self, inputs: &[&Path]) -> Result<(), Failure> {
-        let mut taken: Vec<(PathBuf, bool)> =
-            inputs.iter().filter_map(|path| identity(path)).map(|id| (id, true)).collect();
-        for file in self.files() {
-            let Some(id) = identity(file) else { continue };
-            match taken.iter().find(|(other, _)| *other == id) {
-                Some((_, true)) => {
-                    return Err(Failure::usage(format!("{} is read and would be written over", file.display())));
-                }
-                Some((_, false)) => return Err(Failure::usage(format!("{} is named for two outputs", file.display()))),
-                None => taken.push((id, false)),
-            }
-        }
-        Ok(())
+        apart(self.files(), inputs)
     }
 
     /// Takes away what an earlier run left: all of it, even if one file resists.
@@ -88,6 +76,23 @@ impl Delivery<'_> {
             ui.insist(&format!("{} {}", ui.error_word(), second.what));
         }
     }
+}
+
+/// Refuses two outputs to one file, and an output over an input.
+pub(crate) fn apart<'a>(outputs: impl Iterator<Item = &'a Path>, inputs: &[&Path]) -> Result<(), Failure> {
+    let mut taken: Vec<(PathBuf, bool)> =
+        inputs.iter().filter_map(|path| identity(path)).map(|id| (id, true)).collect();
+    for file in outputs {
+        let Some(id) = identity(file) else { continue };
+        match taken.iter().find(|(other, _)| *other == id) {
+            Some((_, true)) => {
+                return Err(Failure::usage(format!("{} is read and would be written over", file.display())));
+            }
+            Some((_, false)) => return Err(Failure::usage(format!("{} is named for two outputs", file.display()))),
+            None => taken.push((id, false)),
+        }
+    }
+    Ok(())
 }
 
 /// What makes two names the same file; `None` for devices and pipes, which may be named twice.

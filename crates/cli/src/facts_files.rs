@@ -5,12 +5,10 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::files::below;
 
 /// The largest document that is read.
 const DOCUMENT: usize = 256 << 20;
-/// The most files in a folder.
-const FILES: usize = 10_000_000;
-
 /// One document that may be facts.
 pub(crate) struct Document {
     /// The file, and the line of a `.jsonl` file.
@@ -24,29 +22,7 @@ pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut files = Vec::new();
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let failed = |error: std::io::Error| {
-            Failure::configuration(format!("the folder {} cannot be read: {error}", folder.display()))
-        };
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            // A link is not followed: it may lead round in a circle.
-            let kind = entry.file_type().map_err(failed)?;
-            let path = entry.path();
-            let name = path.extension().and_then(|name| name.to_str());
-            if kind.is_dir() {
-                folders.push(path);
-            } else if kind.is_file() && matches!(name, Some("json" | "jsonl")) {
-                files.push(path);
-            }
-            if files.len() > FILES {
-                return Err(Failure::configuration(format!("{} holds more than {FILES} files", folder.display())));
-            }
-        }
-    }
-    files.sort_unstable();
+    let files = below(path, &|name| matches!(name.extension().and_then(|end| end.to_str()), Some("json" | "jsonl")))?;
     if files.is_empty() {
         return Err(Failure::configuration(format!("{} holds no .json and no .jsonl file", path.display()))
             .hint("record facts with `ecr-gate check IMAGE --output facts=FILE.json`"));

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
@@ -31,6 +31,36 @@ pub(crate) fn read(what: &str, path: &Path, limit: usize) -> Result<Vec<u8>, Fai
 pub(crate) fn read_text(what: &str, path: &Path, limit: usize) -> Result<String, Failure> {
     String::from_utf8(read(what, path, limit)?)
         .map_err(|_| Failure::configuration(format!("{what} {} is not UTF-8 text", path.display())))
+}
+
+/// The most files that are looked for in a folder.
+const MOST: usize = 10_000_000;
+
+/// The files of a folder and its folders that are wanted, in order of their names.
+pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error: std::io::Error| {
+            Failure::configuration(format!("the folder {} cannot be read: {error}", folder.display()))
+        };
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            // A link is not followed: it may lead round in a circle.
+            let kind = entry.file_type().map_err(failed)?;
+            let path = entry.path();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && wanted(&path) {
+                files.push(path);
+            }
+            if files.len() > MOST {
+                return Err(Failure::configuration(format!("{} holds more than {MOST} files", folder.display())));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 /// Takes away a regular file of that name, if there is one.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub(crate) use dotenv::{dotenv, undecided};
 pub(crate) use verification::verification;
 pub(crate) use view::{Listed, State, View};
-pub(crate) use words::{inert_json, logged};
+pub(crate) use words::{inert_json, inert_xml, line, logged};
 
 use crate::failure::Failure;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use policy::{DocumentError, Exceptions, PolicySet};
+use policy::{DocumentError, Exceptions, FileUse, PolicySet};
 
 use crate::env;
 use crate::failure::Failure;
@@ -53,45 +53,86 @@ pub(crate) fn assemble(
     paths: &[PathBuf],
     documents: &[(String, String)],
 ) -> Result<(PolicySet, Exceptions), DocumentError> {
-    let named = |document: usize, listed: &str, limit: usize| {
-        // A policy of the command line lies in the current folder.
-        let path = paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed));
-        let bytes = files::read("the file", &path, limit).map_err(|failure| {
-            DocumentError::new(&documents[document].0, failure.what)
-                .with_hint("a path that a policy names is relative to the policy's file")
-        })?;
-        Ok((path.display().to_string(), bytes))
-    };
-    let set = PolicySet::load(documents, &|document, listed| named(document, listed, NAMED).map(|(_, bytes)| bytes))?;
-    let mut exceptions = Exceptions::none();
-    let mut seen = Vec::new();
-    for (document, policy, listed) in set.exception_files() {
-        let (path, bytes) = named(document, listed, LIMIT)?;
-        if seen.contains(&(document, path.clone())) {
-            continue;
-        }
-        let text = String::from_utf8(bytes).map_err(|_| DocumentError::new(&path, "it is no UTF-8 text"))?;
-        exceptions.add(policy, &path, &text)?;
-        seen.push((document, path));
-    }
+    let files = Named { paths, documents };
+    let set = PolicySet::load(documents, &|document, listed, _| files.read(document, listed, NAMED))?;
+    let exceptions = files.exceptions(&set)?;
     Ok((set, exceptions))
+}
+
+/// The same for tests: who signs in them is for the tests to say, so keys, certificates and trusted roots need not be there.
+pub(crate) fn load_for_tests(paths: &[PathBuf], with_exceptions: bool) -> Result<(PolicySet, Exceptions), Failure> {
+    let documents = read(paths).map_err(|failure| Failure { hints: Vec::new(), ..failure })?;
+    let files = Named { paths, documents: &documents };
+    let reader = |document: usize, listed: &str, usage: FileUse| match usage {
+        FileUse::Judging => files.read(document, listed, NAMED),
+        FileUse::Digest if files.path(document, listed).is_file() => files.read(document, listed, NAMED),
+        FileUse::Digest => Ok(Vec::new()),
+    };
+    let set = PolicySet::load(&documents, &reader).map_err(|error| refused(&error))?;
+    let exceptions = if with_exceptions { files.exceptions(&set) } else { Ok(Exceptions::none()) };
+    Ok((set, exceptions.map_err(|error| refused(&error))?))
+}
+
+/// The files that documents name.
+struct Named<'a> {
+    paths: &'a [PathBuf],
+    documents: &'a [(String, String)],
+}
+
+impl Named<'_> {
+    /// A policy of the command line lies in the current folder.
+    fn path(&self, document: usize, listed: &str) -> PathBuf {
+        self.paths.get(document).map_or_else(|| PathBuf::from(listed), |policy| beside(policy, listed))
+    }
+
+    fn read(&self, document: usize, listed: &str, limit: usize) -> Result<Vec<u8>, DocumentError> {
+        files::read("the file", &self.path(document, listed), limit).map_err(|failure| {
+            DocumentError::new(&self.documents[document].0, failure.what)
+                .with_hint("a path that a policy names is relative to the policy's file")
+        })
+    }
+
+    /// The exceptions of the files that the policies list.
+    fn exceptions(&self, set: &PolicySet) -> Result<Exceptions, DocumentError> {
+        let mut exceptions = Exceptions::none();
+        let mut seen = Vec::new();
+        for (document, policy, listed) in set.exception_files() {
+            let path = self.path(document, listed).display().to_string();
+            if seen.contains(&(document, path.clone())) {
+                continue;
+            }
+            let bytes = self.read(document, listed, LIMIT)?;
+            let text = String::from_utf8(bytes).map_err(|_| DocumentError::new(&path, "it is no UTF-8 text"))?;
+            exceptions.add(policy, &path, &text)?;
+            seen.push((document, path));
+        }
+        Ok(exceptions)
+    }
 }
 
 /// Every file that is read for these policies: they themselves and, as far as they can be read, the exception files and the
 /// trust material they name.
 pub(crate) fn inputs(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut inputs = paths.to_vec();
+    let inputs_of_rules = std::cell::RefCell::new(Vec::new());
     for path in paths {
-        let Ok(text) = files::read_text("the policy", path, LIMIT) else { continue };
-        let Ok(set) = PolicySet::from_documents(&[(path.display().to_string(), text)]) else { continue };
+        let Ok(documents) = read(std::slice::from_ref(path)) else { continue };
+        let files = Named { paths: std::slice::from_ref(path), documents: &documents };
+        let Ok(set) = PolicySet::load(&documents, &|_, listed, _| {
+            inputs_of_rules.borrow_mut().push(beside(path, listed));
+            files.read(0, listed, NAMED)
+        }) else {
+            continue;
+        };
         inputs.extend(set.exception_files().into_iter().map(|(_, _, listed)| beside(path, listed)));
         inputs.extend(trust::files(&set, path));
     }
+    inputs.extend(inputs_of_rules.into_inner());
     inputs
 }
 
 /// A path that a policy file names, seen from where that file lies.
-fn beside(policy: &Path, listed: &str) -> PathBuf {
+pub(crate) fn beside(policy: &Path, listed: &str) -> PathBuf {
     policy.parent().map_or_else(|| PathBuf::from(listed), |folder| folder.join(listed))
 }
 

@@ -205,7 +205,7 @@ impl Proof {
 }
 
 /// Something whose signature was verified. There is no way to one but by the verifier, and by reading back what was recorded of
-/// its work, which is for replaying policies and enforces nothing ([`crate::FactsDocument`]).
+/// its work, which is for replaying policies and enforces nothing ([`crate::FactsDocument`]). Tests of policies give made-up ones.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -29,11 +29,11 @@ mod vulnerabilities;
 
 pub(crate) use age::{Age, AgeOf};
 pub use attestations::predicate_type;
-pub(crate) use attestations::{Attestations, Condition, VSA};
+pub(crate) use attestations::{Attestations, Condition, PredicateType, VSA};
 pub(crate) use base_image::{BaseImage, BaseName};
 pub(crate) use config::{Config, PortRange};
 pub(crate) use image_name::{compared_name, full_name};
-pub(crate) use load::read_yaml;
+pub(crate) use load::{Problem, read_open_yaml, read_yaml};
 pub(crate) use measurements::{Baseline, Measurements};
 pub(crate) use packages::Packages;
 pub(crate) use parameters::{Declared, Parameters};
@@ -52,10 +52,10 @@ pub(crate) use signatures::{On, Signatures};
 pub use signers::X509Kind;
 pub(crate) use signers::{Key, Keyless, PUBLIC_GOOD, RevocationRule, Revoked, Signer, SignerKind, X509};
 pub use types::{Action, OnUnknown, Policy};
-pub(crate) use types::{ApiVersion, Class, Platforms};
+pub(crate) use types::{ApiVersion, Class, Duration, Platforms};
 pub(crate) use vsa::Vsa;
 pub use vulnerabilities::Vulnerabilities;
-pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Source, Vex, word};
+pub(crate) use vulnerabilities::{BlockWhen, KnownExploited, Limits, Millionths, Source, Tenths, Vex, word};
 
 #[cfg(test)]
 mod tests;

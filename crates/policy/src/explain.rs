@@ -7,7 +7,7 @@ use model::{
 };
 use serde::Serialize;
 
-use crate::document::{Action, Check};
+use crate::document::{Action, Check, On};
 use crate::evaluate::{Target, labels_meant, targets};
 use crate::set::{Member, PolicySet};
 
@@ -127,10 +127,12 @@ fn evidence(check: Check<'_>, member: &Member, ask: &Ask, facts: &Facts) -> Vec<
             lines.push(format!("{lead}and {more} more"));
         }
     };
-    if check.on().is_some() && facts.platforms.is_some() {
+    let on = check.on().filter(|_| facts.platforms.is_some());
+    if matches!(on, Some(On::Index | On::All)) {
         of(None, &facts.root);
     }
-    for target in targets(member, facts) {
+    let children = if on == Some(On::Index) { Vec::new() } else { targets(member, facts) };
+    for target in children {
         if let Target::Manifest(platform, manifest) = target {
             of(platform, manifest);
         }

@@ -16,6 +16,7 @@ mod rego;
 #[cfg(test)]
 mod scene;
 mod set;
+mod testing;
 
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
@@ -26,6 +27,7 @@ pub use fail_on::{FailOn, FailOnError};
 pub use lint::Remark;
 pub use path::{PathToGreen, path_to_green};
 pub use set::{
-    COMMAND_LINE_POLICY, EnvironmentError, FileReader, KeySource, Needs, PolicySet, RootSource, SignedBy, SourceOf,
-    StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
+    COMMAND_LINE_POLICY, EnvironmentError, FileReader, FileUse, KeySource, Needs, PolicySet, RootSource, SignedBy,
+    SourceOf, StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };
+pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, Why, tests_schema};

@@ -27,10 +27,10 @@ struct Remarks<'a> {
 }
 
 impl Remarks<'_> {
-    fn say(&mut self, member: &Member, path: &[places::Step], is_error: bool, what: String, hint: &str) {
+    fn say(&mut self, member: &Member, path: &[places::Step], is_error: bool, what: &str, hint: &str) {
         let Some((file, text)) = self.documents.get(member.document) else { return };
-        let error = DocumentError::new(file, &*what);
-        let error = match places::find(text, path, &what) {
+        let error = DocumentError::new(file, what);
+        let error = match places::find(text, path, what) {
             Some((line, column)) => error.at(line, Some(column)),
             None => error,
         };
@@ -39,7 +39,7 @@ impl Remarks<'_> {
 
     fn rule(&mut self, member: &Member, index: usize, is_error: bool, what: &str, hint: &str) {
         let id = &member.policy.spec.rules[index].id;
-        self.say(member, &places::rule(index), is_error, format!("rule {id:?}: {what}"), hint);
+        self.say(member, &places::rule(index), is_error, &format!("rule {id:?}: {what}"), hint);
     }
 }
 
@@ -54,7 +54,13 @@ impl PolicySet {
             {
                 for name in declared.unused(text) {
                     let what = format!("the parameter {name:?} stands nowhere");
-                    remarks.say(member, &places::spec("parameters"), false, what, "use it as a value, or leave it out");
+                    remarks.say(
+                        member,
+                        &places::spec("parameters"),
+                        false,
+                        &what,
+                        "use it as a value, or leave it out",
+                    );
                 }
             }
             images(member, &mut remarks);
@@ -84,7 +90,7 @@ impl PolicySet {
         if production && map.default == OnUnknown::Warn {
             let what = "`onUnknown.default` is `warn` in production: whatever is not known lets an image through";
             let hint = "name the classes that may, or match non-production environments alone";
-            remarks.say(member, &places::spec("onUnknown"), false, what.to_owned(), hint);
+            remarks.say(member, &places::spec("onUnknown"), false, what, hint);
         }
     }
 
@@ -127,7 +133,7 @@ impl PolicySet {
                 let what = format!(
                     "no policy is for environment {name:?}: every image there is `policy.noneMatched`, {verdict}"
                 );
-                remarks.say(member, &places::spec("environments"), false, what, "match it, or do not declare it");
+                remarks.say(member, &places::spec("environments"), false, &what, "match it, or do not declare it");
             }
         }
     }
@@ -155,7 +161,7 @@ fn images(member: &Member, remarks: &mut Remarks<'_>) {
             member,
             &places::spec("match"),
             true,
-            what,
+            &what,
             "patterns are for `host/repository`, such as `ghcr.io/acme/**`",
         );
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Ask, Authentic, CertificateIdentity, CompleteScan, Completeness, Digest, Disposition, EnvironmentClass, Facts,
-    FactsDocument, Finding, FirstSeen, Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin,
-    Outcome, Package, Proof, ProvenTime, Reason, ReasonCode, RecordedFacts, ScanReport, Scanner, Severity,
-    SeverityCounts, Signal, SignatureFormat, Signed, SignedArtifact, SignedDuration, SignedImage, Signer, Statement,
-    TimeSource, Timestamp, TrustMaterial, TrustName, UnknownClass, VulnerabilityId,
+    Ask, Authentic, CertificateIdentity, CompleteScan, Digest, Disposition, EnvironmentClass, Facts, FactsDocument,
+    Finding, FirstSeen, Fix, Judged, Judgement, LogEntry, ManifestFacts, NonEmpty, Observed, Origin, Outcome, Package,
+    Proof, ProvenTime, Reason, ReasonCode, RecordedFacts, ScanReport, Scanner, Severity, SeverityCounts, Signal,
+    SignatureFormat, Signed, SignedArtifact, SignedDuration, Signer, TimeSource, Timestamp, TrustMaterial, TrustName,
+    UnknownClass, VulnerabilityId,
 };
 
+use crate::testing::made;
 use crate::{Exceptions, PolicySet, evaluate};
 
 pub(crate) const HOST: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
@@ -121,25 +122,9 @@ pub(crate) fn without(scanner: Scanner, scan: Signal<CompleteScan>, unproven: Ve
 
 impl Scan {
     pub(crate) fn observed(self) -> Observed<CompleteScan> {
-        let mut counted = SeverityCounts::new();
-        for finding in &self.findings {
-            *counted.entry(finding.severity.clone()).or_insert(0) += 1;
-        }
-        let summary = self.summary.map_or(counted, SeverityCounts::from_iter);
-        let (pages, completed_at, pushed_at) = (1, self.ended.unwrap_or(self.dated), None);
-        let proof = match (self.scanner, self.continuous) {
-            (Scanner::Ecr, true) => {
-                Completeness::EcrEnhanced { continuous: true, pages, completed_at, pushed_at, agreeing_readings: 2 }
-            }
-            (Scanner::Ecr, false) => Completeness::EcrBasic { pages, completed_at, pushed_at },
-            _ => Completeness::Report {
-                proven_by: "a field".to_owned(),
-                targets: vec!["the image".to_owned()],
-                completed_at,
-                database_dated: true,
-            },
-        };
-        let value = CompleteScan::new(self.findings, summary, proof, self.dated).unwrap();
+        let summary = self.summary.map(SeverityCounts::from_iter);
+        let ended = self.ended.unwrap_or(self.dated);
+        let value = made::complete(self.scanner, self.continuous, self.findings, summary, ended, self.dated).unwrap();
         Observed { value, origin: self.origin, at: now() - hours(1), evidence: Digest::of(b"evidence") }
     }
 
@@ -269,12 +254,6 @@ pub(crate) fn signed_rule(rule: &str) -> PolicySet {
     set(&format!("signers: {{ {SIGNERS} }}, rules: [{{ id: r, {rule} }}]"))
 }
 
-/// What a verifier answers.
-#[expect(clippy::disallowed_methods, reason = "the tests judge what a verifier found, and there is none in this crate")]
-pub(crate) fn authentic(content: Signed, proof: Proof) -> Authentic<Signed> {
-    Authentic::by_verifier(content, proof)
-}
-
 /// A proof by the holder of this key; nothing says when.
 pub(crate) fn by_key(key: &str) -> Proof {
     Proof::of(Signer::Key { key: Digest::of(key.as_bytes()), algorithm: "ecdsa-p256".to_owned() })
@@ -303,20 +282,12 @@ pub(crate) fn by_pipeline() -> Proof {
 
 /// Something signed that is attached to a manifest.
 pub(crate) fn artifact(verified: Result<Authentic<Signed>, NonEmpty<Reason>>) -> SignedArtifact {
-    SignedArtifact {
-        format: SignatureFormat::Bundle,
-        manifest: Digest::of(format!("{verified:?}").as_bytes()),
-        envelope: Digest::of(b"envelope"),
-        place: "referrer".to_owned(),
-        verified,
-        provenance: None,
-    }
+    made::artifact(SignatureFormat::Bundle, verified, None)
 }
 
 /// A signature on the manifest of this name.
 pub(crate) fn signature_on(manifest: &str, proof: Proof) -> SignedArtifact {
-    let digest = Digest::of(manifest.as_bytes());
-    artifact(Ok(authentic(Signed::Image(SignedImage { digest, reference: None, annotations: BTreeMap::new() }), proof)))
+    artifact(Ok(made::signature(Digest::of(manifest.as_bytes()), proof)))
 }
 
 /// A signature on the image.
@@ -326,12 +297,7 @@ pub(crate) fn signature(proof: Proof) -> SignedArtifact {
 
 /// A statement about the image.
 pub(crate) fn statement(kind: &str, predicate: &str, proof: Proof) -> SignedArtifact {
-    let statement = Statement {
-        predicate_type: kind.to_owned(),
-        subjects: vec![Digest::of(b"image")],
-        predicate: predicate.as_bytes().to_vec(),
-    };
-    artifact(Ok(authentic(Signed::Statement(statement), proof)))
+    artifact(Ok(made::statement(Digest::of(b"image"), kind, predicate.as_bytes().to_vec(), proof)))
 }
 
 /// Something that does not verify.

@@ -14,7 +14,7 @@ use crate::document::{
     Signer, Source, TextPattern, Vulnerabilities,
 };
 use crate::error::DocumentError;
-pub use load::FileReader;
+pub use load::{FileReader, FileUse};
 pub use trust::{
     COMMAND_LINE_POLICY, KeySource, RootSource, SignedBy, SourceOf, StoreSigner, TrustSource, Wanted, WantedStatement,
     signed_by,

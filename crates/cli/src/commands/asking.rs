@@ -82,15 +82,15 @@ impl AskArgs {
     pub(crate) fn read(&self, ui: Ui) -> Result<Asking, Failure> {
         env::check()?;
         let image = self.image.resolve()?;
-        let place = image.place(self.handed.is_given())?;
+        let whereabouts = image.place(self.handed.is_given())?;
         let named = image.reference.tag.is_some() || image.reference.digest.is_some();
-        if !named && !self.handed.has_reports() && !matches!(place, Place::Local(_)) {
+        if !named && !self.handed.has_reports() && !matches!(whereabouts, Place::Local(_)) {
             return Err(Failure::usage(format!("{} has neither tag nor digest", image.reference))
                 .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
         let handed = self.handed.read()?;
         let access = self.registry.access()?;
-        let pace = self.pace(matches!(place, Place::Ecr(_)))?;
+        let pace = self.pace(matches!(whereabouts, Place::Ecr(_)))?;
         let start_scan = self.may_start()?;
         let paths = policies::paths(&self.policy)?;
         let (mut policies, exceptions) = policies::load(&paths)?;
@@ -105,7 +105,18 @@ impl AskArgs {
         if class == EnvironmentClass::NonProduction && self.verbose {
             ui.say(&format!("ecr-gate: {environment} is a non-production environment"));
         }
-        Ok(Asking { image, place, pace, environment, policies, exceptions, handed, access, trust, start_scan })
+        Ok(Asking {
+            image,
+            place: whereabouts,
+            pace,
+            environment,
+            policies,
+            exceptions,
+            handed,
+            access,
+            trust,
+            start_scan,
+        })
     }
 
     /// A2: every bound a flag and a variable.

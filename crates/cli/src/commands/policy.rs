@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod fmt;
 mod replay;
+mod test;
 
 use clap::{Args, Subcommand};
 use policy::PolicySet;
@@ -12,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
-/// Policies: check them, explain what they do to an image, replay a change over recorded facts
+/// Policies: check and test them, explain what they do to an image, replay a change over recorded facts
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -32,10 +33,14 @@ enum PolicyCommand {
         /// The schema of facts instead: what `inspect --output json` prints and a Rego policy gets as its input
         #[arg(long, conflicts_with = "exceptions")]
         facts: bool,
+        /// The schema of test files instead
+        #[arg(long, conflicts_with_all = ["exceptions", "facts"])]
+        tests: bool,
     },
     /// Prints the policy that is in force when no file is given
     BuiltIn,
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Explain(Box<explain::ExplainArgs>),
     Diff(replay::DiffArgs),
     Replay(replay::ReplayArgs),
@@ -45,10 +50,11 @@ enum PolicyCommand {
 impl PolicyArgs {
     pub(crate) fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         match &self.command {
-            PolicyCommand::Schema { exceptions, facts } => {
+            PolicyCommand::Schema { exceptions, facts, tests } => {
                 let schema = match (exceptions, facts) {
                     (true, _) => ::policy::exceptions_schema(),
                     (_, true) => model::facts_schema(),
+                    _ if *tests => ::policy::tests_schema(),
                     _ => ::policy::schema(),
                 };
                 ui.data(&format!("{schema:#}"))?;
@@ -56,6 +62,7 @@ impl PolicyArgs {
             }
             PolicyCommand::BuiltIn => ui.data(PolicySet::BUILT_IN).map(|()| Exit::Allowed),
             PolicyCommand::Check(args) => args.run(ui),
+            PolicyCommand::Test(args) => args.run(ui),
             PolicyCommand::Explain(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Diff(args) => args.run(ui),
             PolicyCommand::Replay(args) => args.run(ui),

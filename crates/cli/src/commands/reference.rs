@@ -115,7 +115,12 @@ fn policy_keys() -> String {
         "# Policy keys\n\n{GENERATED}`ecr-gate policy schema` prints the JSON Schema these tables are made from; \
          [the guide](../guides/policy.md) explains how to write a policy.\n\n"
     );
-    for (title, schema) in [("GatePolicy", policy::schema()), ("GateExceptions", policy::exceptions_schema())] {
+    let documents = [
+        ("GatePolicy", policy::schema()),
+        ("GateExceptions", policy::exceptions_schema()),
+        ("GatePolicyTest", policy::tests_schema()),
+    ];
+    for (title, schema) in documents {
         let _ = write!(text, "## {title}\n\n");
         object(&mut text, "the document", &schema);
         let definitions = schema.get("$defs").and_then(Value::as_object);

@@ -9,7 +9,7 @@ use model::{Disposition, Finding, Fix, Package, Platform, PolicyId, Severity, Se
 
 /// Foreign text on one line of at most `most` characters. Control characters and marks that turn the direction of
 /// writing show as `�`.
-pub(super) fn line(text: &str, most: usize) -> String {
+pub(crate) fn line(text: &str, most: usize) -> String {
     let mut line = String::with_capacity(text.len().min(4 * most));
     for (count, c) in text.chars().enumerate() {
         if count == most {
@@ -59,7 +59,7 @@ pub(crate) fn inert_json(text: String) -> String {
 }
 
 /// An XML document without `##[`; it says the same.
-pub(super) fn inert_xml(text: String) -> String {
+pub(crate) fn inert_xml(text: String) -> String {
     if text.contains("##[") { text.replace("##[", "#&#35;[") } else { text }
 }
 

@@ -12,5 +12,8 @@ mod check;
 mod doctor;
 mod gate;
 mod house;
+mod library;
 mod never_green;
 mod output;
+mod policy_commands;
+mod policy_test;

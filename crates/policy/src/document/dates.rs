@@ -15,7 +15,10 @@ pub(crate) struct Since(pub(crate) Timestamp);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Until(pub(crate) Timestamp);
 
-fn read(text: &str, day: impl Fn(jiff::civil::Date) -> Option<jiff::civil::Date>) -> Result<Timestamp, String> {
+fn read(
+    text: &str,
+    day: impl Fn(jiff::civil::Date) -> Result<jiff::civil::Date, jiff::Error>,
+) -> Result<Timestamp, String> {
     let wrong = || format!("{text:?} is not a date (2026-12-31) or a time (2026-12-31T12:00:00Z)");
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
@@ -25,23 +28,19 @@ fn read(text: &str, day: impl Fn(jiff::civil::Date) -> Option<jiff::civil::Date>
         10 => text.parse().map_err(|_| wrong())?,
         _ => return Err(wrong()),
     };
-    let zoned = day(date).ok_or_else(wrong)?.to_zoned(jiff::tz::TimeZone::UTC);
+    let zoned = day(date).map_err(|_| wrong())?.to_zoned(jiff::tz::TimeZone::UTC);
     zoned.map(|zoned| zoned.timestamp()).map_err(|_| wrong())
 }
 
 impl<'de> Deserialize<'de> for Since {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(&String::deserialize(deserializer)?, Some).map(Self).map_err(de::Error::custom)
+        read(&String::deserialize(deserializer)?, Ok).map(Self).map_err(de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Until {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let next = |date: jiff::civil::Date| match date.tomorrow() {
-            Ok(next) => Some(next),
-            Err(_) => None,
-        };
-        read(&String::deserialize(deserializer)?, next).map(Self).map_err(de::Error::custom)
+        read(&String::deserialize(deserializer)?, jiff::civil::Date::tomorrow).map(Self).map_err(de::Error::custom)
     }
 }
 

@@ -9,7 +9,7 @@ use model::UnknownClass;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
-use super::parameters::{Parameters, properties, with_operator};
+use super::parameters::{Parameters, properties, quoted, with_operator, written_out};
 use super::places::{self, Step};
 use super::signers::Trust;
 use super::types::Action;
@@ -24,7 +24,7 @@ const MAX_DATA_BYTES: usize = 10 << 20;
 
 /// Reads one YAML document into its type.
 pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
-    read_with(file, text, None)
+    read_with::<T, Filled<false>>(file, text, None)
 }
 
 /// Reads a data document for Rego as OPA does: JSON by its name, else YAML, in which `no` and `on` are text. It is the author's own,
@@ -49,8 +49,20 @@ pub(super) fn read_data<T: DeserializeOwned>(file: &str, text: &str) -> Result<T
     serde_saphyr::from_str_with_options(text, options).map_err(|error| DocumentError::from_yaml(file, &error))
 }
 
-/// The same with the values of parameters in place of `$name`.
-fn read_with<T: DeserializeOwned>(file: &str, text: &str, parameters: Option<&Parameters>) -> Result<T, DocumentError> {
+/// Reads one YAML document into its type, where `null` may stand in what is anybody's JSON: behind the keys [`OPEN`].
+pub(crate) fn read_open_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+    read_with::<T, Filled<true>>(file, text, None)
+}
+
+/// Keys of a test file whose values are JSON of any kind.
+const OPEN: [&str; 2] = ["change", "predicate"];
+
+/// The same with the values of parameters in place of `$name`; `F` is what the text has to be beside.
+fn read_with<T: DeserializeOwned, F: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    parameters: Option<&Parameters>,
+) -> Result<T, DocumentError> {
     if text.len() > MAX_BYTES {
         return Err(DocumentError::new(
             file,
@@ -71,61 +83,98 @@ fn read_with<T: DeserializeOwned>(file: &str, text: &str, parameters: Option<&Pa
     };
     let wrong = |error| DocumentError::from_yaml(file, &error);
     let document = serde_saphyr::from_str_with_options(text, options()).map_err(wrong)?;
-    let Filled = serde_saphyr::from_str_with_options(text, options()).map_err(wrong)?;
+    serde_saphyr::from_str_with_options::<F>(text, options()).map_err(wrong)?;
     Ok(document)
 }
 
 /// Anything without a `null` in it. `max:` with nothing behind it would read as "no limit", `digest: ${UNSET}` as
-/// "every image".
-struct Filled;
+/// "every image". `O`: what is behind the keys [`OPEN`] may be anything.
+struct Filled<const O: bool>;
 
-impl<'de> Deserialize<'de> for Filled {
+/// A key, and whether anything may be behind it.
+struct Key<const O: bool>(bool);
+
+impl<'de, const O: bool> Deserialize<'de> for Key<O> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Filled;
+        struct Visitor<const O: bool>;
+        impl<const O: bool> de::Visitor<'_> for Visitor<O> {
+            type Value = Key<O>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<Key<O>, E> {
+                Ok(Key(O && OPEN.contains(&key)))
+            }
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Key<O>, E> {
+                Ok(Key(false))
+            }
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Key<O>, E> {
+                Ok(Key(false))
+            }
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Key<O>, E> {
+                Ok(Key(false))
+            }
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Key<O>, E> {
+                Ok(Key(false))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de, const O: bool> Deserialize<'de> for Filled<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<const O: bool>;
+        impl<'de, const O: bool> de::Visitor<'de> for Visitor<O> {
+            type Value = Filled<O>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
-            fn visit_unit<E: de::Error>(self) -> Result<Filled, E> {
+            fn visit_unit<E: de::Error>(self) -> Result<Filled<O>, E> {
                 Err(E::custom("a key or list item without a value: give it one or leave it out"))
             }
-            fn visit_none<E: de::Error>(self) -> Result<Filled, E> {
+            fn visit_none<E: de::Error>(self) -> Result<Filled<O>, E> {
                 self.visit_unit()
             }
-            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Filled, E> {
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Filled, E> {
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_i128<E: de::Error>(self, _: i128) -> Result<Filled, E> {
+            fn visit_i128<E: de::Error>(self, _: i128) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Filled, E> {
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_u128<E: de::Error>(self, _: u128) -> Result<Filled, E> {
+            fn visit_u128<E: de::Error>(self, _: u128) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Filled, E> {
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<Filled, E> {
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Filled, E> {
+            fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Filled<O>, E> {
                 Ok(Filled)
             }
-            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Filled, D::Error> {
+            fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Filled<O>, D::Error> {
                 Filled::deserialize(inner)
             }
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Filled, A::Error> {
-                while list.next_element::<Filled>()?.is_some() {}
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Filled<O>, A::Error> {
+                while list.next_element::<Filled<O>>()?.is_some() {}
                 Ok(Filled)
             }
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Filled, A::Error> {
-                while map.next_entry::<Filled, Filled>()?.is_some() {}
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Filled<O>, A::Error> {
+                while let Some(Key(open)) = map.next_key::<Key<O>>()? {
+                    if open {
+                        map.next_value::<de::IgnoredAny>()?;
+                    } else {
+                        map.next_value::<Filled<O>>()?;
+                    }
+                }
                 Ok(Filled)
             }
         }
@@ -134,15 +183,26 @@ impl<'de> Deserialize<'de> for Filled {
 }
 
 /// What is wrong with a document that its types alone do not show, and where.
-struct Problem {
+#[derive(Debug)]
+pub(crate) struct Problem {
     what: String,
     hint: Cow<'static, str>,
     path: Vec<Step>,
 }
 
 impl Problem {
-    fn new(path: Vec<Step>, what: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(path: Vec<Step>, what: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), hint: hint.into(), path }
+    }
+
+    /// The same with its line and column.
+    pub(crate) fn in_file(self, file: &str, text: &str) -> DocumentError {
+        let error = DocumentError::new(file, &*self.what);
+        let error = match places::find(text, &self.path, &self.what) {
+            Some((line, column)) => error.at(line, Some(column)),
+            None => error,
+        };
+        if self.hint.is_empty() { error } else { error.with_hint(self.hint) }
     }
 
     /// What is wrong with the rule at this position.
@@ -163,15 +223,24 @@ impl Policy {
                 "write `${{{name}}}`, and its value in `spec.parameters` or `spec.environments.NAME.parameters`"
             )));
         }
-        let policy: Self = read_with(file, text, Some(parameters))?;
-        policy.check().map_err(|problem| {
-            let error = DocumentError::new(file, &*problem.what);
-            let error = match places::find(text, &problem.path, &problem.what) {
-                Some((line, column)) => error.at(line, Some(column)),
-                None => error,
-            };
-            if problem.hint.is_empty() { error } else { error.with_hint(problem.hint) }
+        if let Some((line, name)) = quoted(text, parameters) {
+            let error =
+                DocumentError::new(file, format!("the parameter `${name}` is in quotes, where it is only text"));
+            return Err(error
+                .at(line as u64, None)
+                .with_hint(format!("write `${name}` without quotes, or `$${name}` for the text itself")));
+        }
+        let policy: Self = read_with::<Self, Filled<false>>(file, text, Some(parameters)).map_err(|error| {
+            // The reader takes parameters for secrets and leaves out words that hold one. The same text with the values
+            // written out is refused for the same reason, in plain words.
+            let written_out =
+                read_with::<Self, Filled<false>>(file, &written_out(text, parameters), Some(&Parameters::new()));
+            match written_out {
+                Err(plain) if plain.line == error.line => plain,
+                _ => error,
+            }
         })?;
+        policy.check().map_err(|problem| problem.in_file(file, text))?;
         Ok(policy)
     }
 

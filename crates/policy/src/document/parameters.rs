@@ -143,6 +143,35 @@ pub(super) fn properties(parameters: &Parameters) -> std::collections::HashMap<S
     parameters.iter().map(|(name, value)| (name.clone(), value.text())).collect()
 }
 
+/// The first quoted parameter, with its line: in quotes it would be the text itself.
+pub(super) fn quoted(text: &str, parameters: &Parameters) -> Option<(usize, String)> {
+    let quoted = |line: &str, name: &str| {
+        let forms =
+            [format!("\"${name}\""), format!("'${name}'"), format!("\"${{{name}}}\""), format!("'${{{name}}}'")];
+        forms.iter().any(|form| line.contains(form.as_str()))
+    };
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split(" #").next().unwrap_or(line);
+        if let Some(name) = parameters.keys().find(|name| quoted(line, name)) {
+            return Some((number + 1, name.clone()));
+        }
+    }
+    None
+}
+
+/// The text with the values in place of the names, for messages.
+pub(super) fn written_out(text: &str, parameters: &Parameters) -> String {
+    let mut text = text.to_owned();
+    // The longest name first: `$high` is no part of `$highest`.
+    let mut names: Vec<_> = parameters.iter().collect();
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    for (name, value) in names {
+        let value = value.text();
+        text = text.replace(&format!("${{{name}}}"), &value).replace(&format!("${name}"), &value);
+    }
+    text
+}
+
 /// The first `${name…}` that is more than a name: a default written there would hide a misspelt name.
 pub(super) fn with_operator(text: &str) -> Option<(usize, String)> {
     for (number, line) in text.lines().enumerate() {

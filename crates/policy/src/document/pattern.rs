@@ -63,6 +63,17 @@ impl TextPattern {
         Ok(Self { text: written, how })
     }
 
+    /// A text that is meant; `None` for a regular expression, of which nobody can say one.
+    pub(crate) fn sample(&self) -> Option<String> {
+        match &self.how {
+            How::Exact(exact) => Some(exact.clone()),
+            How::Expression(_) => {
+                let sample = self.text.replace("**", "x").replace('*', "x");
+                self.is_match(&sample).then_some(sample)
+            }
+        }
+    }
+
     /// True if the whole text is meant.
     pub(crate) fn is_match(&self, text: &str) -> bool {
         match &self.how {

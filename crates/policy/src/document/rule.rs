@@ -180,7 +180,7 @@ impl<'a> Check<'a> {
                 vec![("sources.accept", Some(rule.report_signers())), ("vex.from", Some(rule.vex_signers()))]
             }
             Self::Rego(rule) => {
-                vec![("rego.sources.accept", rule.sources.as_ref().map(|sources| sources.accept.signers()))]
+                vec![("rego.sources.accept", rule.sources.as_ref().map(|sources| sources.accept.signers.as_slice()))]
             }
             Self::Packages(_) | Self::Config(_) | Self::BaseImage(_) | Self::Age(_) | Self::Registries(_) => Vec::new(),
         };
@@ -190,7 +190,7 @@ impl<'a> Check<'a> {
 
 impl Rule {
     /// The kinds of rule there are.
-    const KINDS: [&'static str; 13] = [
+    pub(crate) const KINDS: [&'static str; 13] = [
         "vulnerabilities",
         "sbom",
         "packages",

@@ -68,7 +68,7 @@ fn a1_an_unknown_key_is_named_with_its_place_and_a_suggestion() {
 
 #[test]
 fn a5_a_kind_of_rule_that_this_version_does_not_know_is_an_error() {
-    for kind in ["rego", "signature", "attest", "cel"] {
+    for kind in ["opa", "signature", "attest", "cel"] {
         for rule in [format!("{{ id: r, {kind}: {{}} }}"), format!("{{ id: r, vulnerabilities: {{}}, {kind}: {{}} }}")]
         {
             let error = refused(&format!("{HEAD}spec: {{ rules: [{rule}] }}\n"));
@@ -95,7 +95,7 @@ fn b16_what_is_a_rule_of_its_own_is_named_to_those_who_look_for_it_in_config() {
 fn a5_a_rule_is_of_exactly_one_kind() {
     let refused = |kinds: &str| refused(&format!("{HEAD}spec: {{ rules: [{{ id: house{kinds} }}] }}\n"));
     let hint = "a rule is exactly one of `vulnerabilities`, `sbom`, `packages`, `config`, `baseImage`, `age`, `registries`, \
-                `measurements`, `signatures`, `attestations`, `provenance` and `vsa`";
+                `measurements`, `signatures`, `attestations`, `provenance`, `vsa` and `rego`";
     let error = refused("");
     assert_eq!((error.what.as_str(), error.hint.as_deref()), ("rule \"house\": it says nothing to check", Some(hint)));
     for (kinds, names) in [

@@ -59,14 +59,7 @@ pub(crate) struct Sources {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accept {
     sources: Vec<Source>,
-    signers: Vec<String>,
-}
-
-impl Accept {
-    /// The names of signers.
-    pub(crate) fn signers(&self) -> &[String] {
-        &self.signers
-    }
+    pub(crate) signers: Vec<String>,
 }
 
 /// A way for reports to come in, or a scanner whose reports may.

@@ -78,6 +78,13 @@ pub(super) fn apply<'a>(scene: &Scene<'_, 'a>, targets: &[Target<'a>], evidence:
     if targets.is_empty() {
         all.gaps.push(Gap::from(Reason::new(ReasonCode::Internal, "there is nothing to judge")));
     }
+    let mut said = Vec::new();
+    all.gaps.retain(|gap| {
+        !said.contains(gap) && {
+            said.push(gap.clone());
+            true
+        }
+    });
     // What an exception accepts is still not known: whoever counts findings is told so.
     let mut on_unknown_applied: BTreeMap<_, _> =
         all.gaps.iter().map(|gap| (gap.class, "excepted".to_owned())).collect();

@@ -22,3 +22,4 @@ mod time;
 mod trust_properties;
 mod unknown;
 mod vex;
+mod whole;

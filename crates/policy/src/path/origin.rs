@@ -32,7 +32,7 @@ impl Why {
         match self {
             Self::NoPackage => "the source names no package",
             Self::NoLayer => "no source names the layer, or two name different ones",
-            Self::NoBase => "no base image is known that the image begins with; name it in `config.base.approved`",
+            Self::NoBase => "no base image is known that the image begins with; name it in `baseImage.approved`",
             Self::OtherLayer => "the layer that the source names is none of the image's",
             Self::Database => "the source names only the layer that last changed the package database",
             Self::Several => "it is in several places, and not all are from the same source",

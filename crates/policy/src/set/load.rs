@@ -10,8 +10,17 @@ use super::{Declaration, Member, PolicySet, Reading};
 use crate::document::{Class, Compiled, Declared, Policy, places};
 use crate::error::DocumentError;
 
-/// Reads a file that a document names: the position of the document, and the path as it is written.
-pub type FileReader<'r> = &'r dyn Fn(usize, &str) -> Result<Vec<u8>, DocumentError>;
+/// Reads a file that a document names: the position of the document, the path as it is written, and what it is for.
+pub type FileReader<'r> = &'r dyn Fn(usize, &str, FileUse) -> Result<Vec<u8>, DocumentError>;
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// A rule is judged by its content: Rego policies and their data.
+    Judging,
+    /// The policy's digest covers it; its content is read elsewhere.
+    Digest,
+}
 
 impl PolicySet {
     /// Reads and checks `(file name, text)` documents that name no file whose content is needed to judge.
@@ -140,7 +149,7 @@ fn digest_with_files(
     }
     let mut lines = format!("ecr-gate policy v1\n{own}\n");
     for path in listed {
-        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path)?));
+        let _ = writeln!(lines, "{path:?} {}", Digest::of(&files(document, &path, FileUse::Digest)?));
     }
     Ok(Digest::of(lines.as_bytes()))
 }
@@ -165,7 +174,8 @@ fn programs(
                 }
             };
             let files = files.ok_or_else(|| wrong(format!("rule {:?}: {path} is not at hand", rule.id)))?;
-            String::from_utf8(files(document, path)?).map_err(|_| wrong(format!("{path} is no UTF-8 text")))
+            String::from_utf8(files(document, path, FileUse::Judging)?)
+                .map_err(|_| wrong(format!("{path} is no UTF-8 text")))
         };
         programs.insert(rule.id.clone(), rego.compile(&read)?);
     }

@@ -126,6 +126,7 @@ impl CheckArgs {
         if let Some(folder) = &self.facts {
             unused(&set, &exceptions, folder, &mut report)?;
         }
+        report.findings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         report.policies = set.ids().into_iter().cloned().collect();
         Ok(report)
     }

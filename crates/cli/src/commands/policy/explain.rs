@@ -56,7 +56,7 @@ struct Explanation<'a> {
     verdict: Verdict,
     at: Timestamp,
     valid_until: Option<Timestamp>,
-    policies: Vec<Policy<'a>>,
+    policies: Vec<Explained<'a>>,
     /// What came out beyond the rules of policies: no policy matched, or labels are not known.
     beyond: Vec<&'a RuleRecord>,
     warnings: &'a [String],
@@ -65,7 +65,7 @@ struct Explanation<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Policy<'a> {
+struct Explained<'a> {
     policy: &'a model::PolicyId,
     applies: bool,
     because: &'a str,
@@ -130,9 +130,9 @@ impl ExplainArgs {
         let records = RuleRecord::all(judgement);
         let of =
             |policy: &str, rule: &str| records.iter().find(|record| record.policy == policy && record.rule == rule);
-        let policies: Vec<Policy<'_>> = explained
+        let policies: Vec<Explained<'_>> = explained
             .iter()
-            .map(|policy| Policy {
+            .map(|policy| Explained {
                 policy: &policy.policy,
                 applies: policy.applies,
                 because: &policy.because,
@@ -207,7 +207,9 @@ fn page(explanation: &Explanation<'_>) -> String {
         for (number, step) in path.steps.iter().enumerate() {
             let _ = writeln!(text, "  {}. {}", number + 1, logged(&step.text, SENTENCE));
         }
-        let _ = writeln!(text, "  {}", logged(&path.stays.text, SENTENCE));
+        if path.blocking > 0 {
+            let _ = writeln!(text, "  {}", logged(&path.stays.text, SENTENCE));
+        }
     }
     text
 }

@@ -77,6 +77,7 @@ fn formatted(name: &str, text: &str) -> Result<String, Failure> {
     options.layout.print_width = 140;
     let new = format_text(text, &options)
         .map_err(|error| Failure::configuration(format!("{name}: it cannot be laid out: {error}")))?;
+    let new = if new.ends_with('\n') { new } else { new + "\n" };
     if value(&new)? != before {
         return Err(Failure::internal(format!("{name}: the layout would change what it says; it was left as it is"))
             .hint("please report the document"));

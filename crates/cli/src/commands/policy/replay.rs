@@ -1,26 +1,22 @@
 //! `ecr-gate policy replay` and `policy diff`: a changed policy over recorded facts. Every document is judged as `check` judges it;
 //! here judgements are only compared.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod report;
+
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use model::{Judgement, Outcome, ReasonCode, RecordedFacts, Timestamp, Verdict};
-use policy::{Exceptions, PolicySet, evaluate};
-use serde::Serialize;
-
 use crate::exit::Exit;
 use crate::facts_files::{Document, documents, list};
 use crate::failure::Failure;
-use crate::output::{inert_json, logged};
+use crate::output::inert_json;
 use crate::policies;
 use crate::ui::{OutputFormat, Ui};
-
-/// The longest foreign sentence that is shown.
-const SENTENCE: usize = 300;
+use model::{Judgement, Outcome, ReasonCode, RecordedFacts, Timestamp, Verdict};
+use policy::{Exceptions, PolicySet, evaluate};
+use report::{Flip, Line, Report, Tally};
 
 /// Judges recorded facts by a changed policy, and says which verdicts would flip
 ///
@@ -125,53 +121,6 @@ enum Compared {
     Unrecorded(Verdict),
 }
 
-/// A verdict that would be another one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Flip {
-    image: String,
-    environment: String,
-    digest: String,
-    from: Verdict,
-    to: Verdict,
-    /// What makes the new verdict, or what made the old one if the new one allows.
-    reasons: Vec<String>,
-    document: String,
-}
-
-/// A document about which there is only something to say.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    image: Option<String>,
-    environment: Option<String>,
-    why: String,
-    document: String,
-}
-
-/// The whole answer.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report {
-    schema: &'static str,
-    decisions: u64,
-    same: u64,
-    /// Of those, how many have other reasons; only where both sides were judged here.
-    same_with_other_reasons: u64,
-    /// How many would flip: from, to, and how many.
-    flips: Vec<(Verdict, Verdict, u64)>,
-    flipped: Vec<Flip>,
-    /// Flips that are counted and not listed.
-    unlisted: u64,
-    without_recorded_verdict: u64,
-    /// What the new policy says of all that could be judged.
-    verdicts: BTreeMap<&'static str, u64>,
-    could_not_be_judged: Vec<Line>,
-    could_not_be_read: Vec<Line>,
-    seconds: f64,
-    threads: usize,
-}
-
 impl HowArgs {
     fn run(&self, facts: &std::path::Path, new: &[PathBuf], old: &[PathBuf], ui: Ui) -> Result<Exit, Failure> {
         let side = |paths: &[PathBuf]| -> Result<Side, Failure> {
@@ -199,14 +148,14 @@ impl HowArgs {
                     .map_err(|error| Failure::internal(format!("the answer cannot be written: {error}")))?;
                 ui.data(&inert_json(text + "\n"))?;
             }
-            OutputFormat::Text => ui.data(&page(&report))?,
+            OutputFormat::Text => ui.data(&report.page())?,
         }
         ui.say(&format!(
             "ecr-gate: {} decisions in {:.1} s on {} threads: {:.0} a second",
             report.decisions,
             report.seconds,
             report.threads,
-            rate(&report)
+            report.rate()
         ));
         Ok(if self.exit_code && !clean { Exit::Blocked } else { Exit::Allowed })
     }
@@ -307,10 +256,8 @@ impl HowArgs {
         if from == judged.verdict {
             return Compared::Same(from, was.map(|was| codes(&was) == codes(&judged)));
         }
-        let telling = match (judged.verdict, &was) {
-            (Verdict::Allow, Some(was)) => was,
-            _ => &judged,
-        };
+        // What a softer verdict no longer says is what a reader wants to know.
+        let telling = was.as_ref().filter(|_| judged.verdict < from).unwrap_or(&judged);
         Compared::Flips(Flip {
             image: recorded.ask.image.to_string(),
             environment: recorded.ask.environment.clone(),
@@ -332,9 +279,9 @@ fn is_lines(path: &std::path::Path) -> bool {
 fn progress(done: &AtomicUsize, over: &AtomicBool, ui: Ui) {
     let mut ticks = 0_u32;
     while !over.load(Ordering::Relaxed) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        ticks += 1;
-        if ui.stderr_is_terminal && ticks.is_multiple_of(20) {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        ticks = ticks.wrapping_add(1);
+        if ui.stderr_is_terminal && ticks.is_multiple_of(500) {
             ui.say(&format!("ecr-gate: {} decisions replayed", done.load(Ordering::Relaxed)));
         }
     }
@@ -378,162 +325,4 @@ fn why(judgement: &Judgement) -> Vec<String> {
     }
     said.truncate(5);
     said
-}
-
-/// What was found so far.
-struct Tally {
-    limit: usize,
-    decisions: u64,
-    same: u64,
-    other_reasons: u64,
-    unrecorded: u64,
-    verdicts: BTreeMap<&'static str, u64>,
-    flips: BTreeMap<(Verdict, Verdict), u64>,
-    /// The first ones by image, so that what is listed does not depend on who was first.
-    flipped: std::collections::BTreeSet<Flip>,
-    unjudged: Vec<Line>,
-    unread: Vec<Line>,
-}
-
-impl Tally {
-    fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            decisions: 0,
-            same: 0,
-            other_reasons: 0,
-            unrecorded: 0,
-            verdicts: BTreeMap::new(),
-            flips: BTreeMap::new(),
-            flipped: std::collections::BTreeSet::new(),
-            unjudged: Vec::new(),
-            unread: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, compared: Compared) {
-        self.decisions += 1;
-        let mut verdict = |verdict: Verdict| *self.verdicts.entry(verdict.as_str()).or_insert(0) += 1;
-        match compared {
-            Compared::Same(same, reasons) => {
-                verdict(same);
-                self.same += 1;
-                self.other_reasons += u64::from(reasons == Some(false));
-            }
-            Compared::Flips(flip) => {
-                verdict(flip.to);
-                *self.flips.entry((flip.from, flip.to)).or_insert(0) += 1;
-                self.flipped.insert(flip);
-                while self.flipped.len() > self.limit {
-                    self.flipped.pop_last();
-                }
-            }
-            Compared::Unrecorded(said) => {
-                verdict(said);
-                self.unrecorded += 1;
-            }
-            Compared::Unjudged(line) => self.unjudged.push(line),
-            Compared::Unread(line) => self.unread.push(line),
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.decisions += other.decisions;
-        self.same += other.same;
-        self.other_reasons += other.other_reasons;
-        self.unrecorded += other.unrecorded;
-        for (verdict, count) in other.verdicts {
-            *self.verdicts.entry(verdict).or_insert(0) += count;
-        }
-        for (flip, count) in other.flips {
-            *self.flips.entry(flip).or_insert(0) += count;
-        }
-        self.flipped.extend(other.flipped);
-        while self.flipped.len() > self.limit {
-            self.flipped.pop_last();
-        }
-        self.unjudged.extend(other.unjudged);
-        self.unread.extend(other.unread);
-    }
-
-    fn report(mut self, seconds: f64, threads: usize) -> Report {
-        self.unjudged.sort();
-        self.unread.sort();
-        let flips: Vec<_> = self.flips.into_iter().map(|((from, to), count)| (from, to, count)).collect();
-        let flipped: u64 = flips.iter().map(|(.., count)| count).sum();
-        Report {
-            schema: "ecr-gate.dev/policy-replay/v1",
-            decisions: self.decisions,
-            same: self.same,
-            same_with_other_reasons: self.other_reasons,
-            unlisted: flipped.saturating_sub(self.flipped.len() as u64),
-            flips,
-            flipped: self.flipped.into_iter().collect(),
-            without_recorded_verdict: self.unrecorded,
-            verdicts: self.verdicts,
-            could_not_be_judged: self.unjudged,
-            could_not_be_read: self.unread,
-            seconds,
-            threads,
-        }
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // for people
-fn rate(report: &Report) -> f64 {
-    report.decisions as f64 / report.seconds.max(1e-6)
-}
-
-fn page(report: &Report) -> String {
-    let mut text = String::new();
-    let flipped: u64 = report.flips.iter().map(|(.., count)| count).sum();
-    let _ = writeln!(text, "{} decisions: {} stay, {flipped} flip", report.decisions, report.same);
-    if report.same_with_other_reasons > 0 {
-        let _ = writeln!(text, "  {} stay for other reasons", report.same_with_other_reasons);
-    }
-    for (from, to, count) in &report.flips {
-        let _ = writeln!(text, "  {:>7} -> {:<7} {count}", from.as_str(), to.as_str());
-    }
-    if report.without_recorded_verdict > 0 {
-        let _ = writeln!(
-            text,
-            "  {} have no recorded verdict to compare with (--against FILE compares with a policy)",
-            report.without_recorded_verdict
-        );
-    }
-    let says: Vec<String> = report.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-    let _ = writeln!(
-        text,
-        "  the new policy says: {}",
-        if says.is_empty() { "nothing".to_owned() } else { says.join(", ") }
-    );
-    for flip in &report.flipped {
-        let (from, to) = (flip.from.as_str(), flip.to.as_str());
-        let _ =
-            writeln!(text, "\n{from} -> {to}  {} ({})", logged(&flip.image, SENTENCE), logged(&flip.environment, 80));
-        for reason in &flip.reasons {
-            let _ = writeln!(text, "    {}", logged(reason, SENTENCE));
-        }
-    }
-    if report.unlisted > 0 {
-        let _ = writeln!(text, "\n… and {} more flips (--limit N)", report.unlisted);
-    }
-    lines(&mut text, "could not be judged", &report.could_not_be_judged);
-    lines(&mut text, "could not be read", &report.could_not_be_read);
-    text
-}
-
-fn lines(text: &mut String, title: &str, list: &[Line]) {
-    const SHOWN: usize = 20;
-    if list.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n{} {title}", list.len());
-    for line in list.iter().take(SHOWN) {
-        let image = line.image.as_ref().map_or_else(String::new, |image| format!(" {}", logged(image, SENTENCE)));
-        let _ = writeln!(text, "  {}{image}: {}", logged(&line.document, SENTENCE), logged(&line.why, SENTENCE));
-    }
-    if list.len() > SHOWN {
-        let _ = writeln!(text, "  … and {} more", list.len() - SHOWN);
-    }
 }

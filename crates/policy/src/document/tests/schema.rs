@@ -141,6 +141,15 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         on: index
     - id: summed
       vsa: {{ verifiers: [\"https://gate.acme.example/**\"], signers: [release], policy: \"*\", maxAge: 1d }}
+    - id: house
+      rego:
+        file: house.rego
+        modules: [lib.rego]
+        data: [data.json]
+        query: data.house.deny
+        needs: [scans, config, layers, sboms, measurements, signatures, vex]
+        sources: {{ accept: [ecr] }}
+        maxScanAge: 1d
   trust: {{ roots: [root.json, sigstore-public-good], repositories: [registry.example.com/signatures] }}
   signers:
     release:
@@ -186,6 +195,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
         ("Condition", "/spec/rules/10/attestations/conditions/0"),
         ("Provenance", "/spec/rules/11/provenance"),
         ("Vsa", "/spec/rules/12/vsa"),
+        ("Rego", "/spec/rules/13/rego"),
         ("Trust", "/spec/trust"),
         ("Keyless", "/spec/signers/ci/keyless"),
         ("X509", "/spec/signers/corp/x509"),
@@ -217,7 +227,8 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
             "signatures",
             "attestations",
             "provenance",
-            "vsa"
+            "vsa",
+            "rego"
         ]
     );
     let classes = schema["$defs"]["OnUnknownMap"]["properties"].as_object().unwrap();

@@ -49,24 +49,29 @@ fn a1_what_is_wrong_with_parameters_is_named() {
         (format!("parameters: {{ 9high: 1 }}, {rules}"), "is not a name"),
         (format!("parameters: {{ high: many }}, {rules}"), "invalid"),
         (rules.replace("$high", "${high:-5}"), "says more than the name"),
+        (format!("parameters: {{ high: 0 }}, {}", rules.replace("$high", "\"$high\"")), "is in quotes"),
         (
-            format!(
-                "parameters: {{ where: \"a/**\" }}, environments: {{ dev: {{ class: non-production, parameters: {{ where: \"b/**\" }} }} }}, \
-                 match: {{ images: [$where] }}, rules: [{{ id: r, vulnerabilities: {{ max: {{ high: 0 }} }} }}]"
-            ),
+                "parameters: { where: \"a/**\" }, environments: { dev: { class: non-production, parameters: { where: \"b/**\" } } }, \
+                 match: { images: [$where] }, rules: [{ id: r, vulnerabilities: { max: { high: 0 } } }]"
+            .to_owned(),
             "`match` has a parameter",
         ),
     ] {
         let error = refused(&spec);
         assert!(error.what.contains(says), "{spec}: {error:?}");
     }
+    let other = refused(&format!(
+        "parameters: {{ high: 0 }}, {}",
+        rules.replace("{ high: $high }", "{ high: $high }, maxScanAge: 100xyz")
+    ));
+    assert!(other.what.contains("100xyz"), "S27: a value that is in the text is not left out of it: {other:?}");
     let error = refused(&format!("parameters: {{ high: many }}, {rules}"));
     assert_eq!(error.line, Some(4), "{error:?}");
 }
 
 #[test]
 fn b9_quoted_text_is_no_parameter() {
-    let set = set("parameters: { cve: CVE-1 }, rules: [{ id: r, vulnerabilities: { deny: ['$cve', $cve, $$cve] } }]");
+    let set = set("parameters: { cve: CVE-1 }, rules: [{ id: r, vulnerabilities: { deny: ['$other', $cve, $$cve] } }]");
     let facts = scan(vec![finding("CVE-1", Severity::Low)]).facts();
     assert_eq!(crate::scene::judge(&set, &facts).verdict, Verdict::Deny);
 }
