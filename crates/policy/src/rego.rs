@@ -17,6 +17,7 @@ mod judge;
 mod load;
 mod meter;
 mod network;
+mod pattern;
 mod place;
 mod query;
 mod syntax;
