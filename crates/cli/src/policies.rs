@@ -140,7 +140,8 @@ fn refused(error: &DocumentError) -> Failure {
     let failure = Failure::configuration(error.to_string());
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),
-        None if error.file.ends_with(".rego") => failure,
+        // What is wrong with a Rego policy stands in no schema of ours.
+        None if Path::new(&error.file).extension().is_some_and(|ending| ending == "rego") => failure,
         None => failure.hint("`ecr-gate policy schema` prints what a policy may say"),
     }
 }

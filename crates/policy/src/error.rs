@@ -114,7 +114,7 @@ fn in_words(said: &str) -> (String, Option<String>) {
         "expected mapping start" => wanted("a map", "write `{ key: value }`, or a line with `key: value` for each"),
         "expected string scalar" => wanted("a text", "write one value"),
         _ if said.starts_with("invalid u") || said.starts_with("invalid i") => {
-            wanted("a whole number", "write it without quotes and unit")
+            wanted("a whole number", "0 or more, written without quotes and unit")
         }
         _ => (said.to_owned(), None),
     }

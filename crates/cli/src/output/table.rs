@@ -23,10 +23,10 @@ fn by(rules: &[String]) -> String {
     const SHOWN: usize = 3;
     let named: Vec<String> =
         rules.iter().filter(|name| !name.starts_with("built-in/")).map(|name| logged(name, CELL)).collect();
-    match named.as_slice() {
-        [] => String::new(),
-        names if names.len() > SHOWN => format!(" ({} and {} more)", names[..SHOWN].join(", "), names.len() - SHOWN),
-        names => format!(" ({})", names.join(", ")),
+    match named.len() {
+        0 => String::new(),
+        1..=SHOWN => format!(" ({})", named.join(", ")),
+        more => format!(" ({} and {} more)", named[..SHOWN].join(", "), more - SHOWN),
     }
 }
 

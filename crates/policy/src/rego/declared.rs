@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regorus::unstable::{Literal, Module, Rule, RuleHead};
 
 use super::check::Rules;
-use super::syntax;
+use super::{pattern, syntax};
 
 /// The text of a module without such declarations, with every other letter where it was; `None` if there are none.
 pub(super) fn without_late(module: &Module, rules: &Rules, text: &str) -> Option<String> {
@@ -20,7 +20,7 @@ pub(super) fn without_late(module: &Module, rules: &Rules, text: &str) -> Option
         let mut parameters = BTreeSet::new();
         if let RuleHead::Func { args, .. } = head {
             for parameter in args {
-                syntax::variables(parameter, &mut parameters);
+                pattern::variables(parameter, &mut parameters);
             }
         }
         for body in bodies {

@@ -122,7 +122,7 @@ impl Cost {
             Self::Shallow => arguments.iter().fold(1, |sum, value| {
                 (elements(value) / 4).saturating_add(text_length(Some(value)) / 64).saturating_add(sum)
             }),
-            Self::Deep => arguments.iter().fold(0, |sum, value| weight_of(value, sum)) / 64 + 1,
+            Self::Deep => arguments.iter().fold(0, |sum, value| weight_of(value, sum)) / 16 + 1,
         }
     }
 }

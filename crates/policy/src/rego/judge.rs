@@ -32,7 +32,7 @@ impl Program {
 impl Compiled {
     fn ask(&self, interpreter: &mut Engine, asked: &Asked, now: Timestamp) -> Result<Value, Reason> {
         let evaluate = || interpreter.eval_rule(asked.path.clone());
-        let (value, stop, _) = meter::counted(self.limits.steps, self.limits.seconds, now.as_nanosecond(), evaluate);
+        let (value, stop) = meter::counted(self.limits.steps, self.limits.seconds, now.as_nanosecond(), evaluate);
         match stop {
             Some(stop) => Err(self.stopped(asked, stop)),
             None => value.map_err(|error| erred(asked, &error)),

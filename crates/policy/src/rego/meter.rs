@@ -96,14 +96,13 @@ pub(super) fn install() -> bool {
 pub(super) const EVERY_STEP: ExecutionTimerConfig =
     ExecutionTimerConfig { limit: Duration::ZERO, check_interval: NonZeroU32::MIN };
 
-/// Runs an evaluation with a number of steps and a backstop. `now` is the time that it sees. Gives what it gave, why it was stopped
-/// if it was, and the steps it took.
-pub(super) fn counted<T>(steps: u64, seconds: u64, now: i128, evaluate: impl FnOnce() -> T) -> (T, Option<Stop>, u64) {
+/// Runs an evaluation with a number of steps and a backstop. `now` is the time that it sees. Gives what it gave, and why it was stopped
+/// if it was.
+pub(super) fn counted<T>(steps: u64, seconds: u64, now: i128, evaluate: impl FnOnce() -> T) -> (T, Option<Stop>) {
     let until = clock().checked_add(Duration::from_secs(seconds));
     METER.set(Meter { limit: steps, until, now, ..Meter::IDLE });
     let value = evaluate();
-    let Meter { stop, steps, .. } = METER.replace(Meter::IDLE);
-    (value, stop, steps)
+    (value, METER.replace(Meter::IDLE).stop)
 }
 
 /// Counts what a builtin is about to do.

@@ -8,6 +8,7 @@ use regorus::unstable::{
 };
 
 use super::definition::{Call, Definition, Form, Path, Read, Replaced, Target};
+use super::pattern::{declarations, variables};
 use super::place::Place;
 use crate::error::DocumentError;
 
@@ -482,35 +483,5 @@ impl Walk<'_> {
         }
         let (arguments, place) = (parameters.len(), start(function));
         self.found.calls.push(Call { target, arguments, statement: false, last, place });
-    }
-}
-
-/// The names that the statements of a body declare.
-fn declarations(query: &Query, names: &mut BTreeSet<String>) {
-    for statement in &query.stmts {
-        match &statement.literal {
-            Literal::SomeVars { vars, .. } => names.extend(vars.iter().map(|name| name.text().to_owned())),
-            Literal::SomeIn { key, value, .. } => {
-                key.iter().chain([value]).for_each(|pattern| variables(pattern, names));
-            }
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
-                if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, .. } = expr.as_ref() {
-                    variables(lhs, names);
-                }
-            }
-            Literal::Every { .. } => {}
-        }
-    }
-}
-
-/// The variables of a pattern.
-pub(super) fn variables(pattern: &Expr, names: &mut BTreeSet<String>) {
-    match pattern {
-        Expr::Var { span, .. } => {
-            names.insert(span.text().to_owned());
-        }
-        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| variables(item, names)),
-        Expr::Object { fields, .. } => fields.iter().for_each(|(_, _, value)| variables(value, names)),
-        _ => {}
     }
 }

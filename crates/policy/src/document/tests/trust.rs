@@ -121,7 +121,7 @@ fn s27_a_rule_that_nobody_could_meet_or_break_is_refused() {
         ("signatures: { threshold: 0 }", "`signatures.threshold: 0` asks for nothing"),
         ("signatures: { threshold: 3 }", "is 3, and there are 2 signers"),
         ("signatures: { threshold: 2, of: [a] }", "is 2, and there are 1 signers"),
-        ("signatures: { threshold: -1 }", "invalid"),
+        ("signatures: { threshold: -1 }", "a whole number"),
         ("signatures: { of: [] }", "`signatures.of` is empty"),
         ("signatures: { of: [a, a] }", "names \"a\" twice"),
         ("signatures: { required: [] }", "`signatures.required` is empty"),

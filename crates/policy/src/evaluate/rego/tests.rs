@@ -237,7 +237,7 @@ fn s41_an_exception_waives_the_rule() {
 
 #[test]
 fn s41_errors_and_limits_are_internal_and_follow_on_unknown() {
-    let many = "some a in numbers.range(1, 50000); some b in numbers.range(1, 50000); a + b == 0";
+    let many = "count(numbers.range(1, 1000000000)) == 0";
     for (condition, code) in [
         ("to_number(input.image.repository) == 1", "rego.failed"),
         (many, "rego.limit"),
@@ -248,12 +248,9 @@ fn s41_errors_and_limits_are_internal_and_follow_on_unknown() {
             let judgement = judge(&set, &scanned(Severity::Low));
             assert_eq!((judgement.verdict, class(&judgement)), (verdict, UnknownClass::Internal), "{condition}");
             assert_eq!(codes(&judgement), [code], "{condition}");
-            if condition == many {
-                break; // once is slow enough
-            }
         }
     }
-    let no_value = judge(&rule("package house\ndeny := input.nothing", ""), &scanned(Severity::Low));
+    let no_value = judge(&rule("package house\ndeny := input.image.nothing", ""), &scanned(Severity::Low));
     assert_eq!(codes(&no_value), ["rego.failed"]);
 }
 

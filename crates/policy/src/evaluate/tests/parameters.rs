@@ -47,7 +47,7 @@ fn a1_what_is_wrong_with_parameters_is_named() {
         (format!("parameters: {{ high: \"\" }}, {rules}"), "is empty"),
         (format!("parameters: {{ high: [1] }}, {rules}"), "text, a number"),
         (format!("parameters: {{ 9high: 1 }}, {rules}"), "is not a name"),
-        (format!("parameters: {{ high: many }}, {rules}"), "invalid"),
+        (format!("parameters: {{ high: many }}, {rules}"), "a whole number"),
         (rules.replace("$high", "${high:-5}"), "says more than the name"),
         (format!("parameters: {{ high: 0 }}, {}", rules.replace("$high", "\"$high\"")), "is in quotes"),
         (

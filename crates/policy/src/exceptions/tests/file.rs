@@ -35,7 +35,7 @@ fn s29_no_id_is_there_twice() {
     assert!(refused(&exceptions_text(&[entry, entry])).what.contains("the id is there twice"));
     let mut exceptions = exceptions(&[entry]);
     let error = exceptions.add("p", "second.yaml", &exceptions_text(&[entry])).unwrap_err();
-    assert!(error.to_string().starts_with("second.yaml: exception \"e\""), "{error}");
+    assert!(error.to_string().starts_with("second.yaml:4:5: exception \"e\""), "{error}");
 }
 
 #[test]

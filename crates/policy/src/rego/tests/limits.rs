@@ -161,7 +161,8 @@ fn s41_ordinary_policies_stay_far_below_the_limit() {
          msg := sprintf(\"%s in %s\", [f.id, f.package.name])\n}\n\
          excepted contains e.id if {\n  some e in input.exceptions\n  time.parse_rfc3339_ns(e.until) > time.now_ns()\n}",
     );
-    let answer = super::judge(&program, &json!({"findings": findings, "exceptions": exceptions})).unwrap();
+    let input = Input::new(json!({"findings": findings, "exceptions": exceptions}));
+    let answer = program.judge(&input, now()).unwrap();
     assert_eq!(answer.deny.len(), 4800);
 }
 
@@ -171,4 +172,41 @@ fn s41_results_that_grow_with_each_step_end_with_the_limit() {
     let many = json!({"list": (0..4000).collect::<Vec<_>>()});
     let pairs = "deny contains sprintf(\"%d %d\", [a, b]) if { some a in input.list; some b in input.list }";
     assert!(fails(pairs, &many).starts_with("rego.limit: "));
+}
+
+/// What walks a large document, replaces the input at every step, or calls what goes through long lists, is counted as well.
+#[test]
+fn s41_walk_with_and_builtins_end_with_the_limit() {
+    let list: Vec<_> = (0..20_000).map(|n| json!({"id": n, "words": ["a", "b"]})).collect();
+    let input = json!({"list": list, "seed": [1, 2, 3, 4], "level": 0});
+    for rule in [
+        "deny contains \"x\" if { some a in input.list; walk(input.list, [_, v]); v == a.id + 100000 }",
+        "deny contains \"x\" if { some a in input.list; some b in input.list; bad with input.level as a.id + b.id }\nbad if input.level < 0",
+        "deny contains \"x\" if { some a in input.list; some b in input.list; count(json.marshal(input.list)) < b.id + a.id }",
+        "deny contains \"x\" if { some a in input.list; some b in input.list; sum([a.id, b.id]) < 0 }",
+        "deny contains \"x\" if { some a in input.list; sort(input.list)[a.id].id < 0 }",
+    ] {
+        let said = fails(rule, &input);
+        assert_eq!(said, "rego.limit: `data.house.deny` takes more than 10000000 steps", "{rule}");
+    }
+    // A document that shares its parts is small until it is walked.
+    let doubled = (1..40).fold("deny contains \"x\" if { x0 := input.seed\n".to_owned(), |mut text, n| {
+        writeln!(text, "x{n} := [x{}, x{}]", n - 1, n - 1).unwrap();
+        text
+    }) + "walk(x39, [_, v]); v == 9 }";
+    assert!(fails(&doubled, &input).starts_with("rego.limit: "));
+}
+
+/// Once the limit is reached nothing goes on: not the other definitions of a function, at no depth.
+#[test]
+fn s41_functions_of_many_definitions_end_at_the_limit() {
+    let functions = (0..30).fold(String::new(), |mut text, n| {
+        for definition in 0..8 {
+            writeln!(text, "f{n}(x) := {definition} if {{ some y in [1, 2]; f{}(x + y) == {definition} }}", n + 1)
+                .unwrap();
+        }
+        text
+    });
+    let rule = format!("deny contains \"x\" if f0(1) == 9\n{functions}\nf30(x) := 9 if x == 0 - 1");
+    assert_eq!(fails(&rule, &json!({})), "rego.limit: `data.house.deny` takes more than 10000000 steps");
 }

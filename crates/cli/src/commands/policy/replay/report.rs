@@ -223,8 +223,8 @@ impl Report {
             let _ = writeln!(text, "\n… and {} more flips (--limit N)", report.unlisted);
         }
         for same in &report.other_reasons {
-            let (stays, image) = (same.to.as_str(), logged(&same.image, SENTENCE));
-            let _ = writeln!(text, "\n{stays} stays  {image} ({})", logged(&same.environment, 80));
+            let (verdict, image) = (same.to.as_str(), logged(&same.image, SENTENCE));
+            let _ = writeln!(text, "\n{verdict} stays  {image} ({})", logged(&same.environment, 80));
             for reason in &same.reasons {
                 let _ = writeln!(text, "    {}", logged(reason, SENTENCE));
             }
