@@ -86,7 +86,12 @@ impl Named<'_> {
     }
 
     fn read(&self, document: usize, listed: &str, limit: usize) -> Result<Vec<u8>, DocumentError> {
-        files::read("the file", &self.path(document, listed), limit).map_err(|failure| {
+        let path = self.path(document, listed);
+        if path.exists() && !path.is_file() {
+            let what = format!("{} is no regular file", path.display());
+            return Err(DocumentError::new(&self.documents[document].0, what));
+        }
+        files::read("the file", &path, limit).map_err(|failure| {
             DocumentError::new(&self.documents[document].0, failure.what)
                 .with_hint("a path that a policy names is relative to the policy's file")
         })

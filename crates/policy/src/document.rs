@@ -32,7 +32,7 @@ pub use attestations::predicate_type;
 pub(crate) use attestations::{Attestations, Condition, PredicateType, VSA};
 pub(crate) use base_image::{BaseImage, BaseName};
 pub(crate) use config::{Config, PortRange};
-pub(crate) use image_name::{compared_name, full_name};
+pub(crate) use image_name::{compared_name, compared_pattern, full_name};
 pub(crate) use load::{Problem, read_open_yaml, read_yaml};
 pub(crate) use measurements::{Baseline, Measurements};
 pub(crate) use packages::Packages;
@@ -41,6 +41,8 @@ pub(crate) use pattern::TextPattern;
 pub(crate) use provenance::Provenance;
 pub(crate) use registries::{NamePattern, Registries, TagPattern};
 pub(crate) use rego::{Compiled, Need, Rego};
+#[cfg(test)]
+pub(crate) use rego::{INPUT, MANIFEST};
 pub use rule::Rule;
 pub(crate) use rule::{Announcement, Check};
 pub(crate) use sbom::{

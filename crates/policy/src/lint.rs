@@ -20,6 +20,11 @@ pub struct Remark {
     pub is_error: bool,
 }
 
+/// With how many earlier rules a rule is compared.
+const COMPARED: usize = 100;
+/// How many remarks have their place.
+const PLACED: usize = 100;
+
 /// What is remarked, by what is at hand for it.
 struct Remarks<'a> {
     documents: &'a [(String, String)],
@@ -30,7 +35,9 @@ impl Remarks<'_> {
     fn say(&mut self, member: &Member, path: &[places::Step], is_error: bool, what: &str, hint: &str) {
         let Some((file, text)) = self.documents.get(member.document) else { return };
         let error = DocumentError::new(file, what);
-        let error = match places::find(text, path, what) {
+        // Each place is found by reading the text once more: whoever has that many remarks has enough to do with the first.
+        let place = if self.found.len() < PLACED { places::find(text, path, what) } else { None };
+        let error = match place {
             Some((line, column)) => error.at(line, Some(column)),
             None => error,
         };
@@ -77,8 +84,11 @@ impl PolicySet {
                     let unknown = program.unknown.iter().map(|read| read.error().at(read.line, None));
                     remarks.found.extend(unknown.map(|about| Remark { about, is_error: true }));
                 }
-                for earlier in &member.policy.spec.rules[..index] {
-                    says_nothing_new(member, index, rule, earlier, &mut remarks);
+                // One remark of a kind is enough, and a set of many rules is not compared pair by pair.
+                for earlier in member.policy.spec.rules[..index].iter().take(COMPARED) {
+                    if says_nothing_new(member, index, rule, earlier, &mut remarks) {
+                        break;
+                    }
                 }
             }
         }
@@ -231,11 +241,12 @@ fn signers(member: &Member, index: usize, rule: &Rule, clock: &Clock, remarks: &
 }
 
 /// A rule that never decides anything because of an earlier one.
-fn says_nothing_new(member: &Member, index: usize, rule: &Rule, earlier: &Rule, remarks: &mut Remarks<'_>) {
-    let (Ok(one), Ok(other)) = (rule.check(), earlier.check()) else { return };
+fn says_nothing_new(member: &Member, index: usize, rule: &Rule, earlier: &Rule, remarks: &mut Remarks<'_>) -> bool {
+    let before = remarks.found.len();
+    let (Ok(one), Ok(other)) = (rule.check(), earlier.check()) else { return false };
     let dated = |rule: &Rule| rule.effective_from.is_some() || rule.until.is_some();
-    if dated(rule) || dated(earlier) {
-        return;
+    if dated(rule) || dated(earlier) || one.kind() != other.kind() {
+        return false;
     }
     let action = |rule: &Rule| rule.action.or(member.policy.spec.action).unwrap_or(Action::Deny).verdict();
     let (first, says) = (&earlier.id, "remove one of the two");
@@ -251,6 +262,7 @@ fn says_nothing_new(member: &Member, index: usize, rule: &Rule, earlier: &Rule, 
             remarks.rule(member, index, false, &what, says);
         }
     }
+    remarks.found.len() > before
 }
 
 /// True if the rules differ in their limits alone, and `one` has none that is lower.

@@ -11,7 +11,7 @@ use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scan
 
 use crate::document::{
     Action, AgeOf, Check, Compiled, EvidenceSource, EvidenceSources, Need, On, Parameters, Platforms, Policy, Rego,
-    Signer, Source, TextPattern, Vulnerabilities,
+    Signer, Source, TextPattern, Vulnerabilities, compared_name,
 };
 use crate::error::DocumentError;
 pub use load::{FileReader, FileUse};
@@ -339,7 +339,9 @@ impl Needs {
         rule: &Rego,
         ages: &mut Option<(SignedDuration, SignedDuration)>,
     ) {
-        for need in member.programs.get(id).into_iter().flat_map(|compiled| &compiled.needs) {
+        let compiled = member.programs.get(id);
+        self.pushed |= compiled.is_some_and(|compiled| compiled.words.contains("pushedAt"));
+        for need in compiled.into_iter().flat_map(|compiled| &compiled.needs) {
             match need {
                 Need::Scans => self.for_vulnerabilities(member, &rule.scans(), ages),
                 Need::Config => self.config = true,
@@ -374,7 +376,8 @@ impl Member {
     /// True if `match.images` leaves this one in; `name` is [`Ask::name`].
     pub(crate) fn is_for_image(&self, ask: &Ask, name: &str) -> bool {
         // Patterns name hosts; an image whose host is not known is judged by every policy that could mean it.
-        ask.image.host.is_none() || self.images.as_ref().is_none_or(|images| images.is_match(name))
+        let Some(compared) = compared_name(&ask.image) else { return true };
+        self.images.as_ref().is_none_or(|images| images.is_match(name) || images.is_match(&compared))
     }
 
     /// The labels that the policy is for.

@@ -35,6 +35,7 @@ impl Policy {
             ("exceptions", same(&one.exceptions, &two.exceptions)),
             ("trust", same(&one.trust, &two.trust)),
             ("signers", same(&one.signers, &two.signers)),
+            ("rego", self.files() == other.files()),
         ];
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| part)
     }

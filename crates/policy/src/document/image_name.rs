@@ -47,6 +47,18 @@ pub(crate) fn compared_name(reference: &ImageReference) -> Option<String> {
     Some(in_registry(&host, reference.repository.as_str()))
 }
 
+/// A pattern for `host/repository` with its host in the one spelling, if it is written out.
+pub(crate) fn compared_pattern(pattern: &str) -> Cow<'_, str> {
+    let wild = |text: &str| text.contains(['*', '?', '[', '{', '!']);
+    match pattern.split_once('/') {
+        Some((host, rest)) if !wild(host) && (host.contains(['.', ':']) || host == "localhost") => {
+            let host = compared_host(host);
+            if wild(rest) { Cow::Owned(format!("{host}/{rest}")) } else { Cow::Owned(in_registry(&host, rest)) }
+        }
+        _ => Cow::Borrowed(pattern),
+    }
+}
+
 /// A registry's host as policies compare it.
 pub(crate) fn compared_host(written: &str) -> String {
     let host = registry_host(written);

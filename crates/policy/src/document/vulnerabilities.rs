@@ -212,6 +212,15 @@ impl Vulnerabilities {
 
     /// What a schema cannot say.
     pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
+        for (key, list) in [("allow", &self.allow), ("deny", &self.deny)] {
+            let plain = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-*".contains(&byte));
+            if let Some(id) = list.iter().flatten().find(|id| !plain(id.trim())) {
+                return Err((
+                    format!("`vulnerabilities.{key}` names {id:?}, which is no id"),
+                    "one id each, such as CVE-2021-44228",
+                ));
+            }
+        }
         self.sources.as_ref().map_or(Ok(()), Sources::check)?;
         let ids = self.deny.iter().chain(&self.allow).flatten();
         if let Some(id) = ids.into_iter().find(|id| id.trim().is_empty() || id.contains('*')) {

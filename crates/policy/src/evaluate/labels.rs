@@ -7,6 +7,7 @@ use model::{Gap, NonEmpty, Outcome, RuleResult, Signal, Verdict};
 
 use super::Target;
 use super::rule::{on_unknown, platform_missing};
+use crate::document::Action;
 use crate::set::Member;
 
 /// Whether a policy is meant.
@@ -31,7 +32,9 @@ pub(super) fn meant(member: &Member, targets: &[Target<'_>]) -> Meant {
         match &manifest.config {
             Signal::Present(config) => {
                 let says = |(name, pattern): (&String, &crate::document::TextPattern)| {
-                    config.value.label(name).is_some_and(|value| pattern.is_match(value))
+                    // Either may say it: whoever builds an image cannot hide what whoever pushed it wrote beside it.
+                    let said = [config.value.labels.get(name), config.value.annotations.get(name)];
+                    said.into_iter().flatten().any(|value| pattern.is_match(value))
                 };
                 if wanted.iter().all(says) {
                     return Meant::Yes;
@@ -57,7 +60,11 @@ pub(crate) fn labels_meant(member: &Member, targets: &[Target<'_>]) -> Option<bo
 
 /// The labels could not be read.
 pub(super) fn unknown(member: &Member, gaps: NonEmpty<Gap>) -> RuleResult {
-    let verdict = gaps.iter().map(|gap| on_unknown(member, gap.class)).max().unwrap_or(Verdict::Deny);
+    // S3: never more than the heaviest of the rules could mean.
+    let spec = &member.policy.spec;
+    let actions = spec.rules.iter().map(|rule| rule.action.or(spec.action).unwrap_or(Action::Deny).verdict());
+    let most = actions.max().unwrap_or(Verdict::Deny);
+    let verdict = gaps.iter().map(|gap| on_unknown(member, gap.class)).max().unwrap_or(Verdict::Deny).min(most);
     let class = gaps.max_by(|gap| on_unknown(member, gap.class)).class;
     let applied = gaps.iter().map(|gap| (gap.class, super::rule::rule_for(member, gap.class).as_str().to_owned()));
     RuleResult {

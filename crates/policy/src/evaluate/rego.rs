@@ -3,13 +3,16 @@
 
 use std::cell::OnceCell;
 
-use model::{Ask, EnvironmentClass, Facts, FactsDocument, Gap, ManifestFacts, Reason, ReasonCode, Signal, Timestamp};
+use model::{
+    Ask, Contents, EnvironmentClass, Facts, FactsDocument, Gap, ManifestFacts, Reason, ReasonCode, Signal, Timestamp,
+};
 use serde_json::Value;
 
 use super::rule::{Scene, platform_missing};
+use super::signed::hidden;
 use super::sources::read;
 use super::{Found, Target, targets};
-use crate::document::{Need, Rego};
+use crate::document::{Compiled, Need, Rego};
 use crate::rego::{Input, Message};
 use crate::set::Member;
 
@@ -66,6 +69,7 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rego) -> Found {
         match target {
             Target::Missing(platform) => found.gaps.push(Gap::from(platform_missing(&platform))),
             Target::Manifest(platform, manifest) => {
+                found.gaps.extend(not_there(compiled, facts, manifest));
                 for need in &compiled.needs {
                     let mut gaps = unknown(scene, rule, *need, manifest);
                     if let Some(platform) = platform {
@@ -80,6 +84,7 @@ pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rego) -> Found {
     }
     if facts.platforms.is_some() && compiled.needs.contains(&Need::Signatures) {
         found.gaps.extend(gap(&facts.root.signed));
+        found.gaps.extend(hidden(scene, &[], true, &facts.root));
     }
     found.gaps.dedup();
     let answer = scene.inputs.of(member).and_then(|input| compiled.program.judge(input, clock.now()));
@@ -124,14 +129,55 @@ fn unknown(scene: &Scene<'_, '_>, rule: &Rego, need: Need, manifest: &ManifestFa
     match need {
         Need::Scans => read(scene, &rule.scans(), manifest).gaps,
         Need::Config => gap(&manifest.config),
-        Need::Layers => gap(&manifest.contents),
+        Need::Layers => match &manifest.contents {
+            Signal::Present(contents) => unlisted_packages(&contents.value),
+            other => gap(other),
+        },
         Need::Sboms => gap(&manifest.sboms).into_iter().chain(unreadable(model::DocumentKind::Sbom)).collect(),
         Need::Measurements => {
             gap(&manifest.measurements).into_iter().chain(unreadable(model::DocumentKind::Measurement)).collect()
         }
         // VEX documents lie among what is attached, which is listed with what is signed.
-        Need::Signatures | Need::Vex => gap(&manifest.signed),
+        Need::Signatures | Need::Vex => {
+            gap(&manifest.signed).into_iter().chain(hidden(scene, &[], true, manifest)).collect()
+        }
     }
+}
+
+/// Why the packages in the layers may not be all of them.
+fn unlisted_packages(contents: &Contents) -> Vec<Gap> {
+    if !contents.unreadable.is_empty() {
+        let message = format!("package databases that cannot be read: {}", contents.unreadable.join(", "));
+        return vec![Gap::from(Reason::new(ReasonCode::ContentUnsupported, message))];
+    }
+    match &contents.os {
+        Some(os) if contents.packages.is_empty() => {
+            let message = format!("the layers name {} {} and list no package", os.id, os.version);
+            vec![Gap::from(Reason::new(ReasonCode::PackagesNoDatabase, message))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a policy reads that no need stands for, and that is not there.
+fn not_there(compiled: &Compiled, facts: &Facts, manifest: &ManifestFacts) -> Vec<Gap> {
+    let reads = |word: &str| compiled.words.contains(word);
+    let mut gaps = Vec::new();
+    if reads("pushedAt") && manifest.pushed_at.is_none() {
+        gaps.push(Gap::from(Reason::new(
+            ReasonCode::AgeNotSaid,
+            "the registry does not say when the image was pushed",
+        )));
+    }
+    let nobody = |what: &str| Gap::from(Reason::new(ReasonCode::NotCollected, format!("{what} was not looked up")));
+    if reads("bases") {
+        let gone = facts.bases.iter().flat_map(|(_, base)| gap(base));
+        gaps.extend(gone.chain(facts.bases.is_empty().then(|| nobody("a base image"))));
+    }
+    if reads("firstSeen") && facts.first_seen.is_empty() {
+        gaps.push(nobody("a first sighting"));
+    }
+    gaps
 }
 
 /// That there is none is known; anything else that is no fact is not.

@@ -150,7 +150,11 @@ fn waive(scene: &Scene<'_, '_>, all: &mut Found) {
         let (gaps, kept) = std::mem::take(&mut all.gaps).into_iter().partition(accepted);
         all.gaps = kept;
         let gaps: Vec<Gap> = gaps;
-        let waived: Vec<Reason> = std::mem::take(&mut all.failures)
+        // S6, S29: a deny list stands, unless the rule itself says that it can be waived.
+        let stands = |reason: &Reason| is_denied(scene.rule, reason.code);
+        let (denied, failures): (Vec<_>, Vec<_>) = std::mem::take(&mut all.failures).into_iter().partition(stands);
+        all.failures = denied;
+        let waived: Vec<Reason> = failures
             .into_iter()
             .chain(std::mem::take(&mut all.warnings))
             .chain(gaps.into_iter().map(|gap| gap.reason))
@@ -161,12 +165,28 @@ fn waive(scene: &Scene<'_, '_>, all: &mut Found) {
         if !waived.is_empty() {
             all.over.clear();
             for judged in &mut all.findings {
-                if matches!(judged.disposition, Disposition::Blocks(_)) {
+                if matches!(judged.disposition, Disposition::Blocks(code) if !is_denied(scene.rule, code)) {
                     judged.disposition = Disposition::Excepted(exception.entry.id.clone());
                 }
             }
         }
     }
+}
+
+/// True for what a deny list of the rule refuses, and no exception lifts.
+fn is_denied(rule: &Rule, code: ReasonCode) -> bool {
+    use ReasonCode::{
+        PackagesDenied, ReferenceRegistry, ReferenceTag, SbomDeniedLicense, SbomDeniedPackage, VulnDenied,
+    };
+    let registries = rule.registries.as_ref();
+    rule.waivable != Some(true)
+        && match code {
+            VulnDenied | PackagesDenied | SbomDeniedPackage | SbomDeniedLicense => true,
+            // The reason is the same for what is not allowed.
+            ReferenceRegistry => registries.is_some_and(|rule| rule.deny.is_some()),
+            ReferenceTag => registries.and_then(|rule| rule.tags.as_ref()).is_some_and(|tags| tags.deny.is_some()),
+            _ => false,
+        }
 }
 
 /// The manifests a rule is for: what signers say is about the index, the platforms, or both; everything else is about

@@ -7,21 +7,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Ask, Clock, Finding};
 
 use super::{Entry, Exceptions, LONGEST, Listed};
-use crate::document::Rule;
 use crate::document::dates::shown;
+use crate::document::{Rule, compared_name, compared_pattern};
 use crate::set::Member;
 
 impl Exceptions {
     /// The entries of a policy that are about this image in this environment, ready to be matched and counted.
     pub(crate) fn about<'a>(&'a self, member: &Member, ask: &Ask, clock: &Clock) -> Covering<'a> {
         let (short, long) = (ask.image.repository.as_str(), ask.name());
+        let compared = compared_name(&ask.image).unwrap_or_else(|| long.clone());
         let about = self
             .entries
             .iter()
             .filter(|listed| listed.policy == member.id.name)
-            .filter(|Listed { entry, pattern, .. }| match pattern {
-                Some(pattern) => pattern.is_match(short) || pattern.is_match(&long),
-                None => entry.repository == short || entry.repository == long,
+            .filter(|Listed { entry, pattern, .. }| {
+                // Where a registry is named the whole name is compared, else the repository alone: a mirror whose paths begin
+                // with the names of other registries is none of them.
+                let first = entry.repository.split('/').next().unwrap_or(&entry.repository);
+                let names_host = first.contains(['.', ':', '*']) || first == "localhost";
+                let names = if names_host { vec![long.as_str(), &compared] } else { vec![short] };
+                names.into_iter().any(|name| match pattern {
+                    Some(pattern) => pattern.is_match(name),
+                    None => entry.repository == name || compared_pattern(&entry.repository) == name,
+                })
             })
             .filter(|listed| listed.entry.environment.as_ref().is_none_or(|name| *name == ask.environment))
             .filter(|listed| listed.entry.digest.as_ref().is_none_or(|digest| *digest == ask.digest))

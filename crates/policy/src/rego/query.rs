@@ -47,7 +47,16 @@ pub(super) fn asked(
     };
     if rules.defines(&path) {
         let name = path.last().map_or("", String::as_str);
-        let kind = if name.starts_with("warn") { Kind::Warn } else { Kind::Deny };
+        // A set of messages is what it is, whatever its name.
+        let is_set = rules.of(&path).all(|definition| matches!(definition.form, Form::Set));
+        let Some(kind) = Kind::of(name).or(is_set.then_some(Kind::Deny)) else {
+            // `allow` means the opposite: what it says false to would pass.
+            return Err(DocumentError::new(
+                file,
+                format!("`{}` does not say what it is by its name", path_text(&path)),
+            )
+            .with_hint("ask a rule that is named `deny`, `violation` or `warn`, or begins with one of them and `_`"));
+        };
         return Ok(vec![one(rules, &path, kind)?]);
     }
     if !rules.packages().contains(&path) {

@@ -1,13 +1,14 @@
 //! Reading documents into a set: each once for every environment that gives parameters values of its own, the environments of
 //! all of them together, and one digest over a document and every file that it names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::{Digest, EnvironmentClass, PolicyId};
 
 use super::{Declaration, Member, PolicySet, Reading};
-use crate::document::{Class, Compiled, Declared, Policy, places};
+use crate::document::{Class, Compiled, Declared, Policy, compared_pattern, places};
 use crate::error::DocumentError;
 
 /// Reads a file that a document names: the position of the document, the path as it is written, and what it is for.
@@ -186,7 +187,10 @@ fn globs(file: &str, patterns: &[String]) -> Result<globset::GlobSet, DocumentEr
     let wrong = |error: globset::Error| DocumentError::new(file, format!("`match.images`: {error}"));
     let mut set = globset::GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(globset::GlobBuilder::new(pattern).literal_separator(true).build().map_err(wrong)?);
+        // As it is written, and with its host in the one spelling in which references are compared.
+        for text in [Cow::Borrowed(pattern.as_str()), compared_pattern(pattern)] {
+            set.add(globset::GlobBuilder::new(&text).literal_separator(true).build().map_err(wrong)?);
+        }
     }
     set.build().map_err(wrong)
 }

@@ -56,7 +56,12 @@ impl FmtArgs {
             if self.check {
                 ui.data(&path.display().to_string())?;
             } else {
-                files::write("the document", path, &new)?;
+                // What a link leads to is written, with the mode that it has.
+                let failed = |error| Failure::configuration(format!("{} cannot be written: {error}", path.display()));
+                let target = std::fs::canonicalize(path).map_err(failed)?;
+                let mode = std::fs::metadata(&target).map_err(failed)?.permissions();
+                files::write("the document", &target, &new)?;
+                std::fs::set_permissions(&target, mode).map_err(failed)?;
                 ui.say(&format!("ecr-gate: {} was written anew", path.display()));
             }
         }
@@ -67,7 +72,9 @@ impl FmtArgs {
 /// The text in our layout.
 fn formatted(name: &str, text: &str) -> Result<String, Failure> {
     let value = |text: &str| -> Result<Value, Failure> {
-        serde_saphyr::from_str(text).map_err(|error| {
+        // The layout engine counts on shallow documents; every document of ours is one.
+        let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: 24 } };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let what = error.to_string();
             let line = what.lines().next().unwrap_or("it is no YAML");
             Failure::configuration(format!("{name}: {}", line.trim_start_matches("error: ")))

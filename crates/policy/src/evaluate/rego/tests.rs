@@ -241,7 +241,7 @@ fn s41_errors_and_limits_are_internal_and_follow_on_unknown() {
     for (condition, code) in [
         ("to_number(input.image.repository) == 1", "rego.failed"),
         (many, "rego.limit"),
-        ("1 / count(input.bases) == 1", "rego.failed"),
+        ("1 / count(input.parameters) == 1", "rego.failed"),
     ] {
         for (answer, verdict) in [("deny", Verdict::Deny), ("warn", Verdict::Warn), ("pending", Verdict::Pending)] {
             let set = rule(&denies_if(condition), &format!("onUnknown: {{ internal: {answer}, default: deny }}"));
@@ -334,4 +334,64 @@ fn s41_an_answer_that_compares_times_holds_for_its_moment_alone() {
     assert_eq!([at("2026-04-30T23:59:59Z"), at("2026-05-01T00:00:01Z")], [Verdict::Allow, Verdict::Deny]);
     let input = rule(&denies_if("input.at == \"2026-03-10T12:00:00Z\""), "");
     assert_eq!(judge(&input, &scanned(Severity::Low)).verdict, Verdict::Deny);
+}
+
+/// `allow` says the opposite of what is asked for here: what it says false to would pass.
+#[test]
+fn s41_a_query_names_a_rule_that_says_what_it_is() {
+    let spec = "rules: [{ id: r, rego: { file: house.rego, query: data.house.allow } }]";
+    let error = load(spec, &[("house.rego", "package house\ndefault allow := false")]).unwrap_err();
+    assert!(error.what.contains("data.house.allow"), "{error}");
+}
+
+#[test]
+fn a5_parts_of_the_input_that_are_not_whole_are_not_known() {
+    let telnet = denies_if("input.manifests[_].contents.present.value.packages[_].name == \"telnet\"");
+    let mut facts = about(with_config(image()));
+    let packages = || model::Contents {
+        os: Some(model::OsRelease { id: "rhel".to_owned(), version: "7".to_owned() }),
+        databases: Vec::new(),
+        packages: Vec::new(),
+        removed: Vec::new(),
+        unreadable: Vec::new(),
+        entrypoint: model::Entrypoint::NotSet,
+    };
+    for (contents, code) in [
+        (packages(), "packages.noDatabase"),
+        (model::Contents { unreadable: vec!["rpm bdb".to_owned()], ..packages() }, "image.contentUnsupported"),
+    ] {
+        facts.root.contents = Signal::Present(model::Observed {
+            value: contents,
+            origin: model::Origin::Registry("r".to_owned()),
+            at: now(),
+            evidence: model::Digest::of(b"layers"),
+        });
+        let judgement = judge(&rule(&telnet, ""), &facts);
+        assert_eq!((judgement.verdict, codes(&judgement)), (Verdict::Deny, vec![code]));
+    }
+    let unseen = crate::scene::attached(vec![crate::scene::unverified(ReasonCode::RegistryUnavailable)]);
+    let veto =
+        denies_if("input.manifests[_].signed.present.value[_].verified.ok.content.statement.predicateType == \"veto\"");
+    assert_eq!(outcome(&judge(&rule(&veto, ""), &unseen)), "unknown", "the veto may be what could not be read");
+    let pushed = denies_if("input.manifests[_].pushedAt > \"2026-01-01\"");
+    assert_eq!(outcome(&judge(&rule(&pushed, ""), &about(with_config(image())))), "unknown");
+}
+
+#[test]
+fn a5_a_policy_that_reads_nothing_of_the_input_does_not_load() {
+    let spec = "rules: [{ id: r, rego: { file: house.rego } }]";
+    let error =
+        load(spec, &[("house.rego", &denies_if("input.manifest[_].config.present.value.user == \"0\""))]).unwrap_err();
+    assert!(error.what.contains("`input.manifest` is no part of the input"), "{error}");
+    assert_eq!((error.line, error.hint.as_deref()), (Some(2), Some("did you mean `manifests`?")));
+    // The keys that are known are those of the document.
+    let schema = model::facts_schema();
+    let keys = |schema: &Value| -> Vec<String> { schema["properties"].as_object().unwrap().keys().cloned().collect() };
+    let sorted = |list: &[&str]| {
+        let mut list: Vec<String> = list.iter().map(|key| (*key).to_owned()).collect();
+        list.sort();
+        list
+    };
+    assert_eq!(keys(&schema), sorted(&crate::document::INPUT));
+    assert_eq!(keys(&schema["$defs"]["ManifestDocument"]), sorted(&crate::document::MANIFEST));
 }

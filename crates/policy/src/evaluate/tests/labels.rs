@@ -101,3 +101,20 @@ fn a1_empty_matches_are_refused() {
         assert!(error.what.contains(says) && error.line == Some(4) && error.column.is_some(), "{matches}: {error:?}");
     }
 }
+
+#[test]
+fn b9_a_label_does_not_hide_the_annotation_of_the_same_name() {
+    let Signal::Present(mut config) = configured(&[("team", "shop"), ("tier", "gold")]) else { return };
+    config.value.annotations.insert("team".to_owned(), "payments".to_owned());
+    let judgement =
+        judge(&sets(&[("base", RULES), ("payments", STRICT)]), &about(image("image", Signal::Present(config))));
+    assert_eq!(judgement.inputs.policies.len(), 2);
+}
+
+#[test]
+fn s3_unknown_labels_weigh_no_more_than_the_rules_they_are_for() {
+    let why = Reason::new(ReasonCode::RegistryUnavailable, "the registry is down");
+    let audited = sets(&[("base", RULES), ("audit", &format!("action: audit, {STRICT}"))]);
+    let judgement = judge(&audited, &about(image("image", Signal::Unavailable { why, last: None })));
+    assert_eq!(judgement.verdict, Verdict::Allow);
+}

@@ -134,3 +134,27 @@ fn b3_a_policy_is_named_by_version_and_digest() {
     assert_eq!(id.digest, model::Digest::of(text.as_bytes()));
     assert_eq!((judgement.rules.first().policy.as_str(), judgement.rules.first().rule.as_str()), ("p", "r"));
 }
+
+#[test]
+fn s3_a_policy_is_not_escaped_by_another_spelling_of_the_registry() {
+    for (pattern, image) in [
+        ("localhost:5000/**", "LOCALHOST:5000/team/app:1"),
+        ("registry.example.com/**", "registry.example.com:443/team/app:1"),
+        ("registry.example.com/**", "Registry.Example.COM/team/app:1"),
+        ("registry.example.com:443/**", "registry.example.com/team/app:1"),
+        ("docker.io/library/**", "index.docker.io/nginx:1"),
+        ("docker.io/library/**", "docker.io/nginx:1"),
+        ("index.docker.io/**", "docker.io/team/app:1"),
+        ("docker.io/nginx", "registry-1.docker.io/library/nginx:1"),
+        ("111122223333.dkr.ecr.eu-central-1.amazonaws.com/**", "111122223333.DKR.ecr.eu-central-1.amazonaws.com/a:1"),
+    ] {
+        let set = sets(&[("p", &format!("match: {{ images: [\"{pattern}\"] }}, {RULES}"))]);
+        assert_eq!(verdict_of(&set, &ask_about(image)), Verdict::Allow, "{pattern} and {image}");
+    }
+    let other = sets(&[("p", &format!("match: {{ images: [\"registry.example.com/**\"] }}, {RULES}"))]);
+    assert_eq!(
+        verdict_of(&other, &ask_about("registry.example.com:8443/team/app:1")),
+        Verdict::Deny,
+        "another registry"
+    );
+}

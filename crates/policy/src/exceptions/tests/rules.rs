@@ -135,3 +135,47 @@ fn s29_a_review_names_what_is_expired_over_broad_or_pointless() {
         "{found:?}"
     );
 }
+
+#[test]
+fn s6_an_exception_for_a_rule_lifts_no_deny_list() {
+    let facts = scan(vec![finding("CVE-1", Severity::Critical), finding("CVE-2", Severity::Critical)]).facts();
+    let judged = |keys: &str| {
+        let set =
+            set(&format!("rules: [{{ id: r, vulnerabilities: {{ max: {{ critical: 0 }}, deny: [CVE-1] }}{keys} }}]"));
+        judge_with(&set, &facts, &exceptions(&[FOR_R]))
+    };
+    let judgement = judged("");
+    assert_eq!(judgement.verdict, Verdict::Deny);
+    assert_eq!(crate::scene::codes(&judgement), ["vuln.denied"], "the limit is waived, the list is not");
+    assert_eq!(judged(", waivable: true").verdict, Verdict::Allow, "unless the rule says so");
+    for rule in [
+        "registries: { deny: [\"*.dkr.ecr.*.amazonaws.com/**\"] }",
+        "registries: { deny: [\"other.example/**\"], allow: [\"other.example/**\"] }",
+    ] {
+        let Ok(set) =
+            crate::PolicySet::from_documents(&[crate::scene::document("p", &format!("rules: [{{ id: r, {rule} }}]"))])
+        else {
+            continue;
+        };
+        assert_eq!(judge_with(&set, &facts, &exceptions(&[FOR_R])).verdict, Verdict::Deny, "{rule}");
+    }
+}
+
+#[test]
+fn s29_an_exception_for_another_registry_covers_no_mirror_of_it() {
+    let set = rule("{ max: { critical: 0 } }");
+    let facts = scan(vec![finding("CVE-1", Severity::Critical)]).facts();
+    let judged = |image: &str, repository: &str| {
+        let entry = format!("id: e, cve: CVE-1, repository: \"{repository}\", expires: 2026-03-20");
+        crate::evaluate(&set, &crate::scene::ask_about(image), &facts, &exceptions(&[&entry]), now()).verdict
+    };
+    for repository in ["registry.example.com/team/app", "registry.example.com/**"] {
+        assert_eq!(judged("registry.example.com/team/app:1", repository), Verdict::Allow);
+        assert_eq!(
+            judged("REGISTRY.example.com:443/team/app:1", repository),
+            Verdict::Allow,
+            "one registry, spelled otherwise"
+        );
+        assert_eq!(judged("mirror.example/registry.example.com/team/app:1", repository), Verdict::Deny);
+    }
+}
