@@ -59,11 +59,12 @@ signer(proof) := name if {
 	input.trust.keys[concat("/", ["ten-rules", name])].ok == proof.signer.key
 }
 
-signed_by contains signer(signed.proof) if {
+signed_by contains name if {
 	some manifest in input.manifests
 	some artifact in manifest.signed.present.value
 	signed := artifact.verified.ok
 	signed.content.image.digest == manifest.digest
+	name := signer(signed.proof)
 }
 
 deny contains "signed-by-two" if count(signed_by) < 2
