@@ -150,12 +150,12 @@ mod tests {
         ];
         let mut texts =
             vec!["pkg:".to_owned(), "pkg:oci/".to_owned(), " pkg://pypi/".to_owned(), "pkg:deb/debian/".to_owned()];
-        let (mut read, mut first) = (0, 0);
+        let (mut read, mut first) = (0, 0_usize);
         for _ in 0..3 {
-            for place in first..texts.len() {
-                first += 1;
-                texts.extend(parts.map(|part| format!("{}{part}", texts[place])));
-            }
+            let longer = |text: &String| parts.map(|part| format!("{text}{part}"));
+            let next: Vec<String> = texts[first..].iter().flat_map(longer).collect();
+            first = texts.len();
+            texts.extend(next);
         }
         for text in texts {
             let (Some(whole), Some(alone)) = (Purl::parse(&text), Purl::name_in(&text)) else { continue };

@@ -113,3 +113,52 @@ fn shown(component: &Component) -> String {
         None => format!("{} {}", component.name, component.version),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b19_a_glance_leaves_out_no_component_that_a_pattern_may_mean() {
+        let pattern = |text: &str| PackagePattern(Purl::parse(text).unwrap());
+        let purls = [
+            None,
+            Some("pkg:npm/left-pad@1"),
+            Some("pkg:npm/%40acme/Left-Pad@1.0?x=1#s"),
+            Some("pkg:npm/left%2Dpad"),
+            Some("pkg:pypi/LEFT_pad@1"),
+            Some("pkg:pypi/left.pad"),
+            Some("pkg:npm/other@1"),
+            Some("pkg:oci/team/left-pad@1"),
+            Some("no url"),
+            Some("pkg:npm/@1"),
+        ];
+        let names = ["left-pad", "left_pad", "@acme/left-pad", "g:left.pad", "other", "LEFT-PAD", "\u{212A}", ""];
+        let (mut left_out, mut looked_at) = (0, 0);
+        for texts in [&["pkg:npm/left-pad"][..], &["pkg:pypi/Left_Pad", "pkg:npm/k@1"], &["pkg:oci/left-pad"]] {
+            let patterns: Vec<_> = texts.iter().map(|text| pattern(text)).collect();
+            for purl in purls {
+                for name in names {
+                    let component = Component {
+                        purl: purl.map(str::to_owned),
+                        name: name.to_owned(),
+                        version: "1".to_owned(),
+                        licenses: Vec::new(),
+                        hashes: Vec::new(),
+                    };
+                    if Names::of(&patterns).may_be_of(&component) {
+                        looked_at += 1;
+                        continue;
+                    }
+                    left_out += 1;
+                    let read = purl.and_then(Purl::parse);
+                    let no = |PackagePattern(pattern): &PackagePattern| {
+                        hits(pattern, &component, read.as_ref()) == Some(false)
+                    };
+                    assert!(patterns.iter().all(no), "{texts:?} {component:?}");
+                }
+            }
+        }
+        assert!(left_out > 20 && looked_at > 20, "{left_out} {looked_at}");
+    }
+}
