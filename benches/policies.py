@@ -21,7 +21,7 @@ from evidence import die_with_parent
 RULES = Path(__file__).resolve().parent / "ten-rules"
 FINDINGS, COMPONENTS, PACKAGES = 500, 2_000, 300
 ASKED_EACH_TURN = 20  # of OPA's server in both ways, after as many that are not counted
-MILLISECONDS_EACH_TURN = 200  # for each median of the gate
+MILLISECONDS_EACH_TURN = 600  # for the medians of the gate
 REPLAYED = [10_000, 30_000, 100_000]
 
 Times = dict[str, float]  # what was measured: seconds

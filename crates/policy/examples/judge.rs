@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_methods)] // it reads files and measures time
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [facts, policy, milliseconds] = arguments.as_slice() else {
         return Err("usage: judge FACTS.json POLICY.yaml MILLISECONDS".into());
     };
-    let for_each = Duration::from_millis(milliseconds.parse()?);
+    let for_all = Duration::from_millis(milliseconds.parse()?);
     let bytes = std::fs::read(facts)?;
     let folder = Path::new(policy).parent().map(Path::to_owned).ok_or("the policy is no file")?;
     let documents = [(policy.clone(), std::fs::read_to_string(policy)?)];
@@ -34,9 +35,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recorded = RecordedFacts::read(&bytes)?;
     let judge = |recorded: &RecordedFacts| evaluate(&set, &recorded.ask, &recorded.facts, &exceptions, recorded.at);
     let judgement = judge(&recorded);
-    let alone = median(for_each, || judge(&recorded));
-    let reading = median(for_each, || RecordedFacts::read(&bytes));
-    let both = median(for_each, || RecordedFacts::read(&bytes).map(|recorded| judge(&recorded)));
+    // What a call makes is freed within it.
+    let alone = || drop(black_box(judge(&recorded)));
+    let reading = || drop(black_box(RecordedFacts::read(&bytes)));
+    let both = || drop(black_box(RecordedFacts::read(&bytes).map(|recorded| judge(&recorded))));
+    let took = medians(for_all, &[&alone, &reading, &both]);
+    let [alone, reading, both] = took.as_slice() else { return Err("three calls have three medians".into()) };
     let answer = json!({
         "verdict": judgement.verdict.as_str(),
         "rules": rules(&judgement),
@@ -68,19 +72,26 @@ fn rules(judgement: &Judgement) -> Vec<serde_json::Value> {
     described.collect()
 }
 
-/// The median of as many calls as there is time for, and of at least 5, in nanoseconds; the first tenth of the time is not counted.
-fn median<T>(time: Duration, mut call: impl FnMut() -> T) -> u128 {
-    let started = Instant::now();
-    while started.elapsed() < time / 10 {
-        std::hint::black_box(call());
-    }
-    let mut took = Vec::new();
-    let started = Instant::now();
-    while took.len() < 5 || started.elapsed() < time {
-        let one = Instant::now();
-        drop(std::hint::black_box(call()));
-        took.push(one.elapsed().as_nanos());
-    }
-    took.sort_unstable();
-    took[took.len() / 2]
+/// The medians of these calls in nanoseconds: all in turns, at least 5 times and until the time is over, after a third of it that is
+/// not counted.
+fn medians(time: Duration, calls: &[&dyn Fn()]) -> Vec<u128> {
+    let mut took: Vec<Vec<u128>> = vec![Vec::new(); calls.len()];
+    let mut turns = |time: Duration, least: usize| {
+        took.iter_mut().for_each(Vec::clear);
+        let started = Instant::now();
+        while took.iter().any(|of_one| of_one.len() < least) || started.elapsed() < time {
+            for (call, of_one) in calls.iter().zip(&mut took) {
+                let one = Instant::now();
+                call();
+                of_one.push(one.elapsed().as_nanos());
+            }
+        }
+    };
+    turns(time / 3, 1);
+    turns(time, 5);
+    let median = |mut of_one: Vec<u128>| {
+        of_one.sort_unstable();
+        of_one[of_one.len() / 2]
+    };
+    took.into_iter().map(median).collect()
 }
