@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import evidence
+import policies
 import signatures
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +29,12 @@ TURNS = int(os.environ.get("BENCH_TURNS", "15"))  # how often each side runs; an
 FINDINGS_LIVE = 120  # of the image on the stand-in for ECR
 FINDINGS_SAVED = 10_000  # of the saved report
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+ONLY = os.environ.get("BENCH_ONLY", "")  # letters of measurements; all, if empty
 COUNT_BY_SEVERITY = "[.imageScanFindings.findings[].severity] | group_by(.) | map({(.[0]): length}) | add"
+
+
+def wanted(letter: str) -> bool:
+    return not ONLY or letter in ONLY
 
 
 class Took(NamedTuple):
@@ -73,7 +79,7 @@ def machine(gate: str) -> None:
     memory = int(re.search(r"^MemTotal: *(\d+)", Path("/proc/meminfo").read_text()).group(1)) / 2**20
     print(f"machine   {os.cpu_count()} cores, {model.group(1) if model else platform.machine()}, {memory:.0f} GiB, Linux {platform.release()}")
     print(f"built by  {first_line('rustc', '--version')}; {first_line(gate, '--version')}, {Path(gate).stat().st_size / 2**20:.1f} MiB")
-    print(f"beside    {first_line('aws', '--version').split(' Linux')[0]}, {first_line('jq', '--version')}, {first_line('hyperfine', '--version')}, cosign {os.environ['COSIGN3_VERSION']}")
+    print(f"beside    {first_line('aws', '--version').split(' Linux')[0]}, {first_line('jq', '--version')}, {first_line('hyperfine', '--version')}, cosign {os.environ['COSIGN3_VERSION']}, OPA {os.environ['OPA_VERSION']}")
     load = os.getloadavg()[0]
     print(f"load      {load:.1f} before the start" + ("; OTHER WORK IS RUNNING: take the figures as they come" if load > 0.7 else ""))
     print(f"turns     {TURNS} of each side, medians")
@@ -217,11 +223,16 @@ def main() -> None:
         }
         floor = once(["true"], base, 0).rss_kib
         print(f"floor     {floor / 1024:.1f} MiB: peak memory below it cannot be told from that of the process that measures")
-        a_decision(gate, folder, base, floor)
-        a_saved_report(gate, folder, base, floor)
-        start_up(gate, folder, base)
-        evidence.main(gate, folder, base, sys.modules[__name__], floor)
-        signatures.main(gate, folder, base, sys.modules[__name__], floor)
+        if wanted("a"):
+            a_decision(gate, folder, base, floor)
+        if wanted("b"):
+            a_saved_report(gate, folder, base, floor)
+        if wanted("c"):
+            start_up(gate, folder, base)
+        bench = sys.modules[__name__]
+        evidence.main(gate, folder, base, bench, floor)
+        signatures.main(gate, folder, base, bench, floor)
+        policies.main(gate, folder, base, bench, floor)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

@@ -49,6 +49,24 @@ impl Purl {
         })
     }
 
+    /// The name that [`Purl::parse`] would read in this text, as it is written there and without reading the rest, which takes
+    /// many times as long. `None` if that takes more: the name is encoded or not ASCII, or the URL is one of an image. The name
+    /// of a text that is no package URL means nothing.
+    pub fn name_in(text: &str) -> Option<&str> {
+        let text = text.trim();
+        if text.starts_with("pkg:oci/") {
+            return None;
+        }
+        let before = |text: &'_ str, mark: u8| text.bytes().rposition(|byte| byte == mark).unwrap_or(text.len());
+        let text = &text[..before(text, b'#')];
+        let text = &text[..before(text, b'?')];
+        let version = before(text, b'@');
+        let text = if text[version..].contains('/') { text } else { &text[..version] };
+        let text = text.trim_end_matches('/');
+        let name = text.bytes().rposition(|byte| byte == b'/').map_or(text, |slash| &text[slash + 1..]);
+        (name.is_ascii() && !name.contains('%')).then_some(name)
+    }
+
     /// The digest that an image is named by: the version of a `pkg:oci` or `pkg:docker` URL.
     pub fn digest(&self) -> Option<Digest> {
         let is_image = self.kind == "oci" || self.kind == "docker";
@@ -121,6 +139,39 @@ mod tests {
 
     fn purl(text: &str) -> Purl {
         Purl::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn b19_the_name_read_alone_is_that_of_the_whole() {
+        // All texts of up to three of these parts: what is no URL has no name to compare with.
+        let parts = [
+            "npm/", "%40acme/", "@acme/", "left_pad", "PyPI/", "a/", "@1.0", "@1/2", "?x=1", "#s/t", "%2B", "ü", "/",
+            "@", "?", "#",
+        ];
+        let mut texts =
+            vec!["pkg:".to_owned(), "pkg:oci/".to_owned(), " pkg://pypi/".to_owned(), "pkg:deb/debian/".to_owned()];
+        let (mut read, mut first) = (0, 0_usize);
+        for _ in 0..3 {
+            let longer = |text: &String| parts.map(|part| format!("{text}{part}"));
+            let next: Vec<String> = texts[first..].iter().flat_map(longer).collect();
+            first = texts.len();
+            texts.extend(next);
+        }
+        for text in texts {
+            let (Some(whole), Some(alone)) = (Purl::parse(&text), Purl::name_in(&text)) else { continue };
+            let alone = if whole.kind == "pypi" { alone.replace('_', "-") } else { alone.to_owned() };
+            assert!(whole.name.eq_ignore_ascii_case(&alone), "{text}: {whole:?} {alone}");
+            read += 1;
+        }
+        assert!(read > 1000, "{read}");
+        for (text, name) in [
+            ("pkg:npm/%40acme/x@1", Some("x")),
+            ("pkg:npm/x", Some("x")),
+            ("pkg:npm/%78", None),
+            ("pkg:oci/app@sha256:0", None),
+        ] {
+            assert_eq!(Purl::name_in(text), name, "{text}");
+        }
     }
 
     #[test]

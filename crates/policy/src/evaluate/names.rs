@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::Finding;
+use model::{Finding, VulnerabilityId};
 
 /// A list of ids.
 pub(super) struct Names(BTreeSet<String>);
@@ -12,14 +12,24 @@ impl Names {
         Self(list.into_iter().flatten().map(|id| id.trim().to_ascii_uppercase()).collect())
     }
 
+    fn contains(&self, name: &VulnerabilityId) -> bool {
+        let name = name.as_str();
+        // Nearly all ids are in upper case.
+        if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            self.0.contains(&upper(name))
+        } else {
+            self.0.contains(name)
+        }
+    }
+
     /// True if any name of the finding is listed.
     pub(super) fn mention(&self, finding: &Finding) -> bool {
-        !self.0.is_empty() && finding.names().any(|name| self.0.contains(&upper(name.as_str())))
+        !self.0.is_empty() && finding.names().any(|name| self.contains(name))
     }
 
     /// True if the finding is about one listed vulnerability and no other.
     pub(super) fn are(&self, finding: &Finding) -> bool {
-        let listed = |name: &&model::VulnerabilityId| self.0.contains(&upper(name.as_str()));
+        let listed = |name: &&VulnerabilityId| self.contains(name);
         !self.0.is_empty() && finding.names().filter(listed).any(|name| finding.is(name.as_str()))
     }
 }

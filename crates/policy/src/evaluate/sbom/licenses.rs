@@ -1,7 +1,7 @@
 //! Licences against the ids that the policy denies: a reader of SPDX licence expressions (SPDX 2.3, annex D), as far as
 //! that takes. A text that is no expression is searched for the ids as words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Sbom;
 
@@ -20,12 +20,18 @@ const NOT_SAID: [&str; 2] = ["NOASSERTION", "NONE"];
 pub(super) fn denied(ids: &[LicenseId], sbom: &Sbom) -> (Vec<String>, usize) {
     let ids: BTreeSet<String> = ids.iter().map(|id| canonical(&id.0)).collect();
     let (mut hits, mut silent) = (BTreeSet::new(), 0);
+    // Thousands of components have a handful of licences: each text is read once.
+    let mut known: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
     for component in &sbom.components {
         let mut readable = false;
         for text in component.licenses.iter().filter(|text| !NOT_SAID.contains(&text.trim())) {
-            let verdict = expression(text, &ids);
-            readable |= verdict.is_some();
-            if verdict.unwrap_or_else(|| words(text).any(|word| ids.contains(&canonical(word)))) {
+            let (is_read, is_denied) = *known.entry(text).or_insert_with(|| {
+                let verdict = expression(text, &ids);
+                let in_words = || words(text).any(|word| ids.contains(&canonical(word)));
+                (verdict.is_some(), verdict.unwrap_or_else(in_words))
+            });
+            readable |= is_read;
+            if is_denied {
                 hits.insert(format!("{text} ({} {})", component.name, component.version).replace(" )", ")"));
             }
         }
