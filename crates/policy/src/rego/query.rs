@@ -49,7 +49,9 @@ pub(super) fn asked(
         let name = path.last().map_or("", String::as_str);
         // A set of messages is what it is, whatever its name.
         let is_set = rules.of(&path).all(|definition| matches!(definition.form, Form::Set));
-        let Some(kind) = Kind::of(name).or(is_set.then_some(Kind::Deny)) else {
+        let Some(kind) =
+            Kind::of(name).or(is_set.then_some(if name.starts_with("warn") { Kind::Warn } else { Kind::Deny }))
+        else {
             // `allow` means the opposite: what it says false to would pass.
             return Err(DocumentError::new(
                 file,

@@ -70,7 +70,7 @@ fn a1_what_is_wrong_with_parameters_is_named() {
 }
 
 #[test]
-fn b9_quoted_text_is_no_parameter() {
+fn b9_a_parameter_stands_in_a_list_too() {
     let set = set("parameters: { cve: CVE-1 }, rules: [{ id: r, vulnerabilities: { deny: [$cve] } }]");
     let facts = scan(vec![finding("CVE-1", Severity::Low)]).facts();
     assert_eq!(crate::scene::judge(&set, &facts).verdict, Verdict::Deny);
