@@ -13,6 +13,7 @@ mod definition;
 mod format;
 mod graph;
 mod guard;
+mod heads;
 mod judge;
 mod load;
 mod meter;

@@ -1,3 +1,4 @@
+//! Over 500 lines: the keys of one rule, their schema and their checks.
 //! The keys of a `vulnerabilities` rule (S16–S22, S24): whose reports count, what is allowed, and what softens it.
 
 use std::borrow::Cow;

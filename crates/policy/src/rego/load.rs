@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regorus::{Engine, Value};
 
 use super::check::Rules;
-use super::{Compiled, Limits, Module, Program, builtins, declared, guard, meter, place, query};
+use super::{Compiled, Limits, Module, Program, builtins, declared, guard, heads, meter, place, query};
 use crate::error::DocumentError;
 
 /// All modules together, in bytes.
@@ -42,7 +42,7 @@ impl Program {
         let asked = query::asked(first.file, asked, rules.first_package(), &rules)?;
         let pairs = modules.iter().zip(engine.get_modules());
         let texts: Vec<Option<String>> =
-            pairs.map(|(module, parsed)| declared::without_late(parsed, &rules, module.text)).collect();
+            pairs.map(|(module, parsed)| rewritten(module, parsed, &rules)).collect::<Result<_, _>>()?;
         if texts.iter().any(Option::is_some) {
             let changed = modules
                 .iter()
@@ -63,6 +63,17 @@ impl Program {
         }
         Ok(Self(Arc::new(Compiled { interpreter: engine, asked, looks, limits })))
     }
+}
+
+/// A module in the form in which the library answers as Rego does; `None` if it is in that form.
+fn rewritten(
+    module: &Module<'_>,
+    parsed: &regorus::unstable::Module,
+    rules: &Rules,
+) -> Result<Option<String>, DocumentError> {
+    let declared = declared::without_late(parsed, rules, module.text);
+    let heads = heads::in_bodies(module.file, parsed, rules, declared.as_deref().unwrap_or(module.text))?;
+    Ok(heads.or(declared))
 }
 
 fn parsed(modules: &[Module<'_>]) -> Result<Engine, DocumentError> {

@@ -3,6 +3,7 @@
 mod answers;
 mod corpus;
 mod errors;
+mod heads;
 mod limits;
 mod loading;
 
