@@ -36,7 +36,7 @@ pub(super) fn in_bodies(
         let moved = || -> Option<Vec<Edit>> {
             // Of an object the library keeps the offset of its last key, of `x.y` the column of the dot: the other one is right.
             let place = offset(text, key.span().line, key.span().col)?;
-            let start = place.min(usize::try_from(key.span().start).map_or(None, Some)?);
+            let start = place.min(whole(key.span().start));
             let end = start + head_end(text.get(start..)?, text.get(..start)?.trim_end().ends_with('['))?;
             let statement = format!("{name} := {}", text.get(start..end)?);
             let mut edits = vec![(start, end, name.clone())];
@@ -56,7 +56,7 @@ pub(super) fn in_bodies(
         return Ok(None);
     }
     edits.sort();
-    let whole = |edits: Vec<Edit>| -> Option<String> {
+    let applied = |edits: Vec<Edit>| -> Option<String> {
         let (mut changed, mut at) = (String::with_capacity(text.len() * 2), 0);
         for (start, end, new) in edits {
             changed.push_str(text.get(at..start)?);
@@ -66,7 +66,7 @@ pub(super) fn in_bodies(
         changed.push_str(text.get(at..)?);
         Some(changed)
     };
-    let changed = whole(edits).ok_or_else(|| DocumentError::new(file, "the rules for sets cannot be told apart"))?;
+    let changed = applied(edits).ok_or_else(|| DocumentError::new(file, "the rules for sets cannot be told apart"))?;
     Ok(Some(changed))
 }
 
@@ -152,9 +152,14 @@ fn ending(text: &str, may_be_last: bool, stop: impl Fn(&str) -> bool) -> Option<
     (may_be_last && depth == 0 && quoted.is_none()).then_some(text.len())
 }
 
+/// Beyond any text where it has no room.
+fn whole(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 /// Where a line and column, from 1, are in a text.
 fn offset(text: &str, line: u32, column: u32) -> Option<usize> {
-    let (line, column) = (usize::try_from(line).map_or(None, Some)?, usize::try_from(column).map_or(None, Some)?);
+    let (line, column) = (whole(line), whole(column));
     let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let (at, _) = text.get(before..)?.char_indices().nth(column.checked_sub(1)?)?;
     Some(before + at)
