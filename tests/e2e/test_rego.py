@@ -33,7 +33,7 @@ def explain(gate, tmp_path: Path):
         shutil.copytree(case, folder, dirs_exist_ok=True)
         modules = sorted(module.name for module in folder.glob("*.rego") if module.name != "policy.rego")
         data = [file.name for file in folder.glob("data.json")]
-        rego = {"file": "policy.rego", "query": "data.main", "needs": [], **({"modules": modules} if modules else {}), **({"data": data} if data else {})}
+        rego = {"file": "policy.rego", "query": "data.main", "needs": ["config"], **({"modules": modules} if modules else {}), **({"data": data} if data else {})}
         rules = policy(folder / "policy.yaml", {"rego": rego})
         said = gate("policy", "explain", "--facts", facts, "--policy", rules, "--output", "json")
         assert said.rc == 0, said.stdout + said.stderr

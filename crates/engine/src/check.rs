@@ -282,8 +282,8 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
         ));
     }
     let mut facts = ManifestFacts::bare(digest.clone(), None);
-    facts.sboms = or_none(evidence.sboms.clone(), ReasonCode::SbomMissing);
-    facts.measurements = or_none(evidence.measurements.clone(), ReasonCode::MeasurementMissing);
+    facts.sboms = or_none(evidence.sboms.clone());
+    facts.measurements = or_none(evidence.measurements.clone());
     evidence.contradicts(&question.image, question.account.as_deref());
     facts.reports = evidence.bind(&digest, by_image_id.then_some(&digest), now);
     evidence.settle(&digest, std::iter::once(&mut facts), now);
@@ -381,8 +381,8 @@ pub(crate) fn bind(facts: &mut Facts, evidence: &mut Evidence, now: Timestamp) {
         None => vec![&mut facts.root],
     };
     for manifest in &mut manifests {
-        manifest.sboms = or_none(evidence.sboms.clone(), ReasonCode::SbomMissing);
-        manifest.measurements = or_none(evidence.measurements.clone(), ReasonCode::MeasurementMissing);
+        manifest.sboms = or_none(evidence.sboms.clone());
+        manifest.measurements = or_none(evidence.measurements.clone());
         let bound = evidence.bind(&manifest.digest, None, now);
         manifest.reports.extend(bound);
     }

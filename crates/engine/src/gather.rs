@@ -184,11 +184,8 @@ impl Gatherer<'_> {
                     manifests.push((Some(platform), unreadable(ManifestFacts::bare(digest, None), &reason)));
                 }
                 Ok((platform, mut facts, Listed { attached, signed })) => {
-                    facts.sboms = or_none(together(facts.sboms, evidence.sboms.clone()), ReasonCode::SbomMissing);
-                    facts.measurements = or_none(
-                        together(facts.measurements, evidence.measurements.clone()),
-                        ReasonCode::MeasurementMissing,
-                    );
+                    facts.sboms = or_none(together(facts.sboms, evidence.sboms.clone()));
+                    facts.measurements = or_none(together(facts.measurements, evidence.measurements.clone()));
                     match attached {
                         Some(Ok(list)) => {
                             let list = take_content(&mut facts, &mut gathered.facts.vex, evidence, list);
@@ -400,11 +397,13 @@ fn together<T>(attached: Signal<Vec<T>>, handed: Signal<Vec<T>>) -> Signal<Vec<T
     }
 }
 
-/// No policy believes what is in the registry, and nothing was handed over: there is none.
-pub(crate) fn or_none<T>(signal: Signal<Vec<T>>, code: ReasonCode) -> Signal<Vec<T>> {
+/// Nothing was handed over, and no policy believes what is in the registry, or there is none to look in. To a rule that does, that
+/// is not to know.
+pub(crate) fn or_none<T>(signal: Signal<Vec<T>>) -> Signal<Vec<T>> {
     match signal {
         Signal::NotCollected(_) => {
-            Signal::Absent(Reason::new(code, "none was handed over, and the registry is not believed"))
+            let message = "none was handed over, and the registry is not believed";
+            Signal::Absent(Reason::new(ReasonCode::NotHandedOver, message))
         }
         other => other,
     }

@@ -385,6 +385,9 @@ reasons! {
     ReportUnknownFormat "report.unknownFormat" Some(EvidenceInvalid),
         "The file is in no format that this version reads.",
         "Compare it with the table of formats in the documentation.";
+    NotHandedOver "evidence.notHandedOver" Some(Internal),
+        "None was handed over, and nobody looked in the registry.",
+        "Hand it over, or name an image in a registry; for recorded facts: record them again by this policy.";
     NotCollected "notCollected" Some(Internal),
         "Nobody asked for this.",
         "For recorded facts: record them again by this policy (`check --policy FILE --output facts=FILE`). Otherwise please report it with the message.";

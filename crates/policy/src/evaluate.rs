@@ -91,7 +91,7 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     let mut policies = Vec::new();
     let mut evidence = Evidence::none();
     let (mut used, mut warnings) = (Vec::new(), Vec::new());
-    let (mut scans_asked, mut answered) = (false, true);
+    let (mut scans_asked, mut answered, mut judged) = (false, true, false);
     for member in set.matching(ask) {
         let targets = targets(member, facts);
         match labels::meant(member, &targets) {
@@ -114,6 +114,7 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
             let result = rule::apply(&scene, &targets, &mut evidence);
             // What is not known of a signature leaves a scan as complete as it is.
             answered &= rule.vulnerabilities.is_none() || result.on_unknown.is_empty();
+            judged = true;
             rules.push(result);
         }
         used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
@@ -126,9 +127,12 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
         warnings.extend(applicable.iter().flat_map(|exception| exception.warnings(&clock)));
     }
     warnings.dedup();
-    let nothing_matched = rules.is_empty();
-    let verdict = set.none_matched(&ask.environment);
-    let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, &policies, verdict)));
+    // That labels are not known is no rule: where every rule has ended nobody judged anything.
+    let nothing_matched = !judged;
+    if nothing_matched {
+        rules.push(none_matched(ask, &policies, set.none_matched(&ask.environment)));
+    }
+    let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, &policies, Verdict::Deny)));
     // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
     // matched, or none is about vulnerabilities, nobody looked at all.
     let complete = answered && !nothing_matched && !evidence.is_empty();

@@ -55,6 +55,13 @@ pub(crate) fn compared_pattern(pattern: &str) -> Cow<'_, str> {
             let host = compared_host(host);
             if wild(rest) { Cow::Owned(format!("{host}/{rest}")) } else { Cow::Owned(in_registry(&host, rest)) }
         }
+        // A pattern for hosts is compared with hosts in their one spelling, which have neither capitals nor port 443.
+        Some((host, rest)) if wild(host) => {
+            let host = host.to_lowercase();
+            // `*:443` is every registry that is said with a port; without the port it would be every registry.
+            let named = |name: &&str| name.ends_with(|last: char| last.is_alphanumeric() || matches!(last, ']' | '}'));
+            Cow::Owned(format!("{}/{rest}", host.strip_suffix(":443").filter(named).unwrap_or(&host)))
+        }
         _ => Cow::Borrowed(pattern),
     }
 }

@@ -72,10 +72,11 @@ impl Declared {
     /// Reads what a document declares. What else is wrong with the document is found when it is read as a policy.
     pub(crate) fn read(file: &str, text: &str) -> Result<Self, DocumentError> {
         let nothing = Self { common: Parameters::new(), by_environment: BTreeMap::new() };
-        if !text.contains("parameters") {
-            return Ok(nothing);
-        }
-        let head: Head = read_yaml(file, text)?;
+        let head: Head = match read_yaml(file, text) {
+            // Braces of a parameter can end the text early; of a policy without any that is told as what it is.
+            Err(_) if !text.contains("parameters") => return Ok(nothing),
+            head => head?,
+        };
         let Some(spec) = head.spec else { return Ok(nothing) };
         let common = spec.parameters.unwrap_or(Parameters::new());
         let wrong = |what: String| DocumentError::new(file, what);

@@ -189,6 +189,11 @@ impl Rego {
                 "give the path, relative to the policy's file",
             ));
         }
+        if self.needs.as_ref().is_some_and(Vec::is_empty) {
+            let hint =
+                "name what has to be known, or leave the key out: what the policy reads by name is found by itself";
+            return Err(("`rego.needs` is empty".to_owned(), hint));
+        }
         self.scans().check()
     }
 

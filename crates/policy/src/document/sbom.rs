@@ -113,6 +113,11 @@ pub(super) fn not_empty<T>(
 }
 
 impl EvidenceSources {
+    /// Whether they are looked for in the registry: by the way as such, or signed by somebody.
+    pub(crate) fn look_in_registry(&self) -> bool {
+        self.opens(EvidenceSource::Registry) || !self.signers.is_empty()
+    }
+
     /// True if evidence counts that came in by this way, whoever made it.
     pub(crate) fn opens(&self, way: EvidenceSource) -> bool {
         self.ways.contains(&way)

@@ -10,7 +10,7 @@ use model::{
 use super::Found;
 use super::rule::Scene;
 use super::sources::{Believing, Standing};
-use crate::document::{Baseline, Measurements as Rule};
+use crate::document::{Baseline, EvidenceSources, Measurements as Rule};
 
 /// How far ahead of our clock another one may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
@@ -29,6 +29,14 @@ fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Fo
     let clock = believing.clock;
     let mut found = Found::nothing();
     let documents: &[Observed<Measurement>] = match &manifest.measurements {
+        // Nobody looked where this rule looks.
+        Signal::Absent(why)
+            if why.code == ReasonCode::NotHandedOver
+                && rule.from.as_ref().is_some_and(EvidenceSources::look_in_registry) =>
+        {
+            found.gaps.push(Gap::from(why.clone()));
+            return found;
+        }
         Signal::Absent(_) => &[],
         signal => match signal.usable(None, clock) {
             Ok(observed) => &observed.value,

@@ -12,7 +12,7 @@ use super::rule::{Scene, platform_missing};
 use super::signed::hidden;
 use super::sources::read;
 use super::{Found, Target, targets};
-use crate::document::{Compiled, Need, Rego};
+use crate::document::{Compiled, Need, Rego, Source};
 use crate::rego::{Input, Message};
 use crate::set::Member;
 
@@ -127,7 +127,12 @@ fn unknown(scene: &Scene<'_, '_>, rule: &Rego, need: Need, manifest: &ManifestFa
         documents.map(|document| Gap::from(document.reason.clone()))
     };
     match need {
-        Need::Scans => read(scene, &rule.scans(), manifest).gaps,
+        Need::Scans => {
+            let scans = rule.scans();
+            let signers: Vec<&str> = scans.report_signers().iter().map(String::as_str).collect();
+            let unread = hidden(scene, &signers, scans.opens(Source::Registry), manifest);
+            read(scene, &scans, manifest).gaps.into_iter().chain(unread).collect()
+        }
         Need::Config => gap(&manifest.config),
         Need::Layers => match &manifest.contents {
             Signal::Present(contents) => unlisted_packages(&contents.value),

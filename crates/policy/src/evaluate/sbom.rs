@@ -14,7 +14,7 @@ use model::{
 use super::Found;
 use super::rule::Scene;
 use super::sources::{Believing, Standing};
-use crate::document::{MustMatch, Sbom as Rule, SbomFormat};
+use crate::document::{EvidenceSources, MustMatch, Sbom as Rule, SbomFormat};
 
 /// How many names a message lists.
 const SHOWN: usize = 5;
@@ -30,6 +30,14 @@ fn weigh(rule: &Rule, manifest: &ManifestFacts, believing: &Believing<'_>) -> Fo
     let clock = believing.clock;
     let mut found = Found::nothing();
     let documents = match &manifest.sboms {
+        // Nobody looked where this rule looks.
+        Signal::Absent(why)
+            if why.code == ReasonCode::NotHandedOver
+                && rule.from.as_ref().is_some_and(EvidenceSources::look_in_registry) =>
+        {
+            found.gaps.push(Gap::from(why.clone()));
+            return found;
+        }
         Signal::Absent(why) => {
             found.gaps = believing.unseen(rule.signers(), manifest);
             if found.gaps.is_empty() {

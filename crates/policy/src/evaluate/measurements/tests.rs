@@ -175,6 +175,9 @@ fn s4_a_missing_one_is_broken_and_one_that_could_not_be_asked_for_is_unknown() {
     facts.measurements = Signal::Absent(Reason::new(MISSING, "none"));
     assert_eq!(codes(&judge(&rule, &facts, &Clock::at(now()))), [MISSING]);
     let good = vec![seen(run(&["1MiB"]), registry())];
+    facts.measurements = Signal::Absent(Reason::new(ReasonCode::NotHandedOver, "nobody looked"));
+    let found = judge(&rule, &facts, &Clock::at(now()));
+    assert_eq!((found.failures.len(), codes(&found)), (0, vec![ReasonCode::NotHandedOver]));
     for (signal, code) in [
         (
             Signal::Unavailable {

@@ -79,6 +79,27 @@ fn s41_what_a_policy_reads_by_name_has_to_be_known() {
     assert_eq!(both, [Need::Config, Need::Sboms]);
 }
 
+/// An empty list would say that nothing has to be known.
+#[test]
+fn a5_a_policy_that_needs_nothing_is_refused() {
+    let spec = "rules: [{ id: r, rego: { file: house.rego, needs: [] } }]";
+    let error = load(spec, &[("house.rego", CRITICAL)]).unwrap_err();
+    assert!(error.what.contains("`rego.needs` is empty"), "{error:?}");
+}
+
+/// A scan may be in the registry where nobody could look.
+#[test]
+fn a5_scans_that_could_not_be_looked_for_are_unknown() {
+    let why = || Reason::new(ReasonCode::RegistryReferrersCut, "the list was cut");
+    let spec =
+        "signers: { a: { key: a.pub } }, rules: [{ id: r, rego: { file: house.rego, sources: { accept: [a] } } }]";
+    let set = load(spec, &[("house.rego", CRITICAL), ("a.pub", "a")]);
+    let mut facts = scanned(Severity::Low);
+    facts.root.signed = Signal::Unavailable { why: why(), last: None };
+    let judgement = judge(&set.unwrap(), &facts);
+    assert_eq!((judgement.verdict, outcome(&judgement)), (Verdict::Deny, "unknown"));
+}
+
 /// A policy that does not say what it looks for needs everything, unless the document says what.
 #[test]
 fn s41_a_policy_that_looks_through_everything_needs_everything() {

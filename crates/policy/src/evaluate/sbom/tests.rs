@@ -123,6 +123,12 @@ fn s4_a_missing_one_is_broken_and_one_that_could_not_be_asked_for_is_unknown() {
     let why = |code| Reason::new(code, "why");
     facts.sboms = Signal::Absent(why(ReasonCode::SbomMissing));
     assert_eq!(codes(&about("{ from: [file] }", &facts)), [ReasonCode::SbomMissing]);
+    facts.sboms = Signal::Absent(why(ReasonCode::NotHandedOver));
+    assert_eq!(codes(&about("{ from: [file] }", &facts)), [ReasonCode::SbomMissing]);
+    for elsewhere in ["{ from: [registry] }", "{ from: [file, registry] }", "{ from: [ci] }"] {
+        let found = about(elsewhere, &facts);
+        assert_eq!((found.failures.len(), codes(&found)), (0, vec![ReasonCode::NotHandedOver]), "{elsewhere}");
+    }
     for (signal, code) in [
         (Signal::NotCollected(why(ReasonCode::NotCollected)), ReasonCode::NotCollected),
         (Signal::Failed(why(ReasonCode::SbomInvalid)), ReasonCode::SbomInvalid),

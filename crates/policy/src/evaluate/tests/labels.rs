@@ -118,3 +118,18 @@ fn s3_unknown_labels_weigh_no_more_than_the_rules_they_are_for() {
     let judgement = judge(&audited, &about(image("image", Signal::Unavailable { why, last: None })));
     assert_eq!(judgement.verdict, Verdict::Allow);
 }
+
+/// Labels that are not known are a reason of their own; they do not stand in for the rules of a policy, which have all ended.
+#[test]
+fn a5_unknown_labels_are_no_judgement_where_every_rule_has_ended() {
+    let ended = sets(&[(
+        "payments",
+        "match: { labels: { team: pay } }, onUnknown: { default: warn }, \
+         rules: [{ id: r, until: 2026-03-09, config: { labels: { required: [owner] } } }]",
+    )]);
+    let why = Reason::new(ReasonCode::RegistryUnavailable, "the registry is down");
+    let judgement = judge(&ended, &about(image("image", Signal::Unavailable { why, last: None })));
+    assert_eq!(judgement.verdict, Verdict::Deny, "{:?}", judgement.rules);
+    assert!(codes(&judgement).contains(&"policy.noneMatched"), "{:?}", codes(&judgement));
+    assert!(!judgement.complete);
+}

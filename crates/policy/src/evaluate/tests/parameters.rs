@@ -69,6 +69,17 @@ fn a1_what_is_wrong_with_parameters_is_named() {
     assert_eq!(error.line, Some(4), "{error:?}");
 }
 
+/// However its key is written, what a policy declares is what counts.
+#[test]
+fn s27_parameters_are_read_by_their_key_and_not_by_its_letters() {
+    let set = set("\"param\\u0065ters\": { high: 1 }, rules: [{ id: r, vulnerabilities: { max: { high: $high } } }]");
+    for (findings, expected) in [(1, Verdict::Allow), (2, Verdict::Deny)] {
+        let facts = scan((0..findings).map(|n| finding(&format!("CVE-{n}"), Severity::High)).collect()).facts();
+        let judgement = evaluate(&set, &ask_in("production"), &facts, &Exceptions::none(), now());
+        assert_eq!(judgement.verdict, expected, "{findings}");
+    }
+}
+
 #[test]
 fn b9_a_parameter_stands_in_a_list_too() {
     let set = set("parameters: { cve: CVE-1 }, rules: [{ id: r, vulnerabilities: { deny: [$cve] } }]");
