@@ -1,15 +1,17 @@
-//! What a rule puts into its set. Where the head of `name contains EXPRESSION` has no value for one element, the library forgets the
-//! whole set, those that were in it before too: a `deny` would say nothing. Written as a statement of the body it is as in Rego: that
-//! element alone is left out.
+//! What a rule gives: its value, what it puts into its set, the keys in brackets of its name. Where one of them has no value for one
+//! element, the library forgets what the rule gave before: a `deny` would say nothing. Written as a statement of the body, which is
+//! how OPA reads it, that element alone is left out.
 
 use std::collections::BTreeSet;
 
-use regorus::unstable::{Expr, Module, Rule, RuleHead};
+use regorus::unstable::{Expr, Module, Rule, RuleAssign, RuleBody, RuleHead};
 
-use super::builtins;
 use super::check::Rules;
 use super::syntax;
 use crate::error::DocumentError;
+
+/// Builtins that give a value for whatever they are given, or end the evaluation with an error.
+const ALWAYS: [&str; 6] = ["concat", "count", "format_int", "lower", "sprintf", "upper"];
 
 /// A change of a text: what stands from one byte to another becomes something else.
 type Edit = (usize, usize, String);
@@ -23,39 +25,24 @@ pub(super) fn in_bodies(
     text: &str,
 ) -> Result<Option<String>, DocumentError> {
     let Ok(package) = syntax::package(module) else { return Ok(None) };
-    let names: BTreeSet<String> = rules.names(&package).into_iter().flatten().cloned().collect();
-    let functions: BTreeSet<&str> = builtins::supported().into_iter().collect();
-    let always = |expression: &Expr| has_value(expression, &names, &functions);
+    let mut names: BTreeSet<String> = rules.names(&package).into_iter().flatten().cloned().collect();
+    names.extend(syntax::imports(module).into_keys().chain(["input".to_owned(), "data".to_owned()]));
+    let heads = Heads { text, names };
     let mut edits: Vec<Edit> = Vec::new();
     for (number, rule) in module.policy.iter().enumerate() {
-        let Rule::Spec { head: RuleHead::Set { key: Some(key), .. }, bodies, .. } = rule.as_ref() else { continue };
-        if bodies.is_empty() || always(key) {
-            continue;
-        }
-        let name = format!("__head_{number}");
-        let moved = || -> Option<Vec<Edit>> {
-            // Of an object the library keeps the offset of its last key, of `x.y` the column of the dot: the other one is right.
-            let place = offset(text, key.span().line, key.span().col)?;
-            let start = place.min(whole(key.span().start));
-            let end = start + head_end(text.get(start..)?, text.get(..start)?.trim_end().ends_with('['))?;
-            let statement = format!("{name} := {}", text.get(start..end)?);
-            let mut edits = vec![(start, end, name.clone())];
-            // Further blocks behind the first one are the older syntax of further rules.
-            edits.extend(added(text, end, &statement).filter(|_| bodies.len() == 1)?);
-            Some(edits)
-        };
-        let Some(mut moved) = moved() else {
-            let error = DocumentError::new(file, "what this rule puts into its set may have no value");
+        let Rule::Spec { span, head, bodies } = rule.as_ref() else { continue };
+        let Some(mut moved) = heads.moved(number, head, bodies) else {
+            let error = DocumentError::new(file, "what this rule gives may have no value");
             return Err(error
-                .at(u64::from(key.span().line), Some(u64::from(key.span().col)))
-                .with_hint("give it a name in the body, `value := …`, and write `contains value`"));
+                .at(u64::from(span.line), Some(u64::from(span.col)))
+                .with_hint("give it a name in the body, `value := …`, and write that name in the head"));
         };
         edits.append(&mut moved);
     }
     if edits.is_empty() {
         return Ok(None);
     }
-    edits.sort();
+    edits.sort_by_key(|(start, end, _)| (*start, *end));
     let applied = |edits: Vec<Edit>| -> Option<String> {
         let (mut changed, mut at) = (String::with_capacity(text.len() * 2), 0);
         for (start, end, new) in edits {
@@ -66,33 +53,170 @@ pub(super) fn in_bodies(
         changed.push_str(text.get(at..)?);
         Some(changed)
     };
-    let changed = applied(edits).ok_or_else(|| DocumentError::new(file, "the rules for sets cannot be told apart"))?;
+    let changed =
+        applied(edits).ok_or_else(|| DocumentError::new(file, "the heads of the rules cannot be told apart"))?;
     Ok(Some(changed))
 }
 
-/// What puts a statement at the end of the body that begins behind a head, whose expression ends at `at`.
-fn added(text: &str, at: usize, statement: &str) -> Option<Vec<Edit>> {
-    let mut at = at + skipped(text.get(at..)?);
-    // The head of the older syntax stands in brackets, that of today is followed by `if`.
-    if text.get(at..)?.starts_with(']') {
-        at += 1;
-        at += skipped(text.get(at..)?);
+/// The heads of the rules of a module. The places of the library are those of words: of a text in quotes it leaves the quotes out.
+struct Heads<'t> {
+    text: &'t str,
+    /// What is a rule or a document, and no variable.
+    names: BTreeSet<String>,
+}
+
+impl Heads<'_> {
+    /// What to change in one rule; `None` if it is not written as expected.
+    fn moved(&self, number: usize, head: &RuleHead, bodies: &[RuleBody]) -> Option<Vec<Edit>> {
+        // Of a rule without a body there is one element.
+        if bodies.is_empty() {
+            return Some(Vec::new());
+        }
+        let mut parts = Vec::new();
+        let assigned = match head {
+            RuleHead::Compr { refr, assign, .. } => {
+                self.keys(refr, &mut parts)?;
+                assign.as_ref()
+            }
+            RuleHead::Set { span, refr, key } => {
+                self.keys(refr, &mut parts)?;
+                if let Some(key) = key.as_ref().filter(|key| !self.has_value(key)) {
+                    parts.push(self.element(refr, key, whole(span.end))?);
+                }
+                None
+            }
+            RuleHead::Func { assign, .. } => assign.as_ref(),
+        };
+        parts.extend(self.value(assigned)?);
+        let mut edits = Vec::new();
+        let mut place = 0;
+        let mut statement = |(start, end): (usize, usize), edits: &mut Vec<Edit>| -> Option<String> {
+            let name = format!("__head_{number}_{place}");
+            place += 1;
+            let statement = format!("{name} := {}", self.text.get(start..end)?);
+            edits.push((start, end, name));
+            Some(statement)
+        };
+        let mut of_head = Vec::new();
+        for part in parts {
+            of_head.push(statement(part, &mut edits)?);
+        }
+        for body in bodies {
+            // Further blocks behind the first one share the head, an `else` has a value of its own.
+            let own = match self.value(body.assign.as_ref())? {
+                Some(part) => vec![statement(part, &mut edits)?],
+                None => Vec::new(),
+            };
+            let statements = if body.is_else { &own } else { &of_head };
+            if !statements.is_empty() {
+                edits.extend(self.added(body, &statements.join("; "))?);
+            }
+        }
+        Some(edits)
     }
-    if text.get(at..)?.starts_with("if") {
-        at += 2;
-        at += skipped(text.get(at..)?);
+
+    /// Adds where the keys in brackets stand that may have no value.
+    fn keys(&self, refr: &Expr, parts: &mut Vec<(usize, usize)>) -> Option<()> {
+        match refr {
+            Expr::RefBrack { span, refr: inner, index, .. } => {
+                self.keys(inner, parts)?;
+                if !self.has_value(index) {
+                    let open = self.end_of(inner)?;
+                    let start = open + self.text.get(open..)?.strip_prefix('[').map(|_| 1)?;
+                    parts.push((start, self.unquoted(whole(span.end))?));
+                }
+            }
+            Expr::RefDot { refr: inner, .. } => self.keys(inner, parts)?,
+            _ => {}
+        }
+        Some(())
     }
-    if text.get(at..)?.starts_with('{') {
-        let begin = at + 1;
-        let end = begin + scanned(text.get(begin..)?, '}')?;
-        // A statement ends with its line, or with a semicolon.
-        let last = text.get(begin..end)?.rsplit('\n').next()?.trim();
-        let led = if last.is_empty() || last.ends_with(';') { "" } else { "; " };
-        return Some(vec![(end, end, format!("{led}{statement} "))]);
+
+    /// Where stands what a rule puts into its set.
+    fn element(&self, refr: &Expr, key: &Expr, head_end: usize) -> Option<(usize, usize)> {
+        let after = self.end_of(refr)?;
+        // The older syntax has it in brackets.
+        if self.text.get(after..)?.starts_with('[') {
+            let end = head_end.checked_sub(1)?;
+            return self.text.get(end..)?.starts_with(']').then_some((after + 1, end));
+        }
+        let word = after + skipped(self.text.get(after..)?);
+        let start = word + self.text.get(word..)?.strip_prefix("contains").map(|_| "contains".len())?;
+        let start = start + skipped(self.text.get(start..)?);
+        // A parenthesis around all of it belongs to it.
+        (start <= whole(key.span().start)).then_some((start, self.unquoted(head_end)?))
     }
-    let end = at + scanned(text.get(at..)?, '\n')?;
-    let end = at + text.get(at..end)?.trim_end().len();
-    Some(vec![(at, at, "{ ".to_owned()), (end, end, format!("; {statement} }}"))])
+
+    /// Where a value stands that may be none: `Some(None)` if it always is one.
+    #[expect(clippy::option_option, reason = "not to find the place is another thing than to have nothing to move")]
+    fn value(&self, assign: Option<&RuleAssign>) -> Option<Option<(usize, usize)>> {
+        let Some(assign) = assign.filter(|assign| !self.has_value(&assign.value)) else { return Some(None) };
+        let start = whole(assign.span.start);
+        let sign = self.text.get(start..)?;
+        let start = start + if sign.starts_with(":=") { 2 } else { sign.strip_prefix('=').map(|_| 1)? };
+        Some(Some((start + skipped(self.text.get(start..)?), self.unquoted(whole(assign.span.end))?)))
+    }
+
+    /// Where a reference ends: the library has the last bracket outside.
+    fn end_of(&self, refr: &Expr) -> Option<usize> {
+        let end = whole(refr.span().end);
+        if !matches!(refr, Expr::RefBrack { .. }) {
+            return Some(end);
+        }
+        let end = self.unquoted(end)?;
+        let end = end + skipped(self.text.get(end..)?);
+        self.text.get(end..)?.starts_with(']').then_some(end + 1)
+    }
+
+    /// The end of an expression, the quote that closes it included.
+    fn unquoted(&self, end: usize) -> Option<usize> {
+        Some(if self.text.get(end..)?.starts_with(['"', '`']) { end + 1 } else { end })
+    }
+
+    /// What puts statements at the end of a body.
+    fn added(&self, body: &RuleBody, statements: &str) -> Option<Vec<Edit>> {
+        let query = &body.query;
+        let (start, end) = (whole(query.span.start), self.unquoted(whole(query.span.end))?);
+        let first = query.stmts.first()?;
+        // The block of an `else` begins with that word.
+        let is_block = self.text.get(start..)?.starts_with(['{', 'e']) && whole(first.span.start) > start;
+        if is_block {
+            let close =
+                end.checked_sub(1).filter(|close| self.text.get(*close..).is_some_and(|rest| rest.starts_with('}')))?;
+            // A statement ends with its line, or with a semicolon.
+            let last = self.text.get(start..close)?.rsplit('\n').next()?.trim();
+            let led = if last.is_empty() || last.ends_with(';') { "" } else { "; " };
+            return Some(vec![(close, close, format!("{led}{statements} "))]);
+        }
+        // One statement behind `if`, which of a text in quotes leaves the first of them out too.
+        let start = match start.checked_sub(1) {
+            Some(before) if self.text.get(before..)?.starts_with(['"', '`']) => before,
+            _ => start,
+        };
+        Some(vec![(start, start, "{ ".to_owned()), (end, end, format!("; {statements} }}"))])
+    }
+
+    /// True for an expression that always has a value, or ends the evaluation with an error.
+    fn has_value(&self, expression: &Expr) -> bool {
+        let all = |list: &[regorus::unstable::Ref<Expr>]| list.iter().all(|one| self.has_value(one));
+        match expression {
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => true,
+            Expr::Var { span, .. } => !self.names.contains(span.text()),
+            Expr::Array { items, .. } | Expr::Set { items, .. } => all(items),
+            Expr::Object { fields, .. } => {
+                fields.iter().all(|(_, key, value)| self.has_value(key) && self.has_value(value))
+            }
+            Expr::Call { fcn, params, .. } => {
+                let name = fcn.span().text();
+                ALWAYS.contains(&name) && !self.names.contains(name) && all(params)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How many bytes of blanks and comments a text begins with.
@@ -107,77 +231,7 @@ fn skipped(text: &str) -> usize {
     }
 }
 
-/// Where this letter stands first outside brackets, texts and comments; the end of the text counts as the end of a line.
-fn scanned(text: &str, wanted: char) -> Option<usize> {
-    ending(text, wanted == '\n', |rest| rest.starts_with(wanted))
-}
-
-/// Where the expression of a head ends: before `]` in the older syntax, else before `if` or the end of its line.
-fn head_end(text: &str, is_older: bool) -> Option<usize> {
-    let is_if = |rest: &str| {
-        rest.strip_prefix("if").is_some_and(|rest| rest.starts_with(|next: char| next.is_whitespace() || next == '{'))
-    };
-    let end = if is_older {
-        ending(text, false, |rest| rest.starts_with(']'))?
-    } else {
-        let blank_before = |rest: &str| text[..text.len() - rest.len()].ends_with(char::is_whitespace);
-        ending(text, true, |rest| rest.starts_with('\n') || (is_if(rest) && blank_before(rest)))?
-    };
-    Some(text.get(..end)?.trim_end().len())
-}
-
-/// The first place outside brackets, texts and comments where what follows is what is looked for.
-fn ending(text: &str, may_be_last: bool, stop: impl Fn(&str) -> bool) -> Option<usize> {
-    let (mut depth, mut comment, mut quoted, mut escaped) = (0_u32, false, None, false);
-    for (at, letter) in text.char_indices() {
-        if comment && letter != '\n' {
-            continue;
-        }
-        comment = false;
-        match quoted {
-            Some('"') if escaped => escaped = false,
-            Some('"') if letter == '\\' => escaped = true,
-            Some(quote) => quoted = (letter != quote).then_some(quote),
-            None if depth == 0 && stop(&text[at..]) => return Some(at),
-            None => match letter {
-                '#' if may_be_last && depth == 0 => return Some(at),
-                '#' => comment = true,
-                '"' | '`' => quoted = Some(letter),
-                '{' | '[' | '(' => depth += 1,
-                '}' | ']' | ')' => depth = depth.checked_sub(1)?,
-                _ => {}
-            },
-        }
-    }
-    (may_be_last && depth == 0 && quoted.is_none()).then_some(text.len())
-}
-
 /// Beyond any text where it has no room.
 fn whole(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// Where a line and column, from 1, are in a text.
-fn offset(text: &str, line: u32, column: u32) -> Option<usize> {
-    let (line, column) = (whole(line), whole(column));
-    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let (at, _) = text.get(before..)?.char_indices().nth(column.checked_sub(1)?)?;
-    Some(before + at)
-}
-
-/// True for an expression that always has a value, or ends the evaluation with an error.
-fn has_value(expression: &Expr, names: &BTreeSet<String>, functions: &BTreeSet<&str>) -> bool {
-    let all = |list: &[regorus::unstable::Ref<Expr>]| list.iter().all(|one| has_value(one, names, functions));
-    match expression {
-        Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. } | Expr::Bool { .. } | Expr::Null { .. } => {
-            true
-        }
-        Expr::Var { span, .. } => !names.contains(span.text()) && !["input", "data"].contains(&span.text()),
-        Expr::Array { items, .. } | Expr::Set { items, .. } => all(items),
-        Expr::Object { fields, .. } => {
-            fields.iter().all(|(_, key, value)| has_value(key, names, functions) && has_value(value, names, functions))
-        }
-        Expr::Call { fcn, params, .. } => functions.contains(fcn.span().text()) && all(params),
-        _ => false,
-    }
 }
