@@ -11,6 +11,7 @@ mod collect;
 mod doctor;
 mod ecr;
 mod evidence;
+mod gate;
 mod gather;
 mod inspect;
 mod kms;
@@ -32,6 +33,10 @@ pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
+pub use gate::{
+    Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Gate, GateError, GateSettings, HistoryEntry, Permit,
+    Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via,
+};
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
@@ -40,6 +45,10 @@ pub use place::{Place, RegistryAccess, RegistrySettings};
 pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
+};
+pub use store::{
+    AnswerRow, DecisionQuery, DecisionRow, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions, PromotionRow,
+    Store, StoreError, WorkloadRow,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};
 pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};

@@ -1,0 +1,153 @@
+//! What is asked, by whom, and what is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{Digest, Reason, Timestamp, Verdict};
+use store::StoreError;
+
+use super::permit::{Permit, Refusal};
+
+/// An ask.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The image as the caller names it: with registry host, and tag or digest.
+    pub image: String,
+    /// The environment; `None` is `production` (S7).
+    pub environment: Option<String>,
+    /// How long to wait for what is pending. Never longer than the gate's own bound.
+    pub wait: Duration,
+    /// S15: evaluates; starts no scan, records nothing.
+    pub dry_run: bool,
+}
+
+/// Who asks, from where.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// Who it is, as the server authenticated them.
+    pub identity: Option<String>,
+    /// The enforcement point.
+    pub point: Point,
+    /// The pipeline's id.
+    pub pipeline: Option<String>,
+    /// The commit.
+    pub commit: Option<String>,
+    /// The W3C trace id.
+    pub trace_id: Option<String>,
+}
+
+/// Where a decision is acted upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// A pipeline.
+    Ci,
+    /// Whoever asks over HTTP (B20).
+    Api,
+    /// A promotion.
+    Promotion,
+    /// Kubernetes admission.
+    Admission,
+    /// The pull proxy.
+    Proxy,
+    /// A node.
+    Node,
+}
+
+impl Point {
+    /// `ci`, `api`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ci => "ci",
+            Self::Api => "api",
+            Self::Promotion => "promotion",
+            Self::Admission => "admission",
+            Self::Proxy => "proxy",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// How an answer came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A decision that still held.
+    Recorded,
+    /// Known facts, judged anew.
+    Evaluated,
+    /// Facts that were collected for it.
+    Collected,
+}
+
+/// A decision as it is recorded.
+#[derive(Debug)]
+pub struct RecordedDecision {
+    /// UUIDv7.
+    pub id: String,
+    /// `host/repository`
+    pub repository: String,
+    /// What was judged.
+    pub digest: Digest,
+    /// For which environment.
+    pub environment: String,
+    /// What follows.
+    pub verdict: Verdict,
+    /// When.
+    pub recorded_at: Timestamp,
+    /// The earliest moment at which time alone could change it.
+    pub valid_until: Option<Timestamp>,
+    /// The decision as JSON (`ecr-gate.dev/decision/v1`), with who asked first in `answer`.
+    pub record: Bytes,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// The decision it rests on.
+    pub decision: Arc<RecordedDecision>,
+    /// Leave to act, or why not.
+    pub permit: Result<Permit, Refusal>,
+    /// The answer's id.
+    pub id: String,
+    /// How it came about.
+    pub via: Via,
+    /// All changes up to this moment are in it (S42).
+    pub in_force_at: Timestamp,
+    /// When to ask again, for what is pending.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why there is no decision.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The ask itself is wrong: what, and what to do.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// There is no digest to judge: with its class of unknown, as the command line's exit codes know it.
+    #[error("{}", .0.message)]
+    Refused(Reason),
+    /// The store is not there, or this process does not know whether what it knows is still in force (S42): class `storeUnavailable`.
+    #[error("{0}")]
+    StoreUnavailable(String),
+    /// More is asked than can be looked for.
+    #[error("{0}")]
+    Overloaded(String),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for AskError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded { .. } => Self::Overloaded(error.to_string()),
+            _ => Self::StoreUnavailable(error.to_string()),
+        }
+    }
+}
