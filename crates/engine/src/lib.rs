@@ -15,6 +15,7 @@ mod gate;
 mod gather;
 mod inspect;
 mod kms;
+mod material;
 mod measure;
 mod pace;
 mod place;
@@ -39,6 +40,7 @@ pub use gate::{
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
+pub use material::{MaterialFile, MaterialProblem, trust_files, trust_inputs};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
 pub use pace::Pace;
 pub use place::{Place, RegistryAccess, RegistrySettings};
