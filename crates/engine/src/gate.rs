@@ -2,6 +2,7 @@
 
 mod asking;
 mod audit;
+mod idempotency;
 mod permit;
 mod policies;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{Digest, Timestamp};
 use store::{DecisionQuery, DecisionRow, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
+use telemetry::Metrics;
 
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
@@ -40,6 +42,8 @@ pub struct GateSettings {
     pub lease: Duration,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Where everything is counted; whoever serves the gate counts there too.
+    pub metrics: Metrics,
 }
 
 /// What the gate could not do.
@@ -105,13 +109,14 @@ pub struct Submitted {
 #[derive(Debug, Clone)]
 pub struct Gate {
     store: Store,
+    metrics: Metrics,
 }
 
 #[allow(clippy::unused_async, unused_variables, missing_docs)]
 impl Gate {
     /// Reads what is in force, checks the audit log, and starts what runs behind: reading changes, jobs, sequencing.
     pub async fn start(settings: GateSettings, store: Store) -> Result<Self, GateError> {
-        Ok(Self { store })
+        Ok(Self { store, metrics: settings.metrics })
     }
     /// Finishes what it accepted, writes what waits, and ends what runs behind.
     pub async fn stop(&self) {}
@@ -230,6 +235,6 @@ impl Gate {
     }
     /// Metrics in the text format of OpenMetrics.
     pub fn metrics(&self) -> String {
-        String::new()
+        self.metrics.text()
     }
 }
