@@ -4,8 +4,10 @@ mod answers;
 mod asking;
 mod audit;
 mod collecting;
+mod counting;
 mod deciding;
 mod force;
+mod idempotency;
 mod jobs;
 mod last_good;
 mod log;
@@ -24,6 +26,7 @@ use bytes::Bytes;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
 use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
+use telemetry::Metrics;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -68,6 +71,8 @@ pub struct GateSettings {
     pub collecting: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Where everything is counted; whoever serves the gate counts there too.
+    pub metrics: Metrics,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -94,6 +99,7 @@ impl GateSettings {
             start_scans: true,
             collecting: 64,
             lease: Duration::from_secs(1),
+            metrics: Metrics::new(),
             now,
         }
     }
@@ -451,26 +457,6 @@ impl Gate {
         self.inner.export(from, limit).await
     }
 
-    /// The answer that was given under an idempotency key, if one was.
-    ///
-    /// # Errors
-    /// The key was used for another request.
-    pub async fn idempotent(&self, key: &str, request: &str) -> Result<Option<Vec<u8>>, GateError> {
-        Ok(self.inner.store.idempotent(key, request, (self.inner.settings.now)()).await?)
-    }
-
-    /// Keeps an answer under an idempotency key, for a day.
-    ///
-    /// # Errors
-    /// The key was used for another request meanwhile, or the store does not take it.
-    pub async fn keep_idempotent(&self, key: String, request: String, response: Vec<u8>) -> Result<(), GateError> {
-        let now = (self.inner.settings.now)();
-        let until = now.checked_add(model::SignedDuration::from_hours(24)).unwrap_or(now);
-        let kept = store::Idempotency { key, request, response, until };
-        self.inner.store.write(store::Batch { idempotency: Some(kept), ..store::Batch::default() }).await?;
-        Ok(())
-    }
-
     /// Why this process cannot answer now, each in a sentence; empty: it can.
     pub async fn unready(&self) -> Vec<String> {
         let mut why = Vec::new();
@@ -483,8 +469,11 @@ impl Gate {
         why
     }
 
-    /// How long ago changes were read, and how many answers are not durable yet.
-    pub fn vitals(&self) -> (Duration, usize) {
-        (self.inner.follower.age(), self.inner.store.at_risk())
+    /// Metrics in the text format of OpenMetrics.
+    pub fn metrics(&self) -> String {
+        let metrics = &self.inner.settings.metrics;
+        metrics.lease_age(self.inner.follower.age());
+        metrics.write_queue(self.inner.store.at_risk());
+        metrics.text()
     }
 }

@@ -49,8 +49,9 @@ pub use record::{
     SignalRecord, TimingRecord,
 };
 pub use store::{
-    AnswerRow, DecisionQuery, DecisionRow, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions, PromotionRow,
-    Store, StoreError, WorkloadRow,
+    AnswerRow, DecisionQuery, DecisionRow, Idempotency, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions,
+    PromotionRow, Store, StoreError, WorkloadRow,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};
+pub use telemetry::Metrics;
 pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use model::{EcrHost, ImageReference, Timestamp, Verdict};
 use store::{Batch, NewJob};
+use telemetry::Cache;
 
-use super::Inner;
 use super::answers::{self, is_durable};
 use super::asking::{Answered, AskError, Asked, Asker, RecordedDecision, Via};
 use super::collecting::{Wanted, repository};
@@ -15,6 +15,7 @@ use super::force::InForce;
 use super::memory::{Judged, Key, Known};
 use super::permit::{Basis, Permit, Refusal};
 use super::recording::{self, Draft};
+use super::{Inner, counting};
 
 /// An ask that was understood.
 struct Understood {
@@ -25,15 +26,24 @@ struct Understood {
 impl Inner {
     /// Answers within `asked.wait`.
     pub(super) async fn ask(self: &Arc<Self>, asked: Asked, by: &Asker) -> Result<Answered, AskError> {
+        let started = Instant::now();
+        let ended = self.waiting(asked, by).await;
+        counting::asked(&self.settings.metrics, &ended, started.elapsed());
+        ended.map(|(answered, _)| answered)
+    }
+
+    /// The answer, and whether a last known good fact stood in for it.
+    async fn waiting(self: &Arc<Self>, asked: Asked, by: &Asker) -> Result<(Answered, bool), AskError> {
         let deadline = Instant::now() + asked.wait.min(self.settings.longest_wait);
         let understood = self.understand(&asked)?;
         let mut first = true;
         loop {
-            let answered = self.once(&understood, asked.dry_run, by, deadline.max(self.at_least()), first).await?;
+            let until = deadline.max(self.at_least());
+            let (answered, degraded) = self.once(&understood, asked.dry_run, by, until, first).await?;
             let next = Instant::now() + self.settings.pace.poll_interval;
             // S11: what is pending is waited for, as long as there is time; a refusal is not.
             if answered.decision.verdict != Verdict::Pending || asked.dry_run || next > deadline {
-                return Ok(answered);
+                return Ok((answered, degraded));
             }
             tokio::time::sleep_until(next.into()).await;
             first = false;
@@ -104,11 +114,12 @@ impl Inner {
         by: &Asker,
         deadline: Instant,
         may_remember: bool,
-    ) -> Result<Answered, AskError> {
+    ) -> Result<(Answered, bool), AskError> {
         let confirmed =
             self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))?;
         let now = self.now()?;
         let force = self.follower.force();
+        let metrics = &self.settings.metrics;
         let key = self.key(understood);
         if let Some(key) = &key
             && !dry_run
@@ -116,16 +127,23 @@ impl Inner {
             if let Some(judged) = self.remembered(key, &force, now)
                 && (may_remember || judged.decision.verdict != Verdict::Pending)
             {
-                return self.answer(&judged, Via::Recorded, (None, false), by, now, confirmed).await;
+                metrics.cache_hit(Cache::Judgements);
+                let answered = self.answer(&judged, Via::Recorded, (None, false), by, now, confirmed).await?;
+                return Ok((answered, judged.known.degraded));
             }
+            metrics.cache_miss(Cache::Judgements);
             if let Some(answered) = self.inherited(key, understood, by, deadline).await? {
                 return Ok(answered);
             }
         }
         let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
         let (known, via) = match remembered {
-            Some(known) => (known, Via::Evaluated),
+            Some(known) => {
+                metrics.cache_hit(Cache::Facts);
+                (known, Via::Evaluated)
+            }
             None => {
+                metrics.cache_miss(Cache::Facts);
                 let wanted = Wanted {
                     image: understood.image.to_string(),
                     environment: understood.environment.clone(),
@@ -147,7 +165,8 @@ impl Inner {
             self.remember(&known);
         }
         let (judged, batch) = self.judged(&known, &force, by, now, dry_run).await?;
-        self.answer(&judged, via, (batch, dry_run), by, now, confirmed).await
+        let answered = self.answer(&judged, via, (batch, dry_run), by, now, confirmed).await?;
+        Ok((answered, known.degraded))
     }
 
     /// Under what the image is remembered; `None` if nobody knows what its tag stands for.
@@ -214,6 +233,9 @@ impl Inner {
         let (decision, batch) = match self.the_same(known, &draft).await? {
             Some(decision) if !dry_run => (decision, None),
             _ => {
+                if !dry_run {
+                    counting::decided(&self.settings.metrics, &draft, known, by, now);
+                }
                 let pending = draft.judgement.verdict == Verdict::Pending;
                 let (decision, mut batch) = recording::record(draft, known, force, dry_run)?;
                 if pending {
@@ -256,7 +278,7 @@ impl Inner {
         understood: &Understood,
         by: &Asker,
         deadline: Instant,
-    ) -> Result<Option<Answered>, AskError> {
+    ) -> Result<Option<(Answered, bool)>, AskError> {
         if key.tag.is_some() {
             return Ok(None);
         }
@@ -264,7 +286,7 @@ impl Inner {
         let Some(parent) = parent.filter(|parent| parent.digest != key.digest) else { return Ok(None) };
         let image = ImageReference { digest: Some(parent.digest), tag: None, ..understood.image.clone() };
         let parent = Understood { image, environment: understood.environment.clone() };
-        let answered = match Box::pin(self.once(&parent, false, by, deadline, true)).await {
+        let (answered, degraded) = match Box::pin(self.once(&parent, false, by, deadline, true)).await {
             Ok(answered) => answered,
             // What its index is cannot be told: then it is judged by itself.
             Err(AskError::Refused(_)) => return Ok(None),
@@ -274,7 +296,7 @@ impl Inner {
             Ok(permit) if permit.children.contains(&key.digest) => {
                 let basis = Basis::Inherited(answered.decision.id.clone());
                 let permit = Permit { subject: key.digest.clone(), children: Vec::new(), basis, ..permit };
-                Some(Answered { permit: Ok(permit), ..answered })
+                Some((Answered { permit: Ok(permit), ..answered }, degraded))
             }
             _ => None,
         })
