@@ -34,7 +34,7 @@ use answers::Answers;
 use collecting::Flights;
 use force::Follower;
 use log::Log;
-use memory::Memory;
+use memory::{Locks, Memory};
 
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
@@ -187,6 +187,7 @@ struct Inner {
     memory: Memory,
     flights: Flights,
     slots: Semaphore,
+    deciding: Locks,
     answers: Answers,
     log: Log,
     /// Asks that nobody waits for, and their answers.
@@ -216,6 +217,7 @@ impl Gate {
             memory: Memory::new(),
             flights: Flights::default(),
             slots: Semaphore::new(settings.collecting.max(1)),
+            deciding: Locks::new(),
             answers: Answers::default(),
             log,
             later: Cache::builder().max_capacity(LATER).time_to_live(KEPT).build(),

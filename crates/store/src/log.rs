@@ -65,8 +65,10 @@ impl Store {
         let mut found = std::collections::HashMap::new();
         for some in wanted.chunks(CHUNK) {
             let pairs: Vec<String> = (0..some.len()).map(|n| format!("({})", places(2 * n + 1, 2))).collect();
-            let sql =
-                format!("SELECT level, place, hash FROM log_nodes WHERE (level, place) IN (VALUES {})", pairs.join(", "));
+            let sql = format!(
+                "SELECT level, place, hash FROM log_nodes WHERE (level, place) IN (VALUES {})",
+                pairs.join(", ")
+            );
             let values: Vec<Value> = (some.iter())
                 .flat_map(|(level, index)| [Value::Int(i64::from(*level)), Value::Int(number(*index))])
                 .collect();
@@ -113,18 +115,21 @@ async fn extend(
     nodes: &[LogNode],
     head: &LogHead,
 ) -> std::result::Result<bool, Trouble> {
-    sqlx::query("INSERT INTO log_head (id, size, checkpoint, at, key) VALUES (1, 0, '', 0, '') ON CONFLICT (id) DO NOTHING")
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO log_head (id, size, checkpoint, at, key) VALUES (1, 0, '', 0, '') ON CONFLICT (id) DO NOTHING",
+    )
+    .execute(&mut *connection)
+    .await?;
     // Whoever else extends waits here, and then finds another size.
-    let swapped = sqlx::query("UPDATE log_head SET size = $2, checkpoint = $3, at = $4, key = $5 WHERE id = 1 AND size = $1")
-        .bind(number(from))
-        .bind(number(head.size))
-        .bind(head.checkpoint.as_str())
-        .bind(head.at.as_millisecond())
-        .bind(head.key.as_str())
-        .execute(&mut *connection)
-        .await?;
+    let swapped =
+        sqlx::query("UPDATE log_head SET size = $2, checkpoint = $3, at = $4, key = $5 WHERE id = 1 AND size = $1")
+            .bind(number(from))
+            .bind(number(head.size))
+            .bind(head.checkpoint.as_str())
+            .bind(head.at.as_millisecond())
+            .bind(head.key.as_str())
+            .execute(&mut *connection)
+            .await?;
     if swapped.rows_affected() == 0 {
         // It may be ours: a commit that nobody heard of.
         let same = sqlx::query("SELECT 1 AS n FROM log_head WHERE size = $1 AND checkpoint = $2 AND $1 > $3")

@@ -62,10 +62,7 @@ pub(crate) fn arguments<'a>(values: impl IntoIterator<Item = &'a Value<'a>>) -> 
 }
 
 /// A statement that is not written out in the source. Nothing but names and places may be put together: values go by `arguments`.
-pub(crate) fn statement(
-    sql: String,
-    arguments: AnyArguments,
-) -> sqlx::query::Query<'static, sqlx::Any, AnyArguments> {
+pub(crate) fn statement(sql: String, arguments: AnyArguments) -> sqlx::query::Query<'static, sqlx::Any, AnyArguments> {
     sqlx::query_with(AssertSqlSafe(sql), arguments)
 }
 

@@ -128,7 +128,7 @@ impl Inner {
                 && (may_remember || judged.decision.verdict != Verdict::Pending)
             {
                 metrics.cache_hit(Cache::Judgements);
-                let answered = self.answer(&judged, Via::Recorded, (None, false), by, now, confirmed).await?;
+                let answered = self.answer(&judged, Via::Recorded, false, by, now, confirmed).await?;
                 return Ok((answered, judged.known.degraded));
             }
             metrics.cache_miss(Cache::Judgements);
@@ -161,12 +161,36 @@ impl Inner {
             let what = "the policy changed while the image was looked at; ask again".to_owned();
             return Err(AskError::Overloaded(what));
         }
-        if !dry_run {
+        let judged = if dry_run {
+            Arc::new(self.judged(&known, &force, by, now, true).await?.0)
+        } else {
             self.remember(&known);
-        }
-        let (judged, batch) = self.judged(&known, &force, by, now, dry_run).await?;
-        let answered = self.answer(&judged, via, (batch, dry_run), by, now, confirmed).await?;
+            self.decide(&known, &force, by, now).await?
+        };
+        let answered = self.answer(&judged, via, dry_run, by, now, confirmed).await?;
         Ok((answered, known.degraded))
+    }
+
+    /// Judges and records, one at a time for one image: of many that ask at once, one decides for all.
+    async fn decide(
+        &self,
+        known: &Arc<Known>,
+        force: &InForce,
+        by: &Asker,
+        now: Timestamp,
+    ) -> Result<Arc<Judged>, AskError> {
+        let key = Key::of(&known.ask);
+        let _one = self.deciding.of(&key).lock().await;
+        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.known, known)) {
+            return Ok(judged);
+        }
+        let (judged, batch) = self.judged(known, force, by, now, false).await?;
+        if let Some(batch) = batch {
+            self.store.write(batch).await?;
+        }
+        let judged = Arc::new(judged);
+        self.memory.judged.insert(key, Arc::clone(&judged));
+        Ok(judged)
     }
 
     /// Under what the image is remembered; `None` if nobody knows what its tag stands for.
@@ -227,7 +251,7 @@ impl Inner {
         by: &Asker,
         now: Timestamp,
         dry_run: bool,
-    ) -> Result<(Arc<Judged>, Option<Batch>), AskError> {
+    ) -> Result<(Judged, Option<Batch>), AskError> {
         let draft = recording::judge(force, known, now, by)?;
         let valid_until = draft.judgement.valid_until;
         let (decision, batch) = match self.the_same(known, &draft).await? {
@@ -245,7 +269,7 @@ impl Inner {
             }
         };
         let judged = Judged { decision, known: Arc::clone(known), global: force.global, valid_until };
-        Ok((Arc::new(judged), batch))
+        Ok((judged, batch))
     }
 
     async fn the_same(&self, known: &Known, draft: &Draft) -> Result<Option<Arc<RecordedDecision>>, AskError> {
@@ -302,12 +326,12 @@ impl Inner {
         })
     }
 
-    /// Puts an answer on record, and with it what has to be recorded for it; only then there is one.
+    /// Puts an answer on record; only then there is one.
     async fn answer(
         &self,
         judged: &Arc<Judged>,
         via: Via,
-        (batch, dry_run): (Option<Batch>, bool),
+        dry_run: bool,
         by: &Asker,
         now: Timestamp,
         confirmed: Instant,
@@ -337,19 +361,11 @@ impl Inner {
         } else if is_durable(by.point) {
             let row = answers::row(&decision.id, by, basis, now);
             let id = row.id.clone();
-            let mut batch = batch.unwrap_or_default();
-            batch.answers.push(row);
-            self.store.write(batch).await?;
+            self.store.write(Batch { answers: vec![row], ..Batch::default() }).await?;
             id
         } else {
-            if let Some(batch) = batch {
-                self.store.write(batch).await?;
-            }
             self.answers.note(&self.store, &decision.id, by, basis, now)?
         };
-        if !dry_run {
-            self.memory.judged.insert(Key::of(&judged.known.ask), Arc::clone(judged));
-        }
         let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
         let in_force_at = ago(now, confirmed.elapsed());
         Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })

@@ -1,11 +1,13 @@
 //! What is remembered between asks: facts about images, and what was judged of them. Bounded in bytes; everything is checked against
 //! what changed before it is used.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{Ask, Digest, Facts, Timestamp};
 use moka::sync::Cache;
+use tokio::sync::Mutex;
 
 use super::asking::RecordedDecision;
 
@@ -96,5 +98,21 @@ impl Memory {
                 .build(),
             tags: Cache::builder().max_capacity(TAGS).time_to_live(TAG).build(),
         }
+    }
+}
+
+/// One lock for each of some groups of images.
+#[derive(Debug)]
+pub(super) struct Locks([Mutex<()>; 64]);
+
+impl Locks {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+
+    pub(super) fn of(&self, key: &Key) -> &Mutex<()> {
+        let mut hasher = std::collections::hash_map::DefaultHasher::new();
+        (&key.repository, &key.digest, &key.environment).hash(&mut hasher);
+        &self.0[usize::from(hasher.finish().to_le_bytes()[0]) % self.0.len()]
     }
 }
