@@ -108,23 +108,29 @@ pub(crate) fn public_good() -> Result<TrustInputs, Failure> {
 
 /// Every file that [`inputs`] would read for the policy at this path.
 pub(crate) fn files(policies: &PolicySet, path: &Path) -> Vec<PathBuf> {
+    named(policies).iter().map(|(_, listed)| beside(Some(&path.to_owned()), listed)).collect()
+}
+
+/// The same as they are written, each with the position of the document that names it.
+pub(crate) fn named(policies: &PolicySet) -> Vec<(usize, String)> {
     let mut listed = Vec::new();
     for source in policies.trust_sources() {
+        let mut add = |file: String| listed.push((source.member, file));
         match source.from {
-            SourceOf::Key(KeySource::File(file)) => listed.push(file),
+            SourceOf::Key(KeySource::File(file)) => add(file),
             SourceOf::Key(KeySource::Inline(_) | KeySource::Kms(_)) => {}
             SourceOf::X509 { certificates, timestamp_authorities, revocation_lists, .. } => {
-                listed.extend(certificates.into_iter().chain(timestamp_authorities).chain(revocation_lists));
+                certificates.into_iter().chain(timestamp_authorities).chain(revocation_lists).for_each(add);
             }
         }
     }
-    for (_, _, sources) in policies.trust_roots() {
+    for (document, _, sources) in policies.trust_roots() {
         listed.extend(sources.into_iter().filter_map(|source| match source {
-            RootSource::File(file) => Some(file),
+            RootSource::File(file) => Some((document, file)),
             RootSource::PublicGood => None,
         }));
     }
-    listed.iter().map(|listed| beside(Some(&path.to_owned()), listed)).collect()
+    listed
 }
 
 /// A path that a policy file names, seen from where that file lies.

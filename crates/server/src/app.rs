@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::{Gate, Metrics};
+use engine::Gate;
 use model::Timestamp;
+use telemetry::Metrics;
 use tokio::sync::Semaphore;
 
 use crate::auth::{Token, Tokens};
