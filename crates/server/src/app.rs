@@ -59,10 +59,10 @@ pub struct PerClient {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            longest_wait: Duration::from_secs(600),
+            longest_wait: Duration::from_mins(10),
             request: Duration::from_secs(30),
-            long_request: Duration::from_secs(300),
-            receiving: Duration::from_secs(60),
+            long_request: Duration::from_mins(5),
+            receiving: Duration::from_mins(1),
             margin: Duration::from_secs(15),
             concurrency: 1024,
             per_client: None,

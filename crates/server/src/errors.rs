@@ -227,9 +227,15 @@ impl Fail {
     }
 }
 
-/// For `Retry-After`: whole seconds, at least one.
+/// When to come back, in whole seconds: at least one.
+pub(crate) fn whole_seconds(after: Duration) -> u64 {
+    let begun = u64::from(after.subsec_nanos() > 0);
+    after.as_secs().saturating_add(begun).clamp(1, 86_400)
+}
+
+/// The same for `Retry-After`.
 pub(crate) fn seconds(after: Duration) -> HeaderValue {
-    HeaderValue::from(after.as_millis().div_ceil(1000).clamp(1, 86_400) as u64)
+    HeaderValue::from(whole_seconds(after))
 }
 
 impl IntoResponse for Fail {

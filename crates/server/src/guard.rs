@@ -141,7 +141,7 @@ fn log(line: &Line<'_>, response: &Response) {
     let decided = response.extensions().get::<DecidedForLog>();
     let (code, cause) = line.fail.map(Fail::for_the_log).unzip();
     let status = response.status().as_u16();
-    let duration_ms = line.took.as_micros() as f64 / 1000.0;
+    let duration_ms = line.took.as_secs_f64() * 1000.0;
     macro_rules! access {
         ($level:ident) => {
             tracing::$level!(

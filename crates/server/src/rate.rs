@@ -104,7 +104,7 @@ mod tests {
         let later = start + Duration::from_millis(500);
         rates.take(client(1), later).unwrap();
         assert!(rates.take(client(1), later).is_err());
-        let much_later = later + Duration::from_secs(3600);
+        let much_later = later + Duration::from_hours(1);
         for _ in 0..3 {
             rates.take(client(1), much_later).unwrap();
         }

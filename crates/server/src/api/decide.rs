@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::idempotency::Key;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::errors::{Fail, seconds};
+use crate::errors::{Fail, seconds, whole_seconds};
 use crate::extract::{Json, NameInPath, SMALL};
 use crate::guard::DecidedForLog;
 use crate::text::{NAME, sound, sound_if_given};
@@ -146,7 +146,7 @@ fn body(answered: &Answered) -> Result<Bytes, Fail> {
             Via::Collected => ViaWord::Collected,
         },
         in_force_at: answered.in_force_at,
-        retry_after_seconds: answered.retry_after.map(|after| after.as_millis().div_ceil(1000).max(1) as u64),
+        retry_after_seconds: answered.retry_after.map(whole_seconds),
     };
     let record = &answered.decision.record;
     let mut body = Vec::with_capacity(record.len() + 256);
