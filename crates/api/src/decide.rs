@@ -13,7 +13,7 @@ pub struct DecideRequest {
     /// The environment; `production` if it is left out (S7).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// How long to wait for what is pending, in seconds. The server has a bound of its own; left out: that bound.
+    /// How long to wait for what is pending, in seconds. The server has a bound of its own; left out: 20, or that bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u32>,
     /// Only evaluate: start no scan, record nothing.

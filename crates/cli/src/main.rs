@@ -2,6 +2,7 @@
 
 mod clock;
 mod commands;
+mod config;
 mod delivery;
 mod env;
 mod exit;
@@ -9,6 +10,7 @@ mod facts_files;
 mod failure;
 mod files;
 mod handed;
+mod logging;
 mod output;
 mod policies;
 mod progress;
@@ -47,6 +49,7 @@ enum Command {
     Attest(Box<commands::attest::AttestArgs>),
     Keys(commands::keys::KeysArgs),
     Doctor(Box<commands::doctor::DoctorArgs>),
+    Serve(Box<commands::serve::ServeArgs>),
     IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
     TrustPolicy(commands::trust_policy::TrustPolicyArgs),
     Init(commands::init::InitArgs),
@@ -103,6 +106,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Attest(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Keys(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Serve(args) => args.run(ui).map(|exit| exit as u8),
         Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),

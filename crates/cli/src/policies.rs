@@ -1,7 +1,10 @@
 //! Policy files and the exception files they list.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use policy::{DocumentError, Exceptions, FileUse, PolicySet};
 
 use crate::env;
@@ -57,6 +60,47 @@ pub(crate) fn assemble(
     let set = PolicySet::load(documents, &|document, listed, _| files.read(document, listed, NAMED))?;
     let exceptions = files.exceptions(&set)?;
     Ok((set, exceptions))
+}
+
+/// The files as a bundle that a gate takes: the documents, and every file they name under the path that stands there. What does not load is
+/// refused here, before anybody else sees it.
+pub(crate) fn bundle(paths: &[PathBuf]) -> Result<engine::Bundle, Failure> {
+    let documents = read(paths)?;
+    let files = Named { paths, documents: &documents };
+    let named = std::cell::RefCell::new(vec![BTreeMap::new(); documents.len()]);
+    let keep = |document: usize, listed: &str, bytes: &[u8]| {
+        if let Some(named) = named.borrow_mut().get_mut(document) {
+            named.insert(listed.to_owned(), STANDARD.encode(bytes));
+        }
+    };
+    let set = PolicySet::load(&documents, &|document, listed, _| {
+        let bytes = files.read(document, listed, NAMED)?;
+        keep(document, listed, &bytes);
+        Ok(bytes)
+    })
+    .map_err(|error| refused(&error))?;
+    files.exceptions(&set).map_err(|error| refused(&error))?;
+    trust::inputs(&set, paths)?;
+    for (document, _, listed) in set.exception_files() {
+        keep(document, listed, &files.read(document, listed, LIMIT).map_err(|error| refused(&error))?);
+    }
+    for (document, listed) in engine::trust_files(&set) {
+        keep(document, &listed, &files.read(document, &listed, NAMED).map_err(|error| refused(&error))?);
+    }
+    Ok(engine::Bundle { documents: shortened(documents), files: named.into_inner() })
+}
+
+/// Where a file lies is not part of a policy: its name is, unless two have the same.
+fn shortened(documents: Vec<(String, String)>) -> Vec<(String, String)> {
+    let name = |path: &str| {
+        Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = documents.iter().map(|(path, _)| name(path)).collect();
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    if distinct.len() < names.len() {
+        return documents;
+    }
+    documents.into_iter().zip(names).map(|((_, text), name)| (name, text)).collect()
 }
 
 /// The same for tests: who signs in them is for the tests to say, so keys, certificates and trusted roots need not be there.
