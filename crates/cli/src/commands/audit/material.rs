@@ -1,6 +1,6 @@
 //! What an auditor holds beside the export: the key of the log, and checkpoints that were kept.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use trust::log::{Checkpoint, MAX_NOTE, NoteError, TreeHead, UnverifiedCheckpoint, VerifierKey};
 
@@ -43,7 +43,7 @@ fn wrong_key(path: &Path, text: &str, error: &NoteError) -> Failure {
 ///
 /// # Errors
 /// It cannot be read, is no checkpoint, or is signed by another key.
-pub(super) fn checkpoint(path: &PathBuf, key: Option<&VerifierKey>) -> Result<TreeHead, Failure> {
+pub(super) fn checkpoint(path: &Path, key: Option<&VerifierKey>) -> Result<TreeHead, Failure> {
     let note = files::read_text("the checkpoint", path, MAX_NOTE)?;
     let head = match key {
         Some(key) => Checkpoint::open(&note, key).map(|checkpoint| checkpoint.head().clone()),
