@@ -1,5 +1,7 @@
 //! `ecr-gate audit verify` from the outside: what an auditor is told about an export, and which code it ends with (O3).
 
+mod opensearch;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
