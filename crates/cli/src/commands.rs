@@ -2,6 +2,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod aws_names;
 pub(crate) mod check;
 pub(crate) mod conformance;

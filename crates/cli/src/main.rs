@@ -55,6 +55,7 @@ enum Command {
     Init(commands::init::InitArgs),
     Lint(commands::lint::LintArgs),
     Policy(commands::policy::PolicyArgs),
+    Audit(commands::audit::AuditArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
@@ -112,6 +113,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),
         Command::Lint(args) => args.run(ui).map(|exit| exit as u8),
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Audit(args) => args.run(ui),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
         Command::Completions { shell } => {
