@@ -72,6 +72,7 @@ variables! {
     REQUEST_TIMEOUT "ECR_GATE_REQUEST_TIMEOUT" "`serve`: over `limits.requestTimeout`.";
     CONCURRENCY "ECR_GATE_CONCURRENCY" "`serve`: over `limits.concurrency`.";
     COLLECTING "ECR_GATE_COLLECTING" "`serve`: over `limits.collecting`.";
+    FRESH "ECR_GATE_FRESH" "`serve`: over `scans.fresh`.";
     LEASE "ECR_GATE_LEASE" "`serve`: over `limits.lease`.";
     CLIENT_RATE "ECR_GATE_CLIENT_RATE" "`serve`: over `limits.clientRate`.";
     CLIENT_BURST "ECR_GATE_CLIENT_BURST" "`serve`: over `limits.clientBurst`.";

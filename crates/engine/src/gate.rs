@@ -272,11 +272,12 @@ impl Gate {
     /// The answer to [`Self::ask_later`]; `None` while it is being looked for.
     ///
     /// # Errors
-    /// There is no decision, and why; or nobody asked under this id within the hour.
-    pub fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
-        let answer = self.inner.later.get(id)?;
+    /// There is no decision, and why; or nobody asked under this id within the hour: [`AskError::Usage`].
+    pub fn later(&self, id: &str) -> Result<Option<Arc<Answered>>, AskError> {
+        let unknown = || AskError::Usage { what: "nobody asked under this id within the hour".to_owned(), hint: None };
+        let answer = self.inner.later.get(id).ok_or_else(unknown)?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(answer.transpose())
+        answer.transpose()
     }
 
     /// A decision on record.

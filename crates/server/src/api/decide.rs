@@ -49,11 +49,11 @@ pub(crate) async fn decide(
 /// Starts to look, or finds that the same request did.
 async fn accept(app: &App, key: &Key, kept: Option<Bytes>, asked: Asked, by: &Asker) -> Result<Response, Fail> {
     if let Some(accepted) = kept.as_ref().and_then(|kept| serde_json::from_slice::<Accepted>(kept).ok())
-        && app.gate().later(&accepted.id).await.is_ok()
+        && app.gate().later(&accepted.id).is_ok()
     {
         return Ok(accepted_response(&accepted));
     }
-    let id = app.gate().ask_later(asked, by).await?;
+    let id = app.gate().ask_later(asked, by);
     let accepted = Accepted { location: format!("/api/v1/decide/{id}"), id };
     key.keep(app, serde_json::to_vec(&accepted).map_err(|error| Fail::internal(error.to_string()))?).await?;
     Ok(accepted_response(&accepted))
@@ -76,7 +76,7 @@ pub(crate) async fn later(
     NameInPath(id): NameInPath,
 ) -> Result<Response, Fail> {
     let _ = caller;
-    match app.gate().later(&id).await {
+    match app.gate().later(&id) {
         Ok(Some(answered)) => {
             let body = body(&answered)?;
             Ok(answer(&answered, body, nobody()))
