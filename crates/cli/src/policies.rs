@@ -1,7 +1,10 @@
 //! Policy files and the exception files they list.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use policy::{DocumentError, Exceptions, FileUse, PolicySet};
 
 use crate::env;
@@ -113,6 +116,30 @@ impl Named<'_> {
         }
         Ok(exceptions)
     }
+}
+
+/// The documents and every file they name, as the decision service takes them: by the position of the document and the path as it is
+/// written there, in base64. They are checked first, as they would be for a check here.
+pub(crate) fn bundle(paths: &[PathBuf]) -> Result<engine::Bundle, Failure> {
+    let documents = read(paths)?;
+    let files = Named { paths, documents: &documents };
+    let kept = std::cell::RefCell::new(vec![BTreeMap::new(); documents.len()]);
+    let keep = |document: usize, listed: &str| {
+        let bytes = files.read(document, listed, NAMED)?;
+        if let Some(of_document) = kept.borrow_mut().get_mut(document) {
+            of_document.insert(listed.to_owned(), STANDARD.encode(&bytes));
+        }
+        Ok(bytes)
+    };
+    let set =
+        PolicySet::load(&documents, &|document, listed, _| keep(document, listed)).map_err(|error| refused(&error))?;
+    files.exceptions(&set).map_err(|error| refused(&error))?;
+    trust::inputs(&set, paths)?;
+    let exceptions = set.exception_files().into_iter().map(|(document, _, listed)| (document, listed.to_owned()));
+    for (document, listed) in exceptions.chain(trust::listed(&set)) {
+        keep(document, &listed).map_err(|error| refused(&error))?;
+    }
+    Ok(engine::Bundle { documents, files: kept.into_inner() })
 }
 
 /// Every file that is read for these policies: they themselves and, as far as they can be read, the exception files and the

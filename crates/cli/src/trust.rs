@@ -108,23 +108,30 @@ pub(crate) fn public_good() -> Result<TrustInputs, Failure> {
 
 /// Every file that [`inputs`] would read for the policy at this path.
 pub(crate) fn files(policies: &PolicySet, path: &Path) -> Vec<PathBuf> {
+    listed(policies).iter().map(|(_, listed)| beside(Some(&path.to_owned()), listed)).collect()
+}
+
+/// Every file that [`inputs`] would read: the position of the document, and the path as it is written there.
+pub(crate) fn listed(policies: &PolicySet) -> Vec<(usize, String)> {
     let mut listed = Vec::new();
     for source in policies.trust_sources() {
+        let member = source.member;
         match source.from {
-            SourceOf::Key(KeySource::File(file)) => listed.push(file),
+            SourceOf::Key(KeySource::File(file)) => listed.push((member, file)),
             SourceOf::Key(KeySource::Inline(_) | KeySource::Kms(_)) => {}
             SourceOf::X509 { certificates, timestamp_authorities, revocation_lists, .. } => {
-                listed.extend(certificates.into_iter().chain(timestamp_authorities).chain(revocation_lists));
+                let files = certificates.into_iter().chain(timestamp_authorities).chain(revocation_lists);
+                listed.extend(files.map(|file| (member, file)));
             }
         }
     }
-    for (_, _, sources) in policies.trust_roots() {
+    for (member, _, sources) in policies.trust_roots() {
         listed.extend(sources.into_iter().filter_map(|source| match source {
-            RootSource::File(file) => Some(file),
+            RootSource::File(file) => Some((member, file)),
             RootSource::PublicGood => None,
         }));
     }
-    listed.iter().map(|listed| beside(Some(&path.to_owned()), listed)).collect()
+    listed
 }
 
 /// A path that a policy file names, seen from where that file lies.
