@@ -56,26 +56,24 @@ impl Exit {
             }
             _ => {}
         }
-        match code.class() {
-            None => Self::Blocked,
-            Some(UnknownClass::AccessDenied | UnknownClass::NotFound) => Self::Configuration,
-            Some(UnknownClass::ScanFailed | UnknownClass::ScanUnsupported | UnknownClass::EvidenceInvalid) => {
-                Self::NoResult
-            }
-            Some(
-                UnknownClass::ScanPending
-                | UnknownClass::ScanMissing
-                | UnknownClass::ScanStale
-                | UnknownClass::Throttled
-                | UnknownClass::Deadline,
-            ) => Self::Undecided,
-            Some(
-                UnknownClass::RegistryUnavailable
-                | UnknownClass::TrustUnavailable
-                | UnknownClass::EvidenceRemoved
-                | UnknownClass::StoreUnavailable
-                | UnknownClass::Internal,
-            ) => Self::Unavailable,
+        code.class().map_or(Self::Blocked, Self::of_class)
+    }
+
+    /// The code of a way not to know.
+    pub(crate) fn of_class(class: UnknownClass) -> Self {
+        match class {
+            UnknownClass::AccessDenied | UnknownClass::NotFound => Self::Configuration,
+            UnknownClass::ScanFailed | UnknownClass::ScanUnsupported | UnknownClass::EvidenceInvalid => Self::NoResult,
+            UnknownClass::ScanPending
+            | UnknownClass::ScanMissing
+            | UnknownClass::ScanStale
+            | UnknownClass::Throttled
+            | UnknownClass::Deadline => Self::Undecided,
+            UnknownClass::RegistryUnavailable
+            | UnknownClass::TrustUnavailable
+            | UnknownClass::EvidenceRemoved
+            | UnknownClass::StoreUnavailable
+            | UnknownClass::Internal => Self::Unavailable,
         }
     }
 
