@@ -84,7 +84,7 @@ pub(crate) fn bundle(paths: &[PathBuf]) -> Result<engine::Bundle, Failure> {
     for (document, _, listed) in set.exception_files() {
         keep(document, listed, &files.read(document, listed, LIMIT).map_err(|error| refused(&error))?);
     }
-    for (document, listed) in trust::named(&set) {
+    for (document, listed) in engine::trust_files(&set) {
         keep(document, &listed, &files.read(document, &listed, NAMED).map_err(|error| refused(&error))?);
     }
     Ok(engine::Bundle { documents: shortened(documents), files: named.into_inner() })

@@ -1,13 +1,18 @@
 //! The decision record: what was asked, what was decided, from what, and by whom it was asked (B3). Its JSON form is
-//! versioned by its `schema` field; fields are added, never renamed.
+//! versioned by its `schema` field; fields are added, never renamed. A record that is read back prints the same bytes.
 
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use model::{
     Digest, Disposition, EnvironmentClass, ExceptionUse, ImageReference, Judged, Judgement, Outcome, Platform,
     PolicyId, Reason, Severity, SeverityCounts, SignalUsed, Timestamp, UnknownClass, Verdict,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use policy::{PathToGreen, TrustScore, path_to_green};
 
@@ -18,12 +23,14 @@ use crate::verify::{FoundArtifact, found};
 pub(crate) const SCHEMA: &str = "ecr-gate.dev/decision/v1";
 
 /// A decision and the answer it was given in.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Record {
     /// `ecr-gate.dev/decision/v1`
+    #[serde(deserialize_with = "read::schema")]
     pub schema: &'static str,
     /// The decision's id; `None` if nothing was decided, or for a dry run.
+    #[serde(deserialize_with = "read::said")]
     pub id: Option<String>,
     /// The answer.
     pub verdict: Verdict,
@@ -32,6 +39,7 @@ pub struct Record {
     /// When.
     pub recorded_at: Timestamp,
     /// The earliest moment at which time alone could change the answer.
+    #[serde(deserialize_with = "read::said")]
     pub valid_until: Option<Timestamp>,
     /// Nothing was started, used or written.
     pub dry_run: bool,
@@ -70,7 +78,7 @@ pub struct Record {
 }
 
 /// What was judged.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRecord {
     /// As the caller named it.
@@ -81,6 +89,7 @@ pub struct ImageRecord {
     #[serde(skip)]
     pub in_registry: bool,
     /// The digest; `None` if it could not be resolved, or if there is none.
+    #[serde(deserialize_with = "read::said")]
     pub digest: Option<String>,
     /// The digest of its configuration, if that is known; the only name of an image of `docker save`.
     pub image_id: Option<String>,
@@ -91,7 +100,7 @@ pub struct ImageRecord {
 }
 
 /// One platform of an index.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformRecord {
     /// `linux/amd64`
@@ -101,35 +110,38 @@ pub struct PlatformRecord {
 }
 
 /// For which environment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentRecord {
     /// Its name.
     pub name: String,
     /// Its class; `None` if nothing was decided.
+    #[serde(deserialize_with = "read::said")]
     pub class: Option<EnvironmentClass>,
 }
 
 /// A reason with its class.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReasonRecord {
     /// Code, message, remedy.
     #[serde(flatten)]
     pub reason: Reason,
     /// The class of unknown; `None` for a broken rule.
+    #[serde(deserialize_with = "read::said")]
     pub class: Option<UnknownClass>,
     /// The rules that give it, each as `POLICY/RULE`; empty where nothing was judged.
     pub rules: Vec<String>,
 }
 
 /// The findings that policy touched.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingsRecord {
     /// A rule is about vulnerabilities; `false`: nobody asked for a scan.
     pub judged: bool,
     /// Per severity, the larger of list and summary; `None` unless every scan is complete.
+    #[serde(deserialize_with = "read::said")]
     pub counts: Option<SeverityCounts>,
     /// How many block.
     pub blocking_total: u64,
@@ -140,7 +152,7 @@ pub struct FindingsRecord {
 }
 
 /// One rule.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleRecord {
     /// The policy's name.
@@ -148,6 +160,7 @@ pub struct RuleRecord {
     /// The rule's id.
     pub rule: String,
     /// `pass`, `fail` or `unknown`.
+    #[serde(deserialize_with = "read::outcome")]
     pub outcome: &'static str,
     /// What it means.
     pub verdict: Verdict,
@@ -171,11 +184,11 @@ pub struct SignalRecord {
 }
 
 /// Who asked, from where.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// `cli`
-    pub point: &'static str,
+    /// `cli`, `ci`, `api`, …
+    pub point: Cow<'static, str>,
     /// Made without a server: advisory for everybody else (S13).
     pub advisory: bool,
     /// The user.
@@ -189,7 +202,7 @@ pub struct Answer {
 }
 
 /// Latencies in milliseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimingRecord {
     /// From the push.

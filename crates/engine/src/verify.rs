@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use model::{
     Digest, Facts, LogEntry, ManifestFacts, NonEmpty, Platform, Proof, ProvenTime, Provenance, Reason, Signal, Signed,
-    SignedArtifact, Signer, Timestamp, Verdict,
+    SignedArtifact, Signer, Timestamp, Tolerant, Verdict,
 };
 use policy::TrustScore;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::check::Checked;
 use crate::record::RuleRecord;
@@ -98,8 +98,38 @@ pub struct FoundArtifact {
     pub reasons: Vec<Reason>,
 }
 
+impl<'de> Deserialize<'de> for FoundArtifact {
+    /// The proof lies flat beside the rest, if there is one, and is read tolerantly like the record it stands in.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Beside {
+            subject: Digest,
+            platform: Option<Platform>,
+            format: model::SignatureFormat,
+            manifest: Digest,
+            envelope: Digest,
+            place: String,
+            verified: bool,
+            content: Option<FoundContent>,
+            provenance: Option<FoundProvenance>,
+            reasons: Vec<Reason>,
+        }
+        let value = serde_json::Value::deserialize(deserializer)?;
+        // An artifact that is authentic has a proof; only one that is not may do without.
+        let beside = Beside::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        let proof = (beside.verified || value.get("signer").is_some())
+            .then(|| FoundProof::deserialize(Tolerant(&value)))
+            .transpose()
+            .map_err(de::Error::custom)?;
+        let Beside { subject, platform, format, manifest, envelope, place, verified, content, provenance, reasons } =
+            beside;
+        Ok(Self { subject, platform, format, manifest, envelope, place, verified, content, proof, provenance, reasons })
+    }
+}
+
 /// What an artifact says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum FoundContent {
     /// A signature on the image.
@@ -117,7 +147,7 @@ pub enum FoundContent {
 }
 
 /// Who signed, and when that is proven.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundProof {
     /// Who.
@@ -137,7 +167,7 @@ pub struct FoundProof {
 }
 
 /// How the image was built, in a few words.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundProvenance {
     /// The builder.

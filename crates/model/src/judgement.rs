@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
-    Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, Severity, SeverityCounts, UnknownClass,
+    Digest, Finding, NonEmpty, Origin, Platform, Reason, ReasonCode, Scanner, Severity, SeverityCounts, Tolerant,
+    UnknownClass,
 };
 
 /// The answer. Ordered by weight: the judgement is the heaviest of its rules (S3). There is no default.
@@ -58,7 +59,7 @@ pub enum Outcome {
 }
 
 /// What became of one finding under one rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is", content = "by")]
 pub enum Disposition {
     /// It blocks, for this reason.
@@ -92,6 +93,21 @@ pub struct Judged {
     pub platform: Option<Platform>,
     /// What became of it.
     pub disposition: Disposition,
+}
+
+impl<'de> Deserialize<'de> for Judged {
+    /// The finding lies flat beside the rest, and is read tolerantly like the record it stands in.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Beside {
+            platform: Option<Platform>,
+            disposition: Disposition,
+        }
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let finding = Finding::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        let Beside { platform, disposition } = Beside::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        Ok(Self { finding, platform, disposition })
+    }
 }
 
 /// Which policy.
@@ -146,7 +162,7 @@ pub struct OverLimit {
 }
 
 /// An exception entry that changed the judgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExceptionUse {
     /// Its id.
@@ -162,7 +178,7 @@ pub struct ExceptionUse {
 }
 
 /// One piece of evidence used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignalUsed {
     /// The manifest it is about.

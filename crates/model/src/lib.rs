@@ -28,6 +28,7 @@ mod signal;
 mod signer;
 mod text;
 mod time;
+mod tolerant;
 mod trust;
 mod vex;
 
@@ -61,6 +62,7 @@ pub use signer::{
     Signer, Statement, TimeSource, TrustName,
 };
 pub use time::Clock;
+pub use tolerant::Tolerant;
 pub use trust::{Attested, DocumentKind, SignedArtifact, SignedArtifacts, TrustMaterial, UnreadableDocument};
 pub use vex::{LastWord, VexDocument, VexProduct, VexStatement, VexStatus, applies, last_word};
 

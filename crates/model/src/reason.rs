@@ -538,6 +538,9 @@ reasons! {
     Deadline "deadline" Some(Deadline),
         "Time ran out while waiting for an answer.",
         "Give a longer `--timeout`, or find out why the source answers slowly.";
+    Unrecognised "unrecognised" None,
+        "A newer version gave a reason whose code this version does not know; the code stands before the message.",
+        "Read the message, and update ecr-gate.";
     Internal "internal" Some(Internal),
         "A fault of the gate.",
         "Please report it with the message.";

@@ -11,13 +11,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use model::{Facts, Judgement, Platform, ReasonCode, Severity, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use blocked::Blocked;
 
 /// What has to be done so that nothing blocks any more, or, where rules only warn, so that nothing is warned of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PathToGreen {
     /// The verdict that it leads out of; `warn`: nothing blocks, and this would make the image clean.
@@ -37,7 +39,7 @@ pub struct PathToGreen {
 }
 
 /// Who brought a package into the image.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "by", content = "base")]
 pub enum Introducer {
     /// The base image of this name: the layer is one of its layers.
@@ -49,7 +51,7 @@ pub enum Introducer {
 }
 
 /// How many of the findings somebody brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Introduced {
     /// Who.
@@ -58,14 +60,14 @@ pub struct Introduced {
     /// How many findings.
     pub findings: u64,
     /// Why it is not known.
-    pub why: Vec<&'static str>,
+    pub why: Vec<Cow<'static, str>>,
     /// Of a base image: whether its name stands for another build today than the one that the image is built on; `None`
     /// if that is not known.
     pub newer_build: Option<bool>,
 }
 
 /// The findings that block in one package, or in several that are found together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockedPackage {
     /// Who brought it.
@@ -95,7 +97,7 @@ pub struct BlockedPackage {
 }
 
 /// A limit that is exceeded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToGo {
     /// The policy.
@@ -115,7 +117,7 @@ pub struct ToGo {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// What it is about.
@@ -130,7 +132,7 @@ pub struct Step {
 }
 
 /// What a step is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum StepOf {
     /// Build again on a newer build of the base image.
@@ -161,7 +163,7 @@ pub enum StepOf {
 }
 
 /// What is left after all steps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stays {
     /// How many listed findings are left.

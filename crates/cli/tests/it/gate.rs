@@ -205,7 +205,16 @@ impl Started<'_> {
             thread::sleep(Duration::from_millis(2));
         };
         let text = |name: &str| fs::read_to_string(self.folder.join(name));
-        let record = text("decision.json").ok().map(|text| serde_json::from_str(&text).expect("a record in JSON"));
+        let record = text("decision.json").ok().map(|text| {
+            // Whoever keeps a record can print it again: the same bytes.
+            let read: engine::Record = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let again = serde_json::to_string_pretty(&read).unwrap();
+            let value: Value = serde_json::from_str(&text).expect("a record in JSON");
+            assert_eq!(serde_json::from_str::<Value>(&again).unwrap(), value, "a record read back");
+            // What could steer a terminal is escaped on its way out.
+            assert!(text.contains("\\u") || again == text.trim_end(), "{again}\n{text}");
+            value
+        });
         Ran {
             code: status.code().unwrap_or(-1),
             stdout: text("stdout").unwrap(),

@@ -11,7 +11,7 @@ impl Gate {
     /// # Errors
     /// The key was used for another request (`StoreError::KeyReused`), or the store did not answer.
     pub async fn kept_answer(&self, key: &str, request: &str, now: Timestamp) -> Result<Option<Vec<u8>>, GateError> {
-        Ok(self.store.idempotent(key, request, now).await?)
+        Ok(self.inner.store.idempotent(key, request, now).await?)
     }
 
     /// Keeps an answer under a key, durably. What another request left there stays.
@@ -19,7 +19,7 @@ impl Gate {
     /// # Errors
     /// The store did not take it.
     pub async fn keep_answer(&self, kept: Idempotency) -> Result<(), GateError> {
-        self.store.write(Batch { idempotency: Some(kept), ..Batch::default() }).await?;
+        self.inner.store.write(Batch { idempotency: Some(kept), ..Batch::default() }).await?;
         Ok(())
     }
 }

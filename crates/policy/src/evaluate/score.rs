@@ -2,15 +2,17 @@
 //! compare and to watch; nothing is decided by it. Only signers that the matching policies declare give points, and each
 //! part gives all of its points or none.
 
+use std::borrow::Cow;
+
 use model::{Ask, Clock, Facts, ManifestFacts, Origin, Proof, Sbom, Signal, Signed, SignedArtifact, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::signers::{Counts, counts};
 use crate::document::VSA;
 use crate::set::{Member, PolicySet};
 
 /// How much is known about an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrustScore {
     /// The sum of the points, 0 to 100.
@@ -20,11 +22,11 @@ pub struct TrustScore {
 }
 
 /// One part of the trust score.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrustPart {
     /// What is looked at.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How many points it can give.
     pub weight: u8,
     /// How many it gives.
@@ -65,8 +67,8 @@ pub fn trust_score(set: &PolicySet, ask: &Ask, facts: &Facts, now: Timestamp) ->
         .into_iter()
         .zip(found)
         .map(|((name, weight), found)| match found {
-            Ok(why) => TrustPart { name, weight, points: weight, why },
-            Err(why) => TrustPart { name, weight, points: 0, why },
+            Ok(why) => TrustPart { name: name.into(), weight, points: weight, why },
+            Err(why) => TrustPart { name: name.into(), weight, points: 0, why },
         })
         .collect();
     TrustScore { score: parts.iter().map(|part| part.points).sum(), parts }

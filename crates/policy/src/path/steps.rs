@@ -77,7 +77,7 @@ pub(super) fn introduced(blocked: &Blocked<'_>) -> Vec<Introduced> {
                 Introducer::Base(name) => blocked.newer_builds.get(name.as_str()).copied().flatten(),
                 Introducer::Own | Introducer::Unknown => None,
             };
-            Introduced { by, findings, why: why.into_iter().collect(), newer_build }
+            Introduced { by, findings, why: why.into_iter().map(Into::into).collect(), newer_build }
         })
         .collect()
 }

@@ -70,7 +70,7 @@ impl Setup {
             policy,
             audit_key: config.audit.key.unwrap_or_else(|| folder.join("audit.key")),
             origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
-            collecting: config.limits.collecting.unwrap_or(16),
+            collecting: config.limits.collecting.unwrap_or(64),
             lease: time(config.limits.lease, 1),
             limits,
             delay: time(config.shutdown.delay, 0),
@@ -83,13 +83,11 @@ impl Setup {
             registries: self.registries.clone(),
             allowed_registries: self.allowed.clone(),
             policy: self.policy.clone(),
-            audit_key: self.audit_key.clone(),
-            origin: self.origin.clone(),
             longest_wait: self.limits.longest_wait,
             collecting: self.collecting,
             lease: self.lease,
-            now,
             metrics,
+            ..GateSettings::new(self.audit_key.clone(), self.origin.clone(), now)
         }
     }
 

@@ -100,7 +100,7 @@ fn record() -> Verification {
         trust_score: TrustScore {
             score: 25,
             parts: vec![TrustPart {
-                name: "signature",
+                name: "signature".into(),
                 weight: 25,
                 points: 25,
                 why: "release-key signed it".to_owned(),

@@ -22,8 +22,8 @@ fn score(facts: &Facts) -> TrustScore {
     trust_score(&rules(), &ask(), facts, now())
 }
 
-fn given(facts: &Facts) -> Vec<&'static str> {
-    score(facts).parts.into_iter().filter(|part| part.points > 0).map(|part| part.name).collect()
+fn given(facts: &Facts) -> Vec<String> {
+    score(facts).parts.into_iter().filter(|part| part.points > 0).map(|part| part.name.into_owned()).collect()
 }
 
 fn built(proof: Proof) -> SignedArtifact {

@@ -1,0 +1,110 @@
+//! Records read back: from the store, from a service, from a file. What a newer version added is left out; what is missing or is not
+//! understood is an error, never a better verdict. Of the words only the reason codes are open: a deny stays a deny although the
+//! reader does not know its reason yet ([`ReasonCode::Unrecognised`]).
+
+use model::{ImageReference, ReasonCode, SignalUsed, Tolerant};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use super::{Record, SCHEMA, SignalRecord};
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        name_unknown_codes(&mut value);
+        let mut record = Self::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        record.image.in_registry = in_registry(&record.image.reference, &record.image.name);
+        Ok(record)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignalRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Beside {
+            age_seconds: i64,
+        }
+        let value = Value::deserialize(deserializer)?;
+        let signal = SignalUsed::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        let Beside { age_seconds } = Beside::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
+        Ok(Self { signal, age_seconds })
+    }
+}
+
+/// The one schema there is.
+pub(super) fn schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let schema = String::deserialize(deserializer)?;
+    if schema == SCHEMA {
+        return Ok(SCHEMA);
+    }
+    Err(de::Error::custom(format_args!("the schema is {schema:?} instead of {SCHEMA}")))
+}
+
+/// One of the three outcomes of a rule.
+pub(super) fn outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let outcome = String::deserialize(deserializer)?;
+    let known = ["pass", "fail", "unknown"].into_iter().find(|known| *known == outcome);
+    known.ok_or_else(|| de::Error::custom(format_args!("{outcome:?} is no outcome of a rule")))
+}
+
+/// A field that may be `null` and may not be missing.
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// A local image has no host before its name.
+fn in_registry(reference: &str, name: &str) -> bool {
+    let Ok(reference) = reference.parse::<ImageReference>() else { return false };
+    reference.host.is_some_and(|host| name.strip_prefix(&host).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Every place in a record where a reason's code stands, as a path; `*` is every element of a list.
+const CODES: [&[&str]; 7] = [
+    &["reasons", "*", "code"],
+    &["rules", "*", "reasons", "*", "code"],
+    &["findings", "blocking", "*", "disposition", "by"],
+    &["findings", "waived", "*", "disposition", "by"],
+    &["pathToGreen", "steps", "*", "code"],
+    &["signatures", "*", "reasons", "*", "code"],
+    &["signals", "*", "origin", "name", "proof", "refused", "*", "*", "code"],
+];
+
+/// Puts [`ReasonCode::Unrecognised`] wherever a reason has a code that this version does not know, and the code before its message.
+fn name_unknown_codes(record: &mut Value) {
+    for path in CODES {
+        at(record, path);
+    }
+}
+
+fn at(value: &mut Value, path: &[&str]) {
+    match (value, path) {
+        (Value::Array(list), ["*", rest @ ..]) => list.iter_mut().for_each(|one| at(one, rest)),
+        (Value::Object(map), [key]) => {
+            // What else became of a finding is not a code: an exception's id, the end of its grace.
+            if *key == "by" && map.get("is").is_some_and(|is| is != "blocks") {
+                return;
+            }
+            let Some(Value::String(code)) = map.get_mut(*key) else { return };
+            if ReasonCode::ALL.iter().any(|known| known.as_str() == code) {
+                return;
+            }
+            let unknown = std::mem::replace(code, ReasonCode::Unrecognised.as_str().to_owned());
+            if let Some(Value::String(message)) = map.get_mut("message") {
+                *message = format!("{unknown}: {message}");
+            }
+        }
+        (Value::Object(map), [key, rest @ ..]) => {
+            if let Some(next) = map.get_mut(*key) {
+                at(next, rest);
+            }
+        }
+        _ => {}
+    }
+}
