@@ -105,7 +105,7 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Registries {
-    /// The registries that are asked at all, as `match.images` of a policy writes hosts. Without any: every one.
+    /// The registries that are asked at all, hosts, or `*.` and the end of hosts. Without any: every one.
     pub allowed: Vec<String>,
     /// Hosts (with port) that are spoken to in plain http.
     pub insecure: Vec<String>,
@@ -153,7 +153,7 @@ pub(crate) struct Limits {
     /// How many requests are worked on at the same time; 1024 if it is left out.
     #[schemars(range(min = 1))]
     pub concurrency: Option<usize>,
-    /// How many images are looked at in registries at the same time; 16 if it is left out.
+    /// How many images are looked at in registries at the same time; 64 if it is left out.
     #[schemars(range(min = 1))]
     pub collecting: Option<usize>,
     /// How long answers may rest on what was last read of changes; `1s` if it is left out.

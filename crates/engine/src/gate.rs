@@ -269,15 +269,14 @@ impl Gate {
         id
     }
 
-    /// The answer to [`Self::ask_later`]; `None` while it is being looked for.
+    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour.
     ///
     /// # Errors
-    /// There is no decision, and why; or nobody asked under this id within the hour: [`AskError::Usage`].
-    pub fn later(&self, id: &str) -> Result<Option<Arc<Answered>>, AskError> {
-        let unknown = || AskError::Usage { what: "nobody asked under this id within the hour".to_owned(), hint: None };
-        let answer = self.inner.later.get(id).ok_or_else(unknown)?;
+    /// There is no decision, and why.
+    pub fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
+        let answer = self.inner.later.get(id)?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        answer.transpose()
+        Some(answer.transpose())
     }
 
     /// A decision on record.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{Answered, AskError, Asked, Asker, Basis, Point, Refusal, Via};
+use engine::{Answered, Asked, Asker, Basis, Point, Refusal, Via};
 use model::{Timestamp, Verdict};
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub(crate) async fn decide(
 /// Starts to look, or finds that the same request did.
 async fn accept(app: &App, key: &Key, kept: Option<Bytes>, asked: Asked, by: &Asker) -> Result<Response, Fail> {
     if let Some(accepted) = kept.as_ref().and_then(|kept| serde_json::from_slice::<Accepted>(kept).ok())
-        && app.gate().later(&accepted.id).is_ok()
+        && app.gate().later(&accepted.id).is_some()
     {
         return Ok(accepted_response(&accepted));
     }
@@ -77,16 +77,16 @@ pub(crate) async fn later(
 ) -> Result<Response, Fail> {
     let _ = caller;
     match app.gate().later(&id) {
-        Ok(Some(answered)) => {
+        Some(Ok(Some(answered))) => {
             let body = body(&answered)?;
             Ok(answer(&answered, body, nobody()))
         }
-        Ok(None) => {
+        Some(Ok(None)) => {
             let accepted = Accepted { location: format!("/api/v1/decide/{id}"), id };
             Ok((StatusCode::ACCEPTED, [(RETRY_AFTER, POLL)], axum::Json(accepted)).into_response())
         }
-        Err(AskError::Usage { .. }) => Err(Fail::not_found("such ask, or no longer")),
-        Err(error) => Err(error.into()),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(Fail::not_found("such ask, or no longer")),
     }
 }
 

@@ -69,13 +69,9 @@ pub(crate) async fn replay(
     let limit = limit(request.limit, 200, 1000)?;
     let replayed = app.gate().replay(&digest, request.cursor.as_deref(), limit).await?;
     let Replayed { flips, judged, not_judged, next } = replayed;
-    let flip = |flip: engine::Flip| Flip {
-        repository: flip.repository,
-        digest: flip.digest,
-        environment: flip.environment,
-        was: flip.recorded,
-        would_be: flip.replayed,
-        reasons: flip.reasons,
+    let flip = |flip: engine::Flip| {
+        let engine::Flip { repository, digest, environment, recorded, replayed, reasons } = flip;
+        Flip { repository, digest, environment, was: recorded, would_be: replayed, reasons }
     };
     Ok(Answer(ReplayPage { flips: flips.into_iter().map(flip).collect(), judged, not_judged, next }))
 }

@@ -74,7 +74,7 @@ impl Setup {
             policy,
             audit_key: config.audit.key.unwrap_or_else(|| folder.join("audit.key")),
             origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
-            collecting: config.limits.collecting.unwrap_or(16),
+            collecting: config.limits.collecting.unwrap_or(64),
             lease: time(config.limits.lease, 1),
             fresh: time(config.scans.fresh, 60),
             pace,
