@@ -129,8 +129,12 @@ fn put(partial: &Path, to: &Path) -> Result<u64> {
     let done = || -> std::io::Result<u64> {
         let file = File::open(partial)?;
         file.sync_all()?;
-        fs::hard_link(partial, to)?;
-        fs::remove_file(partial)?;
+        match fs::hard_link(partial, to) {
+            Ok(()) => fs::remove_file(partial)?,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(error),
+            // Not every file system has them; that nothing has the name was asked before.
+            Err(_) => fs::rename(partial, to)?,
+        }
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()?;
         Ok(file.metadata()?.len())

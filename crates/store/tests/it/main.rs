@@ -8,6 +8,14 @@
     reason = "tests: a helper may fail one, and skips are told"
 )]
 
+mod changes;
+mod crashes;
 mod groups;
+mod jobs;
+mod log;
+mod moving;
+mod opening;
+mod queries;
+mod retention;
 mod round_trips;
 mod support;

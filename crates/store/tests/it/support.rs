@@ -216,3 +216,12 @@ pub(crate) fn decided(number: u64) -> Batch {
         ..Batch::default()
     }
 }
+
+/// This test binary once more, running one of the tests that only children run, on this database.
+pub(crate) fn child(test: &str, url: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let module = if test == "opens" { "opening" } else { "crashes" };
+    command.args([&format!("{module}::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env("ECR_GATE_STORE_CHILD", url).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
