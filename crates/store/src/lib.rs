@@ -110,8 +110,7 @@ impl Store {
         schema::settle(&place, &mut connection, options.migrate).await?;
         let changed = Arc::new(Notify::new());
         let readers = place.pool(options.readers).map_err(|error| Trouble::from(error).while_doing("connecting"))?;
-        let listener =
-            (place.backend == Backend::Postgres).then(|| listen::start(place.clone(), Arc::clone(&changed)));
+        let listener = (place.backend == Backend::Postgres).then(|| listen::start(place.clone(), Arc::clone(&changed)));
         let writer = Some(Writer::start(place.clone(), connection, Arc::clone(&changed)));
         Ok(Self { inner: Arc::new(Inner { place, readers, writer, changed, listener, _lock: lock }) })
     }
@@ -130,8 +129,7 @@ impl Store {
         // It has done what it was for.
         let _closed = connection.close().await;
         let readers = place.pool(2).map_err(|error| Trouble::from(error).while_doing("connecting"))?;
-        let inner =
-            Inner { place, readers, writer: None, changed: Arc::default(), listener: None, _lock: None };
+        let inner = Inner { place, readers, writer: None, changed: Arc::default(), listener: None, _lock: None };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -217,5 +215,3 @@ impl Store {
         }
     }
 }
-
-

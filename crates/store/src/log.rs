@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::error::StoreError;
 use crate::trouble::Trouble;
-use crate::value::{Reader, Value, arguments, places, statement};
+use crate::value::{Filter, Reader, Value, arguments, places, statement};
 use crate::{LeafQuery, LeafRow, LogHead, LogNode, Result, Store};
 
 const DOING: &str = "extending the audit log";
@@ -15,23 +15,12 @@ const LEAF: &str = "SELECT id, kind, subject, repository, at, hash, place, bytes
 impl Store {
     /// Entries of the audit log as they happened, in the tree or not yet.
     pub async fn leaves(&self, query: &LeafQuery) -> Result<Vec<LeafRow>> {
-        let mut sql = LEAF.to_owned();
-        let mut values = Vec::new();
-        let conditions = [
-            ("subject =", query.subject.as_ref().map(model::Digest::as_str)),
-            ("repository =", query.repository.as_deref()),
-            ("id >", query.after.as_deref()),
-        ];
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                values.push(Value::Text(value));
-                let word = if values.len() == 1 { "WHERE" } else { "AND" };
-                sql.push_str(&format!(" {word} {condition} ${}", values.len()));
-            }
-        }
-        values.push(Value::Int(query.limit.into()));
-        sql.push_str(&format!(" ORDER BY id LIMIT ${}", values.len()));
-        self.leaf_rows(&sql, &values).await
+        let mut filter = Filter::default();
+        filter.and("subject =", query.subject.as_ref().map(|subject| Value::Text(subject.as_str())));
+        filter.and("repository =", query.repository.as_deref().map(Value::Text));
+        filter.and("id >", query.after.as_deref().map(Value::Text));
+        let limit = filter.place(Value::Int(query.limit.into()));
+        self.leaf_rows(&format!("{LEAF}{} ORDER BY id LIMIT {limit}", filter.text()), &filter.values).await
     }
 
     /// The leaf of a decision, or of anything else, by its id.
@@ -65,8 +54,10 @@ impl Store {
         let mut found = std::collections::HashMap::new();
         for some in wanted.chunks(CHUNK) {
             let pairs: Vec<String> = (0..some.len()).map(|n| format!("({})", places(2 * n + 1, 2))).collect();
-            let sql =
-                format!("SELECT level, place, hash FROM log_nodes WHERE (level, place) IN (VALUES {})", pairs.join(", "));
+            let sql = format!(
+                "SELECT level, place, hash FROM log_nodes WHERE (level, place) IN (VALUES {})",
+                pairs.join(", ")
+            );
             let values: Vec<Value> = (some.iter())
                 .flat_map(|(level, index)| [Value::Int(i64::from(*level)), Value::Int(number(*index))])
                 .collect();
@@ -113,18 +104,21 @@ async fn extend(
     nodes: &[LogNode],
     head: &LogHead,
 ) -> std::result::Result<bool, Trouble> {
-    sqlx::query("INSERT INTO log_head (id, size, checkpoint, at, key) VALUES (1, 0, '', 0, '') ON CONFLICT (id) DO NOTHING")
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO log_head (id, size, checkpoint, at, key) VALUES (1, 0, '', 0, '') ON CONFLICT (id) DO NOTHING",
+    )
+    .execute(&mut *connection)
+    .await?;
     // Whoever else extends waits here, and then finds another size.
-    let swapped = sqlx::query("UPDATE log_head SET size = $2, checkpoint = $3, at = $4, key = $5 WHERE id = 1 AND size = $1")
-        .bind(number(from))
-        .bind(number(head.size))
-        .bind(head.checkpoint.as_str())
-        .bind(head.at.as_millisecond())
-        .bind(head.key.as_str())
-        .execute(&mut *connection)
-        .await?;
+    let swapped =
+        sqlx::query("UPDATE log_head SET size = $2, checkpoint = $3, at = $4, key = $5 WHERE id = 1 AND size = $1")
+            .bind(number(from))
+            .bind(number(head.size))
+            .bind(head.checkpoint.as_str())
+            .bind(head.at.as_millisecond())
+            .bind(head.key.as_str())
+            .execute(&mut *connection)
+            .await?;
     if swapped.rows_affected() == 0 {
         // It may be ours: a commit that nobody heard of.
         let same = sqlx::query("SELECT 1 AS n FROM log_head WHERE size = $1 AND checkpoint = $2 AND $1 > $3")

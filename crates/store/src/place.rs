@@ -64,8 +64,7 @@ impl fmt::Debug for Place {
 
 impl Place {
     pub(crate) fn of(url: &str) -> Result<Self, StoreError> {
-        let wrong =
-            |why: &str| StoreError::Address { url: without_password(url), why: why.to_owned() };
+        let wrong = |why: &str| StoreError::Address { url: without_password(url), why: why.to_owned() };
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() || path == ":memory:" {
@@ -160,7 +159,8 @@ fn escaped(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push_str(&hex::encode_upper([byte]));
         }
     }
     out

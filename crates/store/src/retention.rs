@@ -20,7 +20,7 @@ const PIECE: i64 = 1000;
 /// How many pieces of evidence one statement deletes.
 const EVIDENCE: usize = 200;
 /// How long the bytes of the audit log are dropped before it is given up: one transaction, whatever its size.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// What can be forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +218,8 @@ mod tests {
     fn a_digest_is_found_wherever_it_stands() {
         let (one, two) = (model::Digest::of(b"1"), model::Digest::of(b"2"));
         let text = format!("{one} sha256:short \u{fffd}sha256:{} [\"{two}\"", "g".repeat(64));
-        let found: Vec<_> = digests_in(text.as_bytes()).map(|digest| format!("sha256:{}", hex::encode(digest))).collect();
+        let found: Vec<_> =
+            digests_in(text.as_bytes()).map(|digest| format!("sha256:{}", hex::encode(digest))).collect();
         assert_eq!(found, [one.as_str(), two.as_str()]);
         assert_eq!(digests_in(b"sha256:").count() + digests_in(b"").count(), 0);
         assert_eq!(digests_in(two.as_str().as_bytes()).count(), 1);

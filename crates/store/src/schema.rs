@@ -19,10 +19,9 @@ pub const SCHEMA: i64 = 1;
 fn spelled(backend: Backend, sql: &str) -> String {
     match backend {
         Backend::Sqlite => sql.replace("BIGINT", "INTEGER"),
-        Backend::Postgres => sql
-            .replace(" TEXT", " TEXT COLLATE \"C\"")
-            .replace(" BLOB", " BYTEA")
-            .replace(" WITHOUT ROWID", ""),
+        Backend::Postgres => {
+            sql.replace(" TEXT", " TEXT COLLATE \"C\"").replace(" BLOB", " BYTEA").replace(" WITHOUT ROWID", "")
+        }
     }
 }
 
@@ -45,7 +44,8 @@ pub(crate) async fn found(place: &Place, connection: &mut AnyConnection) -> Resu
         if tables == 0 {
             return Ok(0);
         }
-        let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(connection).await?;
+        let newest =
+            sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(connection).await?;
         newest.try_get::<i64, _>(0)
     };
     ask.await.map_err(|error| Trouble::from(error).while_doing(DOING))

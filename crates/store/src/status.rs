@@ -58,9 +58,8 @@ impl Store {
         }
         let mut counts = Vec::with_capacity(asked.len());
         for sql in asked {
-            let count = async {
-                sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await?.try_get::<i64, _>(0)
-            };
+            let count =
+                async { sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await?.try_get::<i64, _>(0) };
             let count = count.await.map_err(|error| Trouble::from(error).while_doing(DOING))?;
             counts.push(u64::try_from(count).unwrap_or(0));
         }

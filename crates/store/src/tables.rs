@@ -92,14 +92,7 @@ pub(crate) const POLICIES: Table = Table {
 pub(crate) const ACTIVATIONS: Table = Table {
     name: "activations",
     key: 1,
-    columns: &[
-        ("id", Text),
-        ("policy", Text),
-        ("at", Int),
-        ("activated_by", Text),
-        ("reason", Text),
-        ("place", Int),
-    ],
+    columns: &[("id", Text), ("policy", Text), ("at", Int), ("activated_by", Text), ("reason", Text), ("place", Int)],
     again: LEAVE,
 };
 pub(crate) const SIGNALS: Table = Table {

@@ -36,10 +36,7 @@ pub(super) async fn write(
         }
     }
     let mut last = number_changes(connection, backend, &kept).await?.into_iter();
-    Ok(refused
-        .into_iter()
-        .map(|no| if no { Err(StoreError::KeyReused) } else { Ok(last.next().flatten()) })
-        .collect())
+    Ok(refused.into_iter().map(|no| if no { Err(StoreError::KeyReused) } else { Ok(last.next().flatten()) }).collect())
 }
 
 /// Keeps idempotency keys. True for each batch whose key another request used.

@@ -17,8 +17,8 @@ async fn a_bad_batch_takes_no_other_with_it(database: &Database) {
     let writes = (0..40).map(|number| {
         let mut batch = decided(number);
         match number {
-            7 => batch.answers[0].times = 0,                         // the database refuses it
-            21 => batch.answers[0].point = "a\0b".to_owned(), // one database would, the other would not
+            7 => batch.answers[0].times = 0,                     // the database refuses it
+            21 => batch.answers[0].point = String::from("a\0b"), // one database would, the other would not
             _ => {}
         }
         let store = store.clone();

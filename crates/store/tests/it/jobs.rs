@@ -15,7 +15,7 @@ on_both!(
     a_job_that_fails_waits_or_dies,
 );
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn job(key: &str, run_at: i64) -> NewJob {
     NewJob { kind: "collect".to_owned(), key: key.to_owned(), payload: format!("\"{run_at}\""), run_at: at(run_at) }
@@ -40,8 +40,7 @@ async fn a_job_is_taken_by_one(database: &Database) {
     queue(&one, [job("later", 100)]).await;
     let mut taken = Vec::new();
     for _ in 0..100 {
-        let (some, others) =
-            tokio::join!(one.take_jobs(at(1), LEASE, 7), two.take_jobs(at(1), LEASE, 7));
+        let (some, others) = tokio::join!(one.take_jobs(at(1), LEASE, 7), two.take_jobs(at(1), LEASE, 7));
         let (some, others) = (some.unwrap(), others.unwrap());
         if some.is_empty() && others.is_empty() {
             break;

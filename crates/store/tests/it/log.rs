@@ -4,7 +4,12 @@ use store::{Batch, LeafQuery, LogHead, LogNode, StoreError};
 
 use crate::support::{Database, at, digest, id, leaf, on_both};
 
-on_both!(entries_get_their_places, of_two_sequencers_one_wins, an_extension_happens_whole_or_not_at_all, entries_are_found_by_image);
+on_both!(
+    entries_get_their_places,
+    of_two_sequencers_one_wins,
+    an_extension_happens_whole_or_not_at_all,
+    entries_are_found_by_image
+);
 
 fn head(size: u64, by: &str) -> LogHead {
     LogHead { size, checkpoint: format!("{by} {size}\n"), at: at(1), key: "key".to_owned() }
@@ -25,12 +30,16 @@ async fn entries_get_their_places(database: &Database) {
     let waiting = store.unsequenced(600).await.unwrap();
     assert_eq!(waiting.len(), 600);
     let ids: Vec<String> = waiting.into_iter().map(|leaf| leaf.id).collect();
-    let nodes: Vec<LogNode> = (0..600).map(|index| node(0, index)).chain((0..300).map(|index| node(1, index))).collect();
+    let nodes: Vec<LogNode> =
+        (0..600).map(|index| node(0, index)).chain((0..300).map(|index| node(1, index))).collect();
     assert!(store.extend_log(0, &ids, &nodes, &head(600, "one")).await.unwrap());
     assert_eq!(store.log_head().await.unwrap(), Some(head(600, "one")));
     assert_eq!(store.unsequenced(1000).await.unwrap().len(), 100);
     let from = store.leaves_from(598, 10).await.unwrap();
-    assert_eq!(from.iter().map(|leaf| (leaf.id.clone(), leaf.index)).collect::<Vec<_>>(), [(id(598), Some(598)), (id(599), Some(599))]);
+    assert_eq!(
+        from.iter().map(|leaf| (leaf.id.clone(), leaf.index)).collect::<Vec<_>>(),
+        [(id(598), Some(598)), (id(599), Some(599))]
+    );
     assert_eq!(store.leaf(&id(7)).await.unwrap().unwrap().index, Some(7));
     let wanted: Vec<(u8, u64)> = (0..600).rev().map(|index| (0, index)).chain([(1, 299), (1, 300), (9, 0)]).collect();
     let found = store.log_nodes(&wanted).await.unwrap();
@@ -56,7 +65,11 @@ async fn of_two_sequencers_one_wins(database: &Database) {
         let now = one.log_head().await.unwrap().unwrap();
         assert_eq!(now, if a { first } else { second });
         if now.size == size + 1 {
-            assert!(two.extend_log(now.size, &ids[round * 2 + 1..round * 2 + 2], &[], &head(now.size + 1, "two")).await.unwrap());
+            assert!(
+                two.extend_log(now.size, &ids[round * 2 + 1..round * 2 + 2], &[], &head(now.size + 1, "two"))
+                    .await
+                    .unwrap()
+            );
         }
         size += 2;
     }

@@ -47,8 +47,7 @@ fn what_is_exported_from_one_database_is_the_same_in_the_other() {
         let (Some(from), Some(to)) = (from, to) else { continue };
         block_on(async {
             let store = full(&from).await;
-            let empty: Vec<_> =
-                store.status().await.unwrap().rows.into_iter().filter(|(_, rows)| *rows == 0).collect();
+            let empty: Vec<_> = store.status().await.unwrap().rows.into_iter().filter(|(_, rows)| *rows == 0).collect();
             assert_eq!(empty, [], "the export of a table without rows says nothing");
             let exported = export(&store).await;
             let moved = to.open().await;
@@ -57,7 +56,10 @@ fn what_is_exported_from_one_database_is_the_same_in_the_other() {
             let again = export(&moved).await;
             assert_eq!(String::from_utf8(again).unwrap(), String::from_utf8(exported).unwrap());
             // It works on from there.
-            assert_eq!(moved.write(Batch { changes: vec![store::Scope::Global], ..decided(900) }).await.unwrap(), Some(3));
+            assert_eq!(
+                moved.write(Batch { changes: vec![store::Scope::Global], ..decided(900) }).await.unwrap(),
+                Some(3)
+            );
             assert!(moved.decision(&id(120)).await.unwrap().is_some());
         });
     }
@@ -149,7 +151,12 @@ fn a_backup_is_made_in_use_and_restored_where_nothing_is_lost() {
         let middle = bytes.len() / 2;
         bytes[middle..middle + 5000].fill(0xAA);
         let damaged = database.folder.path().join("damaged.db");
-        for (content, expected) in [(bytes.as_slice(), "damaged"), (&bytes[..middle], "damaged"), (b"text", "not a database"), (b"", "no database")] {
+        for (content, expected) in [
+            (bytes.as_slice(), "damaged"),
+            (&bytes[..middle], "damaged"),
+            (b"text", "not a database"),
+            (b"", "no database"),
+        ] {
             std::fs::write(&damaged, content).unwrap();
             let to = Database::sqlite();
             let refused = store::restore(&to.url, &damaged).await.unwrap_err().to_string();

@@ -18,8 +18,9 @@ fn mixed(number: u64) -> DecisionRow {
     let mut row = decision(number);
     row.repository = format!("registry.example/{}", ["A", "b", "c"][usize::try_from(number % 3).unwrap()]);
     row.digest = digest(number % 10);
-    row.environment = if number % 4 == 0 { "staging" } else { "production" }.to_owned();
-    row.verdict = [Verdict::Allow, Verdict::Warn, Verdict::Pending, Verdict::Deny][usize::try_from(number % 5 % 4).unwrap()];
+    row.environment = String::from(if number.is_multiple_of(4) { "staging" } else { "production" });
+    row.verdict =
+        [Verdict::Allow, Verdict::Warn, Verdict::Pending, Verdict::Deny][usize::try_from(number % 5 % 4).unwrap()];
     row
 }
 
@@ -98,14 +99,18 @@ async fn the_newest_decision_is_known_for_an_image_and_its_children(database: &D
     let of = |number: u64, image: &str, environment: &str, children: &[&str]| {
         let mut row = decision(number);
         row.digest = digest(image);
-        row.environment = environment.to_owned();
+        row.environment = String::from(environment);
         row.children = children.iter().map(digest).collect();
         row
     };
     // In one transaction and in several, the later one first and last.
     let first = vec![of(5, "index", "production", &["a", "b"]), of(2, "index", "production", &["a", "c"])];
     store.write(Batch { decisions: first, ..Batch::default() }).await.unwrap();
-    for row in [of(3, "index", "production", &["a", "d"]), of(7, "index", "staging", &["a"]), of(4, "other", "production", &["b"])] {
+    for row in [
+        of(3, "index", "production", &["a", "d"]),
+        of(7, "index", "staging", &["a"]),
+        of(4, "other", "production", &["b"]),
+    ] {
         store.write(Batch { decisions: vec![row], ..Batch::default() }).await.unwrap();
     }
     let repository = "registry.example/team/app";
@@ -173,9 +178,14 @@ async fn packages_lead_to_images(database: &Database) {
         all.dedup();
         all
     };
-    for (purl, version) in
-        [("pkg:a", None), ("pkg:a", Some("1")), ("pkg:a", Some("2")), ("pkg:c", None), ("pkg:b", Some("2")), ("pkg:", None)]
-    {
+    for (purl, version) in [
+        ("pkg:a", None),
+        ("pkg:a", Some("1")),
+        ("pkg:a", Some("2")),
+        ("pkg:c", None),
+        ("pkg:b", Some("2")),
+        ("pkg:", None),
+    ] {
         for limit in [1, 2, 3, 100] {
             let mut found: Vec<(String, model::Digest, String)> = Vec::new();
             loop {
@@ -208,11 +218,14 @@ async fn workloads_and_promotions_are_found(database: &Database) {
         .map(|number| {
             let mut row = promotion(number);
             row.at = at(i64::try_from(number).unwrap());
-            row.environment = if number % 2 == 0 { "staging" } else { "production" }.to_owned();
+            row.environment = String::from(if number.is_multiple_of(2) { "staging" } else { "production" });
             row
         })
         .collect();
-    store.write(Batch { workloads: workloads.clone(), promotions: promotions.clone(), ..Batch::default() }).await.unwrap();
+    store
+        .write(Batch { workloads: workloads.clone(), promotions: promotions.clone(), ..Batch::default() })
+        .await
+        .unwrap();
     let mut wanted: Vec<_> = (0..600).map(|number| digest(format!("nobody {number}"))).collect();
     wanted.extend([digest(1), digest(3)]);
     assert_eq!(store.workloads(&wanted, 100).await.unwrap().len(), 10);

@@ -35,7 +35,12 @@ async fn what_is_old_is_forgotten(database: &Database) {
     for key in keys {
         store.write(Batch { idempotency: Some(key), ..Batch::default() }).await.unwrap();
     }
-    let jobs = ["dead", "waiting"].map(|key| NewJob { kind: "k".to_owned(), key: key.to_owned(), payload: String::new(), run_at: at(1) });
+    let jobs = ["dead", "waiting"].map(|key| NewJob {
+        kind: "k".to_owned(),
+        key: key.to_owned(),
+        payload: String::new(),
+        run_at: at(1),
+    });
     store.write(Batch { answers, signals: signals.collect(), jobs: jobs.to_vec(), ..Batch::default() }).await.unwrap();
     for job in store.take_jobs(at(1), std::time::Duration::from_secs(1), 2).await.unwrap() {
         store.fail_job(&job.id, (job.key == "waiting").then(|| at(2)), "no").await.unwrap();
@@ -98,7 +103,8 @@ async fn evidence_that_is_named_stays(database: &Database) {
     let mut handed_in = signal(1, "report");
     handed_in.evidence = submitted.digest.clone();
     let all = [&raw, &loose, &facts, &bare_raw, &submitted, &sha512].map(Clone::clone);
-    let batch = Batch { decisions: vec![judged, bare], evidence: all.to_vec(), signals: vec![handed_in], ..Batch::default() };
+    let batch =
+        Batch { decisions: vec![judged, bare], evidence: all.to_vec(), signals: vec![handed_in], ..Batch::default() };
     store.write(batch).await.unwrap();
     assert_eq!(store.prune(Forgettable::Evidence, at(0)).await.unwrap(), 0, "nothing is that old");
     let year = at(365 * 86_400);
@@ -112,7 +118,13 @@ async fn evidence_that_is_named_stays(database: &Database) {
         assert!(store.evidence(&kept.digest).await.unwrap().is_some());
     }
     // When nothing names them any more, they go: first the facts' decision, then facts and what they name.
-    let newer: Vec<_> = [3, 4].map(|number| { let mut row = decision(number); row.digest = decision(number - 2).digest; row }).into();
+    let newer: Vec<_> = [3, 4]
+        .map(|number| {
+            let mut row = decision(number);
+            row.digest = decision(number - 2).digest;
+            row
+        })
+        .into();
     store.write(Batch { decisions: newer, ..Batch::default() }).await.unwrap();
     assert_eq!(store.prune(Forgettable::Decisions, at(3)).await.unwrap(), 2);
     assert_eq!(store.prune(Forgettable::Signals, year).await.unwrap(), 1);
@@ -122,17 +134,19 @@ async fn evidence_that_is_named_stays(database: &Database) {
 async fn bytes_of_the_log_are_dropped_with_a_trace(database: &Database) {
     let store = database.open().await;
     let mut earlier = leaf(2);
-    earlier.kind = "audit.trimmed".to_owned();
+    earlier.kind = String::from("audit.trimmed");
     let leaves = vec![leaf(0), leaf(1), earlier.clone(), leaf(3), leaf(4)];
     store.write(Batch { leaves, ..Batch::default() }).await.unwrap();
     let head = LogHead { size: 4, checkpoint: "c".to_owned(), at: at(9), key: String::new() };
     assert!(store.extend_log(0, &[id(0), id(1), id(2), id(3)], &[], &head).await.unwrap());
     let mut trace = leaf(10);
-    trace.kind = "audit.trimmed".to_owned();
+    trace.kind = String::from("audit.trimmed");
     assert_eq!(store.drop_leaf_bytes(at(3), trace.clone()).await.unwrap(), 2);
     let found = store.leaves_from(0, 10).await.unwrap();
     assert_eq!(found.iter().map(|leaf| leaf.bytes.is_empty()).collect::<Vec<_>>(), [true, true, false, false]);
-    assert!(found.iter().zip(0..).all(|(found, number)| found.hash == leaf(number).hash && found.index == Some(number)));
+    assert!(
+        found.iter().zip(0..).all(|(found, number)| found.hash == leaf(number).hash && found.index == Some(number))
+    );
     // What has no place yet keeps its bytes, and so does the trace.
     assert_eq!(store.unsequenced(10).await.unwrap(), [leaf(4), trace]);
     assert_eq!(store.drop_leaf_bytes(at(3), leaf(11)).await.unwrap(), 1, "other traces are no exception");

@@ -153,8 +153,7 @@ async fn every_row_comes_back_as_it_was(database: &Database) {
     let held = store.images_with("pkg:npm/left-pad", None, None, 10).await.unwrap();
     let mut images = [digest("image 1"), digest("image 2")];
     images.sort();
-    let expected =
-        images.map(|image| ("registry.example/team/app".to_owned(), image, "1.3.0".to_owned()));
+    let expected = images.map(|image| ("registry.example/team/app".to_owned(), image, "1.3.0".to_owned()));
     assert_eq!(held, expected);
     let told: Vec<Change> = (1..=4)
         .map(|seq| Change { seq, scope: sent.changes[usize::try_from((seq + 1) % 2).unwrap()].clone() })

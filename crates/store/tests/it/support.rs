@@ -59,7 +59,7 @@ pub(crate) use on_both;
 pub(crate) fn run(database: Option<Database>, test: impl AsyncFnOnce(&Database)) {
     let Some(database) = database else { return };
     block_on(async {
-        let bound = Duration::from_secs(60);
+        let bound = Duration::from_mins(1);
         tokio::time::timeout(bound, test(&database)).await.expect("the test takes too long");
     });
 }
@@ -83,7 +83,9 @@ pub(crate) fn server() -> Option<&'static Server> {
         if std::env::var_os("ECR_GATE_NO_POSTGRES").is_some() {
             return None;
         }
-        let bin = bin().expect("PostgreSQL is not installed: tools/setup test installs it; ECR_GATE_NO_POSTGRES=1 leaves its tests out");
+        let bin = bin().expect(
+            "PostgreSQL is not installed: tools/setup test installs it; ECR_GATE_NO_POSTGRES=1 leaves its tests out",
+        );
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/postgres.sh");
         // In a session of its own, so that no signal ends it before it has cleaned up.
         let mut command = Command::new("setsid");
