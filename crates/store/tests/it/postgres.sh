@@ -2,11 +2,11 @@
 # line, and ends with what it made when nobody tells it anything any more: when the test process is gone, however that ended.
 set -eu
 bin=$1
-cluster=/tmp/ecr-gate-tests-postgres-$(id -u)
+cluster=/tmp/ecr-gate-tests-postgres-1-$(id -u) # with the number of what is done to it below
 folder=
 pid=
 finish() {
-  [ -z "$pid" ] || { kill -CONT "$pid" && kill -QUIT "$pid" && wait "$pid"; } 2>/dev/null || true
+  [ -z "$pid" ] || { kill -CONT "$pid" && kill -QUIT "$pid" && children | xargs -r kill -CONT; wait "$pid"; } 2>/dev/null || true
   [ -z "$folder" ] || rm -rf "$folder"
 }
 trap finish EXIT
@@ -18,7 +18,11 @@ exec 9>"$cluster.lock"
 flock 9
 if [ ! -e "$cluster/PG_VERSION" ] || [ ! -e "$cluster.complete" ]; then
   rm -rf "$cluster"
-  "$bin/initdb" -D "$cluster" -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >/dev/null
+  "$bin/initdb" -D "$cluster" -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US \
+    --wal-segsize=1 >/dev/null
+  # What no test needs is not copied.
+  printf "%s\n" "UPDATE pg_database SET datistemplate = false WHERE datname = 'template1'" "DROP DATABASE template1" |
+    "$bin/postgres" --single -D "$cluster" -c fsync=off postgres >/dev/null
   touch "$cluster.complete"
 fi
 folder=$(mktemp -d /tmp/ecr-gate-tests-postgres.XXXXXX)
@@ -39,6 +43,10 @@ start() {
   exit 1
 }
 
+children() {
+  cat "/proc/$pid/task/$pid/children"
+}
+
 start
 echo "$folder"
 exec 2>/dev/null # the test process must not look alive through us
@@ -47,8 +55,9 @@ while read -r word; do
     stop) kill -INT "$pid"; wait "$pid" || true; pid= ;;
     crash) kill -QUIT "$pid"; wait "$pid" || true; pid= ;;
     start) start ;;
-    pause) pkill -STOP -P "$pid" || true; kill -STOP "$pid" ;;
-    resume) kill -CONT "$pid"; pkill -CONT -P "$pid" || true ;;
+    # All of it: connections have a process each.
+    pause) kill -STOP "$pid"; children | xargs -r kill -STOP || true ;;
+    resume) children | xargs -r kill -CONT || true; kill -CONT "$pid" ;;
   esac
-  echo done
+  echo "$word"
 done

@@ -28,8 +28,14 @@ impl Database {
     pub(crate) fn postgres() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = server()?;
-        let name = format!("gate{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        server.sql(&format!("CREATE DATABASE {name} TEMPLATE template0"));
+        // The first one is there.
+        let name = match COUNT.fetch_add(1, Ordering::Relaxed) {
+            0 => "postgres".to_owned(),
+            number => {
+                server.sql(&format!("CREATE DATABASE gate{number} TEMPLATE template0"));
+                format!("gate{number}")
+            }
+        };
         let url = format!("postgres://postgres@localhost/{name}?host={}", server.folder);
         Some(Self { url, folder: tempfile::tempdir().unwrap(), is_postgres: true })
     }
@@ -117,7 +123,7 @@ impl Server {
         writeln!(ends.0, "{word}").unwrap();
         let mut done = String::new();
         ends.1.read_line(&mut done).unwrap();
-        assert_eq!(done.trim(), "done");
+        assert_eq!(done.trim(), word);
     }
 
     pub(crate) fn sql(&self, sql: &str) {
