@@ -1,3 +1,5 @@
+//! Checkpoints and keys: what is read and what is refused, beside notes that other readers of signed notes open.
+
 use proptest::prelude::*;
 
 use super::super::tree::tests::leaves;
