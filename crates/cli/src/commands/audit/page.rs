@@ -168,11 +168,11 @@ fn log(text: &mut String, log: &Log<'_>) {
         Some(key) => fact(text, "signed by", key),
         None => fact(text, "signed by", "not verified: no key was given, so anybody could have written this file"),
     }
-    fact(text, "size", &format!("{} entries", log.size));
+    fact(text, "size", &entries(log.size));
     fact(text, "root", &log.root);
     match log.entries {
         0 => fact(text, "entries", &format!("none: nothing was logged after the first {}", log.from)),
-        entries => fact(text, "entries", &format!("{entries}, from {} to {}", log.from, log.size - 1)),
+        number => fact(text, "entries", &format!("{number}, from {} to {}", log.from, log.size - 1)),
     }
     for (kind, number) in log.kinds.iter().take(ROWS) {
         fact(text, "", &format!("{number} {kind}"));
@@ -187,19 +187,19 @@ fn log(text: &mut String, log: &Log<'_>) {
         let stretches: Vec<_> = log.dropped.stretches.iter().take(ROWS).map(Stretch::shown).collect();
         let more = if log.dropped.stretches.len() > ROWS { ", …" } else { "" };
         let which = stretches.join(", ");
-        fact(
-            text,
-            "dropped",
-            &format!("{} entries by retention: {which}{more}; their hashes are there", log.dropped.entries),
-        );
+        fact(text, "dropped", &format!("{} by retention: {which}{more}", entries(log.dropped.entries)));
     }
     for Known { file, size, state, .. } in &log.known_checkpoints {
         let said = match *state {
-            "extended" => format!("begins with the {size} entries of {file}"),
-            _ => format!("not shown: {file} has {size} entries, and this export begins after it"),
+            "extended" => format!("begins with the {} of {file}", entries(*size)),
+            _ => format!("not shown: {file} has {}, and this export begins after it", entries(*size)),
         };
         fact(text, "continuity", &said);
     }
+}
+
+fn entries(number: u64) -> String {
+    format!("{number} {}", if number == 1 { "entry" } else { "entries" })
 }
 
 impl Stretch {
