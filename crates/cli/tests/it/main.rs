@@ -18,3 +18,4 @@ mod never_green;
 mod output;
 mod policy_commands;
 mod policy_test;
+mod service;

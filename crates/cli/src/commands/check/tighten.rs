@@ -76,7 +76,7 @@ fn counted(record: &Record, list: &FailOn) -> Result<Vec<(Severity, u64)>, &'sta
     let least = Severity::KNOWN.into_iter().filter(|severity| list.names(severity)).max();
     let mut found = Vec::new();
     let severities: BTreeSet<&Severity> =
-        counts.keys().chain(blocking.iter().map(|judged| &judged.finding.severity)).collect();
+        counts.keys().chain(blocking.iter().chain(&waived).map(|judged| &judged.finding.severity)).collect();
     for severity in severities {
         let all = counts.get(severity).copied().unwrap_or(0).max(of(&blocking, severity));
         let waived = of(&waived, severity);

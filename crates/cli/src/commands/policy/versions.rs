@@ -40,7 +40,7 @@ Examples:
 pub(super) struct ActivateArgs {
     /// The version, as `policy push` and `policy versions` name it
     #[arg(value_name = "DIGEST")]
-    version: Digest,
+    digest: Digest,
     #[command(flatten)]
     activation: Activation,
     /// How to answer
@@ -158,7 +158,7 @@ impl VersionsArgs {
 impl ActivateArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let server = self.service.needed()?;
-        let answer = activate(&server, &self.version, &self.activation).await?;
+        let answer = activate(&server, &self.digest, &self.activation).await?;
         told(&server, &answer, self.output, ui)
     }
 }
