@@ -153,8 +153,11 @@ impl Inner {
         let force = self.follower.force();
         let now = self.now()?;
         // Another policy may want to know more.
-        let known =
-            if force.wants(&known.ask) == known.wants { known } else { self.wanted(understood, dry_run, deadline).await? };
+        let known = if force.wants(&known.ask) == known.wants {
+            known
+        } else {
+            self.wanted(understood, dry_run, deadline).await?
+        };
         if force.wants(&known.ask) != known.wants {
             return Err(AskError::Overloaded("policies change faster than the image can be looked at".to_owned()));
         }
