@@ -106,18 +106,18 @@ impl Store {
         rows.iter().map(answer).collect()
     }
 
-    /// The bytes with this digest.
+    /// The bytes with this digest: read, they still have it.
     pub async fn evidence(&self, digest: &Digest) -> Result<Option<EvidenceRow>> {
         let sql = "SELECT digest, media_type, bytes FROM evidence WHERE digest = $1";
         let Some(row) = self.row("reading evidence", sql, &[Value::Text(digest.as_str())]).await? else {
             return Ok(None);
         };
         let row = Reader { row: &row, what: "piece of evidence" };
-        Ok(Some(EvidenceRow {
-            digest: row.digest("digest")?,
-            media_type: row.get("media_type")?,
-            bytes: row.get("bytes")?,
-        }))
+        let bytes: Vec<u8> = row.get("bytes")?;
+        if digest.as_str().starts_with("sha256:") && Digest::of(&bytes) != *digest {
+            return Err(row.wrong("bytes", &format!("they are no longer those of {digest}")));
+        }
+        Ok(Some(EvidenceRow { digest: row.digest("digest")?, media_type: row.get("media_type")?, bytes }))
     }
 
     /// Every (repository, digest, environment) that was decided, after this one, in order: to replay or re-evaluate them.

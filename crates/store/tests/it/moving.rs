@@ -37,7 +37,7 @@ async fn export(store: &Store) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_exported_from_one_database_is_the_same_in_the_other() {
+fn o1_what_is_exported_from_one_database_is_the_same_in_the_other() {
     let pairs = [
         (Some(Database::sqlite()), Database::postgres()),
         (Database::postgres(), Some(Database::sqlite())),

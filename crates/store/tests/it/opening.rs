@@ -6,7 +6,11 @@ use store::{Options, SCHEMA, Store, StoreError};
 
 use crate::support::{Database, block_on, child, decided, id, on_both};
 
-on_both!(a_newer_schema_is_refused, an_older_schema_waits_for_migrate, a_database_can_be_looked_at_while_it_is_served);
+on_both!(
+    b18_a_newer_schema_is_refused,
+    b18_an_older_schema_waits_for_migrate,
+    a_database_can_be_looked_at_while_it_is_served
+);
 
 /// A connection past the store.
 pub(crate) async fn connect(database: &Database) -> AnyConnection {
@@ -14,7 +18,7 @@ pub(crate) async fn connect(database: &Database) -> AnyConnection {
     database.url.parse::<AnyConnectOptions>().unwrap().connect().await.unwrap()
 }
 
-async fn a_newer_schema_is_refused(database: &Database) {
+async fn b18_a_newer_schema_is_refused(database: &Database) {
     let store = database.open().await;
     store.write(decided(1)).await.unwrap();
     store.close().await;
@@ -35,7 +39,7 @@ async fn a_newer_schema_is_refused(database: &Database) {
     assert!(store.decision(&id(1)).await.unwrap().is_some());
 }
 
-async fn an_older_schema_waits_for_migrate(database: &Database) {
+async fn b18_an_older_schema_waits_for_migrate(database: &Database) {
     let opened = Store::open(Options { migrate: false, ..database.options() }).await;
     assert!(matches!(opened, Err(StoreError::Schema { found: 0, known: SCHEMA })), "{opened:?}");
     // Not a table was made.
