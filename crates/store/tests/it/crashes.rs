@@ -200,6 +200,36 @@ fn a_server_that_pauses_loses_nothing() {
 }
 
 #[test]
+fn connections_that_are_cut_lose_nothing() {
+    let Some(database) = Database::postgres() else { return };
+    block_on(async {
+        let store = database.open().await;
+        let (acknowledged, failed) = under_load(&store, || {
+            for _ in 0..8 {
+                server().unwrap().sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                );
+                std::thread::sleep(Duration::from_millis(60));
+            }
+        })
+        .await;
+        assert_eq!(failed, 0);
+        verify(&store, &acknowledged).await;
+        // Changes of others are heard again.
+        let other = database.open().await;
+        let heard = tokio::time::timeout(Duration::from_secs(5), async {
+            // Once when it listens again, once for what happened while it was deaf.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            while tokio::time::timeout(Duration::from_millis(200), store.changed()).await.is_ok() {}
+            other.write(store::Batch { changes: vec![store::Scope::Global], ..store::Batch::default() }).await.unwrap();
+            store.changed().await;
+        });
+        heard.await.expect("it does not listen any more");
+    });
+}
+
+#[test]
 fn a_server_that_stays_away_is_an_error() {
     let Some(database) = Database::postgres() else { return };
     block_on(async {

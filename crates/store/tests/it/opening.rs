@@ -85,7 +85,10 @@ fn a_second_process_on_one_sqlite_file_is_refused() {
         // Another process, and by another way to the same file.
         let link = database.folder.path().join("folder");
         std::os::unix::fs::symlink(database.folder.path(), &link).unwrap();
-        for url in [database.url.clone(), format!("sqlite:{}", link.join("gate.db").display())] {
+        let name = database.folder.path().join("other name");
+        std::os::unix::fs::symlink(database.folder.path().join("gate.db"), &name).unwrap();
+        for path in [database.folder.path().join("gate.db"), link.join("gate.db"), name] {
+            let url = format!("sqlite:{}", path.display());
             let said = child("opens", &url).output().unwrap();
             let said = String::from_utf8(said.stdout).unwrap();
             assert!(said.contains(&format!("is in use by another process (process {})", std::process::id())), "{said}");

@@ -129,7 +129,21 @@ impl Server {
     pub(crate) fn sql(&self, sql: &str) {
         let psql = format!("{}/psql", self.bin);
         let status = Command::new(psql)
-            .args(["-qX", "-v", "ON_ERROR_STOP=1", "-h", &self.folder, "-U", "postgres", "-d", "postgres", "-c", sql])
+            .args([
+                "-qX",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                &self.folder,
+                "-U",
+                "postgres",
+                "-d",
+                "postgres",
+                "-o",
+                "/dev/null",
+                "-c",
+                sql,
+            ])
             .status();
         assert!(status.unwrap().success(), "{sql}");
     }
