@@ -21,6 +21,7 @@ impl Store {
             return Err(wrong(to, "it exists already"));
         }
         let partial = beside(to, ".partial");
+        clear(&partial);
         let made = async {
             let text = partial.to_str().ok_or_else(|| wrong(to, "the path is not UTF-8"))?;
             let copy = Place::of(&format!("sqlite:{text}"))?;
@@ -35,8 +36,7 @@ impl Store {
         };
         let made = made.await;
         if made.is_err() {
-            // What failed says more than what could not be cleaned up.
-            let _removed = fs::remove_file(&partial);
+            clear(&partial);
         }
         made
     }
@@ -54,6 +54,7 @@ pub async fn restore(url: &str, from: &Path) -> Result<()> {
         return Err(wrong(from, "it was copied while it was in use; a backup is made by `store backup`"));
     }
     let partial = beside(file, ".restoring");
+    clear(&partial);
     let made = async {
         let text = partial.to_str().ok_or_else(|| wrong(&partial, "the path is not UTF-8"))?;
         let copy = Place::of(&format!("sqlite:{text}"))?;
@@ -75,12 +76,16 @@ pub async fn restore(url: &str, from: &Path) -> Result<()> {
     };
     let made = made.await;
     if made.is_err() {
-        for end in ["", "-wal", "-shm"] {
-            // What failed says more than what could not be cleaned up.
-            let _removed = fs::remove_file(beside(&partial, end));
-        }
+        clear(&partial);
     }
     made
+}
+
+/// Takes away what a try has left, this one or one that was killed. What cannot be removed fails where it is in the way.
+fn clear(partial: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let _removed = fs::remove_file(beside(partial, end));
+    }
 }
 
 /// Whether a SQLite file holds nothing that could be lost.

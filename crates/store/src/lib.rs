@@ -192,13 +192,13 @@ impl Store {
 
     /// The rows that a statement finds.
     async fn rows(&self, doing: &'static str, sql: &str, values: &[Value<'_>]) -> Result<Vec<AnyRow>> {
-        let query = statement(sql.to_owned(), arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
+        let query = statement(sql, arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
         self.in_time(doing, query.fetch_all(&self.inner.readers)).await
     }
 
     /// The row that a statement finds, if there is one.
     async fn row(&self, doing: &'static str, sql: &str, values: &[Value<'_>]) -> Result<Option<AnyRow>> {
-        let query = statement(sql.to_owned(), arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
+        let query = statement(sql, arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
         self.in_time(doing, query.fetch_optional(&self.inner.readers)).await
     }
 

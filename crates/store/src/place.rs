@@ -71,6 +71,8 @@ impl Place {
                 return Err(wrong("a file is needed: sqlite:PATH"));
             }
             let file = std::path::absolute(path).map_err(|error| wrong(&error.to_string()))?;
+            // By whichever name it is reached, it has one lock.
+            let file = std::fs::canonicalize(&file).unwrap_or(file);
             let text = file.to_str().ok_or_else(|| wrong("the path is not UTF-8"))?;
             let url = format!("sqlite://{}?mode=rw", escaped(text));
             return Ok(Self { backend: Backend::Sqlite, shown: format!("sqlite:{path}"), file: Some(file), url });

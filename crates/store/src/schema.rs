@@ -1,5 +1,7 @@
 //! The schema: explicit, numbered steps, and what is refused. A step that was released is never changed; the next one is added.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, SqlSafeStr as _};
 
@@ -8,6 +10,9 @@ use crate::place::{Backend, Place};
 use crate::trouble::Trouble;
 
 const DOING: &str = "looking at the schema";
+
+/// How long a database may take to say which schema it has.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Every step: its number, what it is about, and what it does.
 const STEPS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
@@ -48,7 +53,10 @@ pub(crate) async fn found(place: &Place, connection: &mut AnyConnection) -> Resu
             sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(connection).await?;
         newest.try_get::<i64, _>(0)
     };
-    ask.await.map_err(|error| Trouble::from(error).while_doing(DOING))
+    match tokio::time::timeout(LOOK, ask).await {
+        Ok(found) => found.map_err(|error| Trouble::from(error).while_doing(DOING)),
+        Err(_) => Err(Trouble::Silence(LOOK).while_doing(DOING)),
+    }
 }
 
 /// Refuses what this version does not work with, without a change; brings an older schema to this version's if that is wanted.

@@ -1,6 +1,7 @@
 //! What goes into a statement, and comes out of a row: numbers, text and bytes, in both databases alike.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use model::{Digest, Timestamp, Verdict};
 use sqlx::Row as _;
@@ -62,8 +63,11 @@ pub(crate) fn arguments<'a>(values: impl IntoIterator<Item = &'a Value<'a>>) -> 
 }
 
 /// A statement that is not written out in the source. Nothing but names and places may be put together: values go by `arguments`.
-pub(crate) fn statement(sql: String, arguments: AnyArguments) -> sqlx::query::Query<'static, sqlx::Any, AnyArguments> {
-    sqlx::query_with(AssertSqlSafe(sql), arguments)
+pub(crate) fn statement(
+    sql: impl Into<Arc<str>>,
+    arguments: AnyArguments,
+) -> sqlx::query::Query<'static, sqlx::Any, AnyArguments> {
+    sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
 }
 
 /// `$4, $5, $6`

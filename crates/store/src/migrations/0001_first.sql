@@ -21,7 +21,9 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_digest ON decisions (digest, id);
 CREATE INDEX decisions_repository ON decisions (repository, id);
-CREATE INDEX decisions_recorded_at ON decisions (recorded_at);
+CREATE INDEX decisions_verdict ON decisions (verdict, id);
+CREATE INDEX decisions_environment ON decisions (environment, id);
+CREATE INDEX decisions_recorded_at ON decisions (recorded_at, id);
 CREATE INDEX decisions_facts ON decisions (facts) WHERE facts IS NOT NULL;
 
 -- The newest decision about each image in each environment, and about each manifest that an index covers.

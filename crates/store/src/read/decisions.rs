@@ -18,10 +18,18 @@ impl Store {
     /// Decisions, the newest first.
     pub async fn decisions(&self, query: &DecisionQuery) -> Result<Vec<DecisionRow>> {
         let mut filter = Filter::default();
+        // Whatever narrows most is looked up, and the rest compared: SQLite keeps no statistics, and would as soon walk through a repository as
+        // through an image. No index fits a text that is put together.
+        let is_narrow = query.digest.is_some() || query.pipeline.is_some() || query.commit.is_some();
+        let of_repository = if is_narrow { "repository || '' =" } else { "repository =" };
+        let is_narrow = is_narrow || query.repository.is_some();
+        let with_verdict = if is_narrow { "verdict || '' =" } else { "verdict =" };
+        let is_narrow = is_narrow || query.verdict.is_some();
+        let in_environment = if is_narrow { "environment || '' =" } else { "environment =" };
         filter.and("digest =", query.digest.as_ref().map(|digest| Value::Text(digest.as_str())));
-        filter.and("repository =", query.repository.as_deref().map(Value::Text));
-        filter.and("environment =", query.environment.as_deref().map(Value::Text));
-        filter.and("verdict =", query.verdict.map(|verdict| Value::Text(verdict.as_str())));
+        filter.and(of_repository, query.repository.as_deref().map(Value::Text));
+        filter.and(in_environment, query.environment.as_deref().map(Value::Text));
+        filter.and(with_verdict, query.verdict.map(|verdict| Value::Text(verdict.as_str())));
         filter.and("recorded_at >=", query.since.map(Value::from));
         filter.and("recorded_at <", query.until.map(Value::from));
         filter.and("id <", query.before.as_deref().map(Value::Text));
@@ -36,7 +44,11 @@ impl Store {
             filter.and_that(format!("id IN (SELECT decision FROM answers WHERE {})", answered.join(" AND ")));
         }
         let limit = filter.place(Value::Int(query.limit.into()));
-        let sql = format!("{DECISION}{} ORDER BY id DESC LIMIT {limit}", filter.text());
+        // Ids are put in order, not records.
+        let sql = format!(
+            "{DECISION} WHERE id IN (SELECT id FROM decisions{} ORDER BY id DESC LIMIT {limit}) ORDER BY id DESC",
+            filter.text()
+        );
         let rows = self.rows(DOING, &sql, &filter.values).await?;
         rows.iter().map(|row| decision(&Reader { row, what: "decision" })).collect()
     }
@@ -94,18 +106,18 @@ impl Store {
         rows.iter().map(answer).collect()
     }
 
-    /// The bytes with this digest.
+    /// The bytes with this digest: read, they still have it.
     pub async fn evidence(&self, digest: &Digest) -> Result<Option<EvidenceRow>> {
         let sql = "SELECT digest, media_type, bytes FROM evidence WHERE digest = $1";
         let Some(row) = self.row("reading evidence", sql, &[Value::Text(digest.as_str())]).await? else {
             return Ok(None);
         };
         let row = Reader { row: &row, what: "piece of evidence" };
-        Ok(Some(EvidenceRow {
-            digest: row.digest("digest")?,
-            media_type: row.get("media_type")?,
-            bytes: row.get("bytes")?,
-        }))
+        let bytes: Vec<u8> = row.get("bytes")?;
+        if digest.as_str().starts_with("sha256:") && Digest::of(&bytes) != *digest {
+            return Err(row.wrong("bytes", &format!("they are no longer those of {digest}")));
+        }
+        Ok(Some(EvidenceRow { digest: row.digest("digest")?, media_type: row.get("media_type")?, bytes }))
     }
 
     /// Every (repository, digest, environment) that was decided, after this one, in order: to replay or re-evaluate them.

@@ -48,7 +48,8 @@ impl Store {
         Reader { row: &row.ok_or_else(missing)?, what: "clock" }.get("seq")
     }
 
-    /// The changes after this number, in order.
+    /// The changes after this number, in order. Of those that are so many that the first ones were dropped there is one, the last of them, and it is
+    /// about everything.
     pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>> {
         let sql = "SELECT seq, scope FROM changes WHERE seq > $1 ORDER BY seq LIMIT $2";
         let rows = self.rows("reading changes", sql, &[Value::Int(after), Value::Int(limit.into())]).await?;
@@ -62,7 +63,14 @@ impl Store {
             };
             Ok(Change { seq: row.get("seq")?, scope })
         };
-        rows.iter().map(change).collect()
+        let mut changes = rows.iter().map(change).collect::<Result<Vec<Change>>>()?;
+        if let Some(first) = changes.first().map(|change| change.seq)
+            && first > after.saturating_add(1)
+        {
+            changes.insert(0, Change { seq: first - 1, scope: Scope::Global });
+            changes.truncate(limit as usize);
+        }
+        Ok(changes)
     }
 
     /// What was answered under this idempotency key, if that still counts. [`StoreError::KeyReused`] if it was another request.

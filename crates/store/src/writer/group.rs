@@ -13,6 +13,10 @@ use crate::tables;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
 
+/// How many changes are kept at least, and after how many those before are dropped.
+const KEPT: i64 = 10_000;
+const TRIM: i64 = 1000;
+
 /// What became of each batch: the number of its last change, or why it was refused.
 pub(super) type Outcomes = Vec<Result<Option<i64>, StoreError>>;
 
@@ -341,6 +345,11 @@ async fn number_changes(
         rows.add(vec![Value::Int(*number), Value::Text(scope)]);
     }
     rows.insert(connection, "").await?;
+    if last / TRIM != (last - count) / TRIM {
+        // Who is further behind than that is told that everything changed: `Store::changes`.
+        let trim = sqlx::query("DELETE FROM changes WHERE seq <= $1").bind(last - KEPT);
+        trim.execute(&mut *connection).await?;
+    }
     if backend == Backend::Postgres {
         sqlx::query("SELECT pg_notify('ecr_gate_changes', '')").execute(&mut *connection).await?;
     }

@@ -1,6 +1,7 @@
 //! Rows on their way into tables: of all batches of a group together, in few statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sqlx::AnyConnection;
 
@@ -43,7 +44,7 @@ impl<'a> Rows<'a> {
     pub(super) async fn insert(
         self,
         connection: &mut AnyConnection,
-        returning: &str,
+        returning: &'static str,
     ) -> Result<Vec<sqlx::any::AnyRow>, Trouble> {
         let mut answers = Vec::new();
         let rows: Vec<Vec<Value<'a>>> = self.rows.into_values().collect();
@@ -63,8 +64,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The statement that inserts this many rows.
-fn insert(table: &Table, count: usize, returning: &str) -> String {
+/// The statement that inserts this many rows, put together once.
+fn insert(table: &'static Table, count: usize, returning: &'static str) -> Arc<str> {
+    static KNOWN: LazyLock<Mutex<HashMap<Form, Arc<str>>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = known.entry((table.name, count, returning)).or_insert_with(|| text(table, count, returning).into());
+    Arc::clone(made)
+}
+
+/// A table, a number of rows, and what is returned.
+type Form = (&'static str, usize, &'static str);
+
+fn text(table: &Table, count: usize, returning: &str) -> String {
     let width = table.columns.len();
     let rows: Vec<String> = (0..count).map(|row| format!("({})", places(row * width + 1, width))).collect();
     let (name, columns, key, again) = (table.name, table.column_list(), table.key_list(), table.again);

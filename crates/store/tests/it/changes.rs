@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use store::{Batch, Scope};
+use store::{Batch, Change, Scope};
 
 use crate::support::{Database, digest, on_both};
 
-on_both!(changes_have_no_gaps_under_many_writers, who_waits_hears_of_a_change);
+on_both!(
+    s42_changes_have_no_gaps_under_many_writers,
+    s42_who_waits_hears_of_a_change,
+    s42_who_is_far_behind_hears_that_everything_changed,
+);
 
 const WRITERS: usize = 8;
 const BATCHES: usize = 25;
 
-async fn changes_have_no_gaps_under_many_writers(database: &Database) {
+async fn s42_changes_have_no_gaps_under_many_writers(database: &Database) {
     let one = database.open().await;
     // PostgreSQL: two processes, as it sees them.
     let two = if database.is_postgres { database.open().await } else { one.clone() };
@@ -63,7 +67,7 @@ async fn changes_have_no_gaps_under_many_writers(database: &Database) {
     assert_eq!(two.sequence().await.unwrap(), last.unwrap());
 }
 
-async fn who_waits_hears_of_a_change(database: &Database) {
+async fn s42_who_waits_hears_of_a_change(database: &Database) {
     let one = database.open().await;
     let two = if database.is_postgres { database.open().await } else { one.clone() };
     let changed = Batch { changes: vec![Scope::Global], ..Batch::default() };
@@ -83,4 +87,22 @@ async fn who_waits_hears_of_a_change(database: &Database) {
     while tokio::time::timeout(Duration::from_millis(100), two.changed()).await.is_ok() {}
     one.write(crate::support::decided(1)).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(150), two.changed()).await.is_err());
+}
+
+async fn s42_who_is_far_behind_hears_that_everything_changed(database: &Database) {
+    let store = database.open().await;
+    let image = Scope::Image(digest("image"));
+    for _ in 0..12 {
+        store.write(Batch { changes: vec![image.clone(); 1000], ..Batch::default() }).await.unwrap();
+    }
+    assert_eq!(store.sequence().await.unwrap(), 12_000);
+    for (after, limit) in [(0, 5), (1999, 5), (0, 1)] {
+        let found = store.changes(after, limit).await.unwrap();
+        assert_eq!(found.len(), limit as usize);
+        assert_eq!(found[0], Change { seq: 2000, scope: Scope::Global });
+        assert!(found[1..].iter().zip(2001..).all(|(change, seq)| change.seq == seq && change.scope == image));
+    }
+    assert_eq!(store.changes(2000, 1).await.unwrap(), [Change { seq: 2001, scope: image.clone() }]);
+    assert_eq!(store.changes(11_999, 9).await.unwrap(), [Change { seq: 12_000, scope: image }]);
+    assert_eq!(store.changes(12_000, 9).await.unwrap(), []);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use store::{Options, Store};
 
-use crate::support::{Database, block_on, child, decided, decision, id, on_both, server};
+use crate::support::{Database, block_on, child, decided, decision, id, on_both};
 
 on_both!(what_a_killed_process_acknowledged_is_there);
 
@@ -160,14 +160,14 @@ async fn under_load(store: &Store, happens: impl FnOnce() + Send + 'static) -> (
 }
 
 fn server_goes_and_comes(words: &'static [&'static str], away: Duration) {
-    let Some(database) = Database::postgres() else { return };
+    let Some((database, server)) = Database::alone() else { return };
     block_on(async {
         let store = database.open().await;
+        let told = Arc::clone(&server);
         let (mut acknowledged, failed) = under_load(&store, move || {
-            let server = server().unwrap();
-            server.tell(words[0]);
+            told.tell(words[0]);
             std::thread::sleep(away);
-            server.tell(words[1]);
+            told.tell(words[1]);
         })
         .await;
         // Away for less than a write is tried, nobody noticed.
@@ -181,6 +181,7 @@ fn server_goes_and_comes(words: &'static [&'static str], away: Duration) {
         acknowledged.extend([2_000_000, 1_000_000, 1_000_004]);
         assert!(acknowledged.len() > 20, "only {} were written", acknowledged.len());
         verify(&store, &acknowledged).await;
+        drop(server);
     });
 }
 
@@ -200,12 +201,46 @@ fn a_server_that_pauses_loses_nothing() {
 }
 
 #[test]
+fn connections_that_are_cut_lose_nothing() {
+    let Some((database, server)) = Database::alone() else { return };
+    block_on(async {
+        let store = database.open().await;
+        let (acknowledged, failed) = under_load(&store, {
+            let server = Arc::clone(&server);
+            move || {
+                for _ in 0..8 {
+                    server.sql(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                    );
+                    std::thread::sleep(Duration::from_millis(60));
+                }
+            }
+        })
+        .await;
+        assert_eq!(failed, 0);
+        verify(&store, &acknowledged).await;
+        // Changes of others are heard again.
+        let other = database.open().await;
+        let heard = tokio::time::timeout(Duration::from_secs(5), async {
+            // Once when it listens again, once for what happened while it was deaf.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            while tokio::time::timeout(Duration::from_millis(200), store.changed()).await.is_ok() {}
+            other.write(store::Batch { changes: vec![store::Scope::Global], ..store::Batch::default() }).await.unwrap();
+            store.changed().await;
+        });
+        heard.await.expect("it does not listen any more");
+    });
+}
+
+#[test]
 fn a_server_that_stays_away_is_an_error() {
-    let Some(database) = Database::postgres() else { return };
+    let Some((database, server)) = Database::alone() else { return };
     block_on(async {
         let store = database.open().await;
         store.write(decided(1)).await.unwrap();
-        tokio::task::spawn_blocking(|| server().unwrap().tell("stop")).await.unwrap();
+        let (stopped, again) = (Arc::clone(&server), Arc::clone(&server));
+        tokio::task::spawn_blocking(move || stopped.tell("stop")).await.unwrap();
         store.write_soon(decided(2)).unwrap();
         let started = Instant::now();
         let refused = store.write(decided(3)).await;
@@ -215,7 +250,7 @@ fn a_server_that_stays_away_is_an_error() {
         assert!(store.write(decided(4)).await.is_err() && started.elapsed() < Duration::from_secs(6));
         assert!(store.decision(&id(1)).await.is_err());
         assert_eq!(store.at_risk(), 1);
-        tokio::task::spawn_blocking(|| server().unwrap().tell("start")).await.unwrap();
+        tokio::task::spawn_blocking(move || again.tell("start")).await.unwrap();
         store.write(decided(5)).await.unwrap();
         let started = Instant::now();
         while store.at_risk() > 0 {

@@ -43,6 +43,7 @@ async fn a_bad_batch_takes_no_other_with_it(database: &Database) {
 
 async fn of_two_activations_one_wins(database: &Database) {
     let store = database.open().await;
+    let other = if database.is_postgres { database.open().await } else { store.clone() };
     store.write(Batch { policies: vec![policy("one"), policy("two")], ..Batch::default() }).await.unwrap();
     let activate = |number: u64, name: &str, after: Option<u64>| Batch {
         activation: Some(Activation { row: activation(number, name), after: after.map(id) }),
@@ -58,9 +59,22 @@ async fn of_two_activations_one_wins(database: &Database) {
     assert!(matches!(store.write(activate(6, "one", Some(9))).await, Err(StoreError::Conflict { .. })));
     let history: Vec<String> = store.activations(10).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(history, [id(7), id(9)]);
+    // At once, by two processes where that is possible.
+    let mut after = 7;
+    for round in 0..10 {
+        let (first, second) = (100 + 2 * round, 101 + 2 * round);
+        let (one, two) = tokio::join!(
+            store.write(activate(first, "one", Some(after))),
+            other.write(activate(second, "two", Some(after)))
+        );
+        let (won, lost) = if one.is_ok() { (first, two) } else { (second, one) };
+        assert!(matches!(lost, Err(StoreError::Conflict { .. })), "{lost:?}");
+        assert_eq!(store.activations(1).await.unwrap()[0].id, id(won));
+        after = won;
+    }
     // What was never uploaded does not come into force.
-    assert!(store.write(activate(5, "three", Some(7))).await.is_err());
-    assert_eq!(store.activations(1).await.unwrap()[0].id, id(7));
+    assert!(store.write(activate(5, "three", Some(after))).await.is_err());
+    assert_eq!(store.activations(1).await.unwrap()[0].id, id(after));
 }
 
 async fn what_is_not_urgent_is_written_within_a_second(database: &Database) {

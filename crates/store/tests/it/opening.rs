@@ -6,7 +6,11 @@ use store::{Options, SCHEMA, Store, StoreError};
 
 use crate::support::{Database, block_on, child, decided, id, on_both};
 
-on_both!(a_newer_schema_is_refused, an_older_schema_waits_for_migrate, a_database_can_be_looked_at_while_it_is_served);
+on_both!(
+    b18_a_newer_schema_is_refused,
+    b18_an_older_schema_waits_for_migrate,
+    a_database_can_be_looked_at_while_it_is_served
+);
 
 /// A connection past the store.
 pub(crate) async fn connect(database: &Database) -> AnyConnection {
@@ -14,7 +18,7 @@ pub(crate) async fn connect(database: &Database) -> AnyConnection {
     database.url.parse::<AnyConnectOptions>().unwrap().connect().await.unwrap()
 }
 
-async fn a_newer_schema_is_refused(database: &Database) {
+async fn b18_a_newer_schema_is_refused(database: &Database) {
     let store = database.open().await;
     store.write(decided(1)).await.unwrap();
     store.close().await;
@@ -35,7 +39,7 @@ async fn a_newer_schema_is_refused(database: &Database) {
     assert!(store.decision(&id(1)).await.unwrap().is_some());
 }
 
-async fn an_older_schema_waits_for_migrate(database: &Database) {
+async fn b18_an_older_schema_waits_for_migrate(database: &Database) {
     let opened = Store::open(Options { migrate: false, ..database.options() }).await;
     assert!(matches!(opened, Err(StoreError::Schema { found: 0, known: SCHEMA })), "{opened:?}");
     // Not a table was made.
@@ -81,7 +85,10 @@ fn a_second_process_on_one_sqlite_file_is_refused() {
         // Another process, and by another way to the same file.
         let link = database.folder.path().join("folder");
         std::os::unix::fs::symlink(database.folder.path(), &link).unwrap();
-        for url in [database.url.clone(), format!("sqlite:{}", link.join("gate.db").display())] {
+        let name = database.folder.path().join("other name");
+        std::os::unix::fs::symlink(database.folder.path().join("gate.db"), &name).unwrap();
+        for path in [database.folder.path().join("gate.db"), link.join("gate.db"), name] {
+            let url = format!("sqlite:{}", path.display());
             let said = child("opens", &url).output().unwrap();
             let said = String::from_utf8(said.stdout).unwrap();
             assert!(said.contains(&format!("is in use by another process (process {})", std::process::id())), "{said}");

@@ -16,7 +16,7 @@ on_both!(
 
 fn mixed(number: u64) -> DecisionRow {
     let mut row = decision(number);
-    row.repository = format!("registry.example/{}", ["A", "b", "c"][usize::try_from(number % 3).unwrap()]);
+    row.repository = format!("registry.example/{}", ["a", "B", "c"][usize::try_from(number % 3).unwrap()]);
     row.digest = digest(number % 10);
     row.environment = String::from(if number.is_multiple_of(4) { "staging" } else { "production" });
     row.verdict =
@@ -44,7 +44,7 @@ async fn decisions_are_found_by_every_field_and_page_by_page(database: &Database
         any(),
         DecisionQuery { digest: Some(digest(3)), ..any() },
         DecisionQuery { digest: Some(digest("nobody")), ..any() },
-        DecisionQuery { repository: Some("registry.example/b".to_owned()), ..any() },
+        DecisionQuery { repository: Some("registry.example/B".to_owned()), ..any() },
         DecisionQuery { environment: Some("staging".to_owned()), verdict: Some(Verdict::Deny), ..any() },
         DecisionQuery { since: Some(at(30)), until: Some(at(60)), ..any() },
         DecisionQuery { pipeline: Some("p4".to_owned()), ..any() },
@@ -52,7 +52,7 @@ async fn decisions_are_found_by_every_field_and_page_by_page(database: &Database
         DecisionQuery { pipeline: Some("p4".to_owned()), commit: Some("c3".to_owned()), ..any() },
         DecisionQuery {
             digest: Some(digest(0)),
-            repository: Some("registry.example/A".to_owned()),
+            repository: Some("registry.example/a".to_owned()),
             environment: Some("staging".to_owned()),
             since: Some(at(1)),
             pipeline: Some("p0".to_owned()),

@@ -9,7 +9,7 @@ on_both!(
     what_is_old_is_forgotten,
     a_decision_that_is_needed_stays,
     evidence_that_is_named_stays,
-    bytes_of_the_log_are_dropped_with_a_trace,
+    o3_bytes_of_the_log_are_dropped_with_a_trace,
 );
 
 async fn count(store: &Store, table: &str) -> u64 {
@@ -131,7 +131,7 @@ async fn evidence_that_is_named_stays(database: &Database) {
     assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 4);
 }
 
-async fn bytes_of_the_log_are_dropped_with_a_trace(database: &Database) {
+async fn o3_bytes_of_the_log_are_dropped_with_a_trace(database: &Database) {
     let store = database.open().await;
     let mut earlier = leaf(2);
     earlier.kind = String::from("audit.trimmed");

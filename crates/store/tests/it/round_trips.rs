@@ -8,7 +8,12 @@ use store::{
 
 use crate::support::{Database, answer, at, decision, digest, evidence, id, leaf, on_both};
 
-on_both!(every_row_comes_back_as_it_was, what_is_there_is_left_as_it_is, a_key_answers_once_and_for_one_request);
+on_both!(
+    b3_every_row_comes_back_as_it_was,
+    what_is_there_is_left_as_it_is,
+    a_key_answers_once_and_for_one_request,
+    evidence_that_was_changed_is_not_given_out
+);
 
 /// A batch with something in every field.
 pub(crate) fn everything() -> Batch {
@@ -116,7 +121,7 @@ pub(crate) fn promotion(number: u64) -> PromotionRow {
     }
 }
 
-async fn every_row_comes_back_as_it_was(database: &Database) {
+async fn b3_every_row_comes_back_as_it_was(database: &Database) {
     let store = database.open().await;
     let sent = everything();
     assert_eq!(store.write(sent.clone()).await.unwrap(), Some(2));
@@ -223,4 +228,15 @@ async fn a_key_answers_once_and_for_one_request(database: &Database) {
     assert_eq!(store.idempotent("k", "other", at(10)).await.unwrap(), None);
     store.write(with("other", 6, 20)).await.unwrap();
     assert_eq!(store.idempotent("k", "other", at(11)).await.unwrap(), Some(vec![6]));
+}
+
+async fn evidence_that_was_changed_is_not_given_out(database: &Database) {
+    let store = database.open().await;
+    let row = evidence("facts");
+    store.write(Batch { evidence: vec![row.clone()], ..Batch::default() }).await.unwrap();
+    let mut connection = crate::opening::connect(database).await;
+    let change = sqlx::query("UPDATE evidence SET bytes = $1").bind(b"other facts".as_slice());
+    change.execute(&mut connection).await.unwrap();
+    let found = store.evidence(&row.digest).await;
+    assert!(matches!(found, Err(StoreError::Unreadable { .. })), "{found:?}");
 }

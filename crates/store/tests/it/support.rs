@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use model::{Digest, Timestamp, Verdict};
@@ -24,10 +24,11 @@ impl Database {
         Self { url, folder, is_postgres: false }
     }
 
-    /// `None` where the environment says that there is no PostgreSQL.
+    /// On the server of this process. `None` where the environment says that there is no PostgreSQL.
     pub(crate) fn postgres() -> Option<Self> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = server()?;
+        let server = SERVER.get_or_init(Server::start).as_ref()?;
         // The first one is there.
         let name = match COUNT.fetch_add(1, Ordering::Relaxed) {
             0 => "postgres".to_owned(),
@@ -36,8 +37,18 @@ impl Database {
                 format!("gate{number}")
             }
         };
+        Some(Self::on(server, &name))
+    }
+
+    /// On a server of its own, for tests that stop it.
+    pub(crate) fn alone() -> Option<(Self, Arc<Server>)> {
+        let server = Server::start()?;
+        Some((Self::on(&server, "postgres"), Arc::new(server)))
+    }
+
+    fn on(server: &Server, name: &str) -> Self {
         let url = format!("postgres://postgres@localhost/{name}?host={}", server.folder);
-        Some(Self { url, folder: tempfile::tempdir().unwrap(), is_postgres: true })
+        Self { url, folder: tempfile::tempdir().unwrap(), is_postgres: true }
     }
 
     pub(crate) fn options(&self) -> Options {
@@ -74,25 +85,24 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// The server of this process.
+/// A PostgreSQL server. It ends by itself when this is dropped, or this process is gone.
 pub(crate) struct Server {
     bin: String,
     folder: String,
-    ends: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    _child: Child,
+    /// Closed, it ends.
+    ends: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+    child: Child,
 }
 
-/// Starts PostgreSQL once per process. It ends by itself when this process does.
-pub(crate) fn server() -> Option<&'static Server> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let started = SERVER.get_or_init(|| {
+impl Server {
+    fn start() -> Option<Self> {
         if std::env::var_os("ECR_GATE_NO_POSTGRES").is_some() {
+            println!("skipped: ECR_GATE_NO_POSTGRES is set, so nothing is tested on PostgreSQL");
             return None;
         }
         let bin = bin().expect(
             "PostgreSQL is not installed: tools/setup test installs it; ECR_GATE_NO_POSTGRES=1 leaves its tests out",
         );
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/postgres.sh");
         // In a session of its own, so that no signal ends it before it has cleaned up.
         let mut command = Command::new("setsid");
         // PostgreSQL refuses to run as root.
@@ -100,26 +110,21 @@ pub(crate) fn server() -> Option<&'static Server> {
             command.args(["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]);
         }
         // The script is read here: the user it runs as may not be able to.
-        command.args(["sh", "-c", &std::fs::read_to_string(script).unwrap(), "postgres.sh", &bin]);
+        command.args(["sh", "-c", include_str!("postgres.sh"), "postgres.sh", &bin]);
         command.current_dir("/tmp").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut folder = String::new();
         out.read_line(&mut folder).unwrap();
         assert!(!folder.is_empty(), "PostgreSQL did not start");
-        let ends = Mutex::new((child.stdin.take().unwrap(), out));
-        Some(Server { bin, folder: folder.trim().to_owned(), ends, _child: child })
-    });
-    if started.is_none() {
-        println!("skipped: ECR_GATE_NO_POSTGRES is set, so nothing is tested on PostgreSQL");
+        let ends = Mutex::new(Some((child.stdin.take().unwrap(), out)));
+        Some(Self { bin, folder: folder.trim().to_owned(), ends, child })
     }
-    started.as_ref()
-}
 
-impl Server {
     /// `stop`, `crash`, `start`, `pause`, `resume`; returns when that is done.
     pub(crate) fn tell(&self, word: &str) {
         let mut ends = self.ends.lock().unwrap();
+        let ends = ends.as_mut().unwrap();
         writeln!(ends.0, "{word}").unwrap();
         let mut done = String::new();
         ends.1.read_line(&mut done).unwrap();
@@ -129,9 +134,30 @@ impl Server {
     pub(crate) fn sql(&self, sql: &str) {
         let psql = format!("{}/psql", self.bin);
         let status = Command::new(psql)
-            .args(["-qX", "-v", "ON_ERROR_STOP=1", "-h", &self.folder, "-U", "postgres", "-d", "postgres", "-c", sql])
+            .args([
+                "-qX",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                &self.folder,
+                "-U",
+                "postgres",
+                "-d",
+                "postgres",
+                "-o",
+                "/dev/null",
+                "-c",
+                sql,
+            ])
             .status();
         assert!(status.unwrap().success(), "{sql}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.ends.get_mut().unwrap().take());
+        self.child.wait().unwrap();
     }
 }
 
