@@ -2,6 +2,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod audit_server;
 pub(crate) mod aws_names;
 pub(crate) mod check;
@@ -18,5 +19,6 @@ pub(crate) mod lint;
 pub(crate) mod measure;
 pub(crate) mod policy;
 pub(crate) mod reference;
+pub(crate) mod serve;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

@@ -57,6 +57,35 @@ variables! {
     GITHUB_ACTIONS "GITHUB_ACTIONS" "`true`: annotations are written for the workflow run.";
     GITHUB_STEP_SUMMARY "GITHUB_STEP_SUMMARY" "GitHub: the file that the summary is appended to.";
     TRACEPARENT "TRACEPARENT" "W3C trace context; its trace id is put into the record.";
+    CONFIG "ECR_GATE_CONFIG" "`serve`: as `--config`.";
+    LISTEN "ECR_GATE_LISTEN" "`serve`: as `--listen`, over `listen` of the configuration.";
+    DATA_DIR "ECR_GATE_DATA_DIR" "`serve`: as `--data-dir`, over `dataDir`.";
+    DATABASE_URL "ECR_GATE_DATABASE_URL" "`serve`: as `--database-url`, over `database.url`; the place for a password.";
+    TLS_CERTIFICATE "ECR_GATE_TLS_CERTIFICATE" "`serve`: as `--tls-certificate`, over `tls.certificate`.";
+    TLS_KEY "ECR_GATE_TLS_KEY" "`serve`: as `--tls-key`, over `tls.key`.";
+    TOKENS "ECR_GATE_TOKENS" "`serve`: over `auth.tokens`; each `NAME:ROLE:SHA256`, several with commas.";
+    ANONYMOUS_READS "ECR_GATE_ANONYMOUS_READS" "`serve`: over `auth.anonymousReads`; `true` or `false`.";
+    ALLOWED_REGISTRIES "ECR_GATE_ALLOWED_REGISTRIES" "`serve`: over `registries.allowed`; several with commas.";
+    INSECURE_REGISTRIES "ECR_GATE_INSECURE_REGISTRIES" "`serve`: over `registries.insecure`; several with commas.";
+    REGISTRY_AUTHORITIES "ECR_GATE_REGISTRY_AUTHORITIES" "`serve`: over `registries.authorities`; several with commas.";
+    REGISTRY_MIRRORS "ECR_GATE_REGISTRY_MIRRORS" "`serve`: over `registries.mirrors`; several with commas.";
+    TOKEN_REALMS "ECR_GATE_TOKEN_REALMS" "`serve`: over `registries.tokenRealms`; several with commas.";
+    AUDIT_KEY "ECR_GATE_AUDIT_KEY" "`serve`: over `audit.key`.";
+    AUDIT_ORIGIN "ECR_GATE_AUDIT_ORIGIN" "`serve`: over `audit.origin`.";
+    LONGEST_WAIT "ECR_GATE_LONGEST_WAIT" "`serve`: over `limits.longestWait`.";
+    REQUEST_TIMEOUT "ECR_GATE_REQUEST_TIMEOUT" "`serve`: over `limits.requestTimeout`.";
+    CONCURRENCY "ECR_GATE_CONCURRENCY" "`serve`: over `limits.concurrency`.";
+    COLLECTING "ECR_GATE_COLLECTING" "`serve`: over `limits.collecting`.";
+    FRESH "ECR_GATE_FRESH" "`serve`: over `scans.fresh`.";
+    LEASE "ECR_GATE_LEASE" "`serve`: over `limits.lease`.";
+    CLIENT_RATE "ECR_GATE_CLIENT_RATE" "`serve`: over `limits.clientRate`.";
+    CLIENT_BURST "ECR_GATE_CLIENT_BURST" "`serve`: over `limits.clientBurst`.";
+    SHUTDOWN_DELAY "ECR_GATE_SHUTDOWN_DELAY" "`serve`: over `shutdown.delay`.";
+    FINISH_WITHIN "ECR_GATE_FINISH_WITHIN" "`serve`: over `shutdown.finishWithin`.";
+    LOG "ECR_GATE_LOG" "`serve`: what is logged, over `log.level`: `info`, `debug`, `warn,ecr_gate=debug`, …";
+    LOG_FORMAT "ECR_GATE_LOG_FORMAT" "`serve`: as `--log-format`, over `log.format`.";
+    STATE_HOME "XDG_STATE_HOME" "`serve`: the folder in which the data folder lies, if none is named.";
+    HOME "HOME" "The home folder: `serve` keeps its data in `.local/state/ecr-gate` there, if nothing else is named.";
     NO_COLOR "NO_COLOR" "Set to anything: no colour.";
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod commands;
+mod config;
 mod delivery;
 mod env;
 mod exit;
@@ -9,6 +10,7 @@ mod facts_files;
 mod failure;
 mod files;
 mod handed;
+mod logging;
 mod output;
 mod policies;
 mod progress;
@@ -48,6 +50,7 @@ enum Command {
     Attest(Box<commands::attest::AttestArgs>),
     Keys(commands::keys::KeysArgs),
     Doctor(Box<commands::doctor::DoctorArgs>),
+    Serve(Box<commands::serve::ServeArgs>),
     IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
     TrustPolicy(commands::trust_policy::TrustPolicyArgs),
     Init(commands::init::InitArgs),
@@ -55,7 +58,7 @@ enum Command {
     Policy(commands::policy::PolicyArgs),
     Decisions(commands::decisions::DecisionsArgs),
     History(commands::history::HistoryArgs),
-    Audit(commands::audit_server::AuditArgs),
+    Audit(commands::audit::AuditArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
@@ -107,13 +110,14 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Attest(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Keys(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Serve(args) => args.run(ui).map(|exit| exit as u8),
         Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),
         Command::Lint(args) => args.run(ui).map(|exit| exit as u8),
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Decisions(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
-        Command::Audit(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Audit(args) => args.run(ui),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),

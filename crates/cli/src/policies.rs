@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD as STANDARD;
+use base64::engine::general_purpose::STANDARD;
 use policy::{DocumentError, Exceptions, FileUse, PolicySet};
 
 use crate::env;
@@ -62,6 +62,47 @@ pub(crate) fn assemble(
     Ok((set, exceptions))
 }
 
+/// The files as a bundle that a gate takes: the documents, and every file they name under the path that stands there. What does not load is
+/// refused here, before anybody else sees it.
+pub(crate) fn bundle(paths: &[PathBuf]) -> Result<engine::Bundle, Failure> {
+    let documents = read(paths)?;
+    let files = Named { paths, documents: &documents };
+    let named = std::cell::RefCell::new(vec![BTreeMap::new(); documents.len()]);
+    let keep = |document: usize, listed: &str, bytes: &[u8]| {
+        if let Some(named) = named.borrow_mut().get_mut(document) {
+            named.insert(listed.to_owned(), STANDARD.encode(bytes));
+        }
+    };
+    let set = PolicySet::load(&documents, &|document, listed, _| {
+        let bytes = files.read(document, listed, NAMED)?;
+        keep(document, listed, &bytes);
+        Ok(bytes)
+    })
+    .map_err(|error| refused(&error))?;
+    files.exceptions(&set).map_err(|error| refused(&error))?;
+    trust::inputs(&set, paths)?;
+    for (document, _, listed) in set.exception_files() {
+        keep(document, listed, &files.read(document, listed, LIMIT).map_err(|error| refused(&error))?);
+    }
+    for (document, listed) in engine::trust_files(&set) {
+        keep(document, &listed, &files.read(document, &listed, NAMED).map_err(|error| refused(&error))?);
+    }
+    Ok(engine::Bundle { documents: shortened(documents), files: named.into_inner() })
+}
+
+/// Where a file lies is not part of a policy: its name is, unless two have the same.
+fn shortened(documents: Vec<(String, String)>) -> Vec<(String, String)> {
+    let name = |path: &str| {
+        Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = documents.iter().map(|(path, _)| name(path)).collect();
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    if distinct.len() < names.len() {
+        return documents;
+    }
+    documents.into_iter().zip(names).map(|((_, text), name)| (name, text)).collect()
+}
+
 /// The same for tests: who signs in them is for the tests to say, so keys, certificates and trusted roots need not be there.
 pub(crate) fn load_for_tests(paths: &[PathBuf], with_exceptions: bool) -> Result<(PolicySet, Exceptions), Failure> {
     let documents = read(paths).map_err(|failure| Failure { hints: Vec::new(), ..failure })?;
@@ -116,30 +157,6 @@ impl Named<'_> {
         }
         Ok(exceptions)
     }
-}
-
-/// The documents and every file they name, as the decision service takes them: by the position of the document and the path as it is
-/// written there, in base64. They are checked first, as they would be for a check here.
-pub(crate) fn bundle(paths: &[PathBuf]) -> Result<engine::Bundle, Failure> {
-    let documents = read(paths)?;
-    let files = Named { paths, documents: &documents };
-    let kept = std::cell::RefCell::new(vec![BTreeMap::new(); documents.len()]);
-    let keep = |document: usize, listed: &str| {
-        let bytes = files.read(document, listed, NAMED)?;
-        if let Some(of_document) = kept.borrow_mut().get_mut(document) {
-            of_document.insert(listed.to_owned(), STANDARD.encode(&bytes));
-        }
-        Ok(bytes)
-    };
-    let set =
-        PolicySet::load(&documents, &|document, listed, _| keep(document, listed)).map_err(|error| refused(&error))?;
-    files.exceptions(&set).map_err(|error| refused(&error))?;
-    trust::inputs(&set, paths)?;
-    let exceptions = set.exception_files().into_iter().map(|(document, _, listed)| (document, listed.to_owned()));
-    for (document, listed) in exceptions.chain(trust::listed(&set)) {
-        keep(document, &listed).map_err(|error| refused(&error))?;
-    }
-    Ok(engine::Bundle { documents, files: kept.into_inner() })
 }
 
 /// Every file that is read for these policies: they themselves and, as far as they can be read, the exception files and the

@@ -1,7 +1,7 @@
 //! What a waiting check tells people: one line redrawn on a terminal, lines with `--verbose`, else nothing.
 
-use std::cell::Cell;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::{Event, Progress};
@@ -15,17 +15,17 @@ pub(crate) struct Teller {
     ui: Ui,
     verbose: bool,
     timeout: Duration,
-    open_line: Cell<bool>,
+    open_line: AtomicBool,
 }
 
 impl Teller {
     pub(crate) fn new(ui: Ui, verbose: bool, timeout: Duration) -> Self {
-        Self { ui, verbose, timeout, open_line: Cell::new(false) }
+        Self { ui, verbose, timeout, open_line: AtomicBool::new(false) }
     }
 
     /// Clears the line that is redrawn.
     pub(crate) fn finish(&self) {
-        if self.open_line.replace(false) {
+        if self.open_line.swap(false, Ordering::Relaxed) {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
         }
     }
@@ -66,7 +66,7 @@ impl Progress for Teller {
         let line: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
         // Cut at the edge of the terminal: a line that wraps could not be redrawn.
         let _ = write!(std::io::stderr().lock(), "\r\x1b[K\x1b[?7l{line}\x1b[?7h");
-        self.open_line.set(true);
+        self.open_line.store(true, Ordering::Relaxed);
     }
 }
 

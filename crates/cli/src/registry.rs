@@ -32,6 +32,11 @@ pub(crate) struct RegistryArgs {
 impl RegistryArgs {
     /// Reads the files and puts the settings together. Nothing is asked of a registry yet.
     pub(crate) fn access(&self) -> Result<RegistryAccess, Failure> {
+        Ok(RegistryAccess::new(self.settings()?, now()))
+    }
+
+    /// The settings alone.
+    pub(crate) fn settings(&self) -> Result<RegistrySettings, Failure> {
         let mut settings = RegistrySettings {
             insecure: self.insecure_registry.clone(),
             token_realms: self.token_realm.clone(),
@@ -51,6 +56,6 @@ impl RegistryArgs {
                 }
             }
         }
-        Ok(RegistryAccess::new(settings, now()))
+        Ok(settings)
     }
 }

@@ -2,6 +2,7 @@
 //! and read by the parser of its kind. What is signed belongs to the verifier and is only listed here; what is not signed
 //! counts only where the policy says that whoever may push to the repository is believed (S22).
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use model::{Digest, Measurement, Observed, Origin, Reason, ReasonCode, Sbom, Timestamp, VexDocument};
 use registry::{Descriptor, Referrers};
@@ -141,7 +142,7 @@ async fn open(
         }
     }
     let list = blobs(&bytes, &Limits::STANDARD)?;
-    let read = join_all(list.iter().map(|blob| content(source, subject, descriptor, kind, blob, now))).await;
+    let read = join_all(list.iter().map(|blob| content(source, subject, descriptor, kind, blob, now).boxed())).await;
     let mut contents = Vec::new();
     for content in read {
         contents.extend(content?);

@@ -1,5 +1,6 @@
 //! A check from the reference to the judgement: find the image, collect what the policies ask for, judge.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Target;
@@ -48,7 +49,7 @@ pub struct Checked {
     /// What was asked, with the digest.
     pub ask: Ask,
     /// What was known.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// What follows.
     pub judgement: Judgement,
     /// The image is known by its image id alone, as one of `docker save` is: the judgement is of no image in a registry.
@@ -202,7 +203,7 @@ fn judge(
         scan_completed_at: judgement.inputs.signals.iter().map(|signal| signal.completed_at).max(),
         request,
     };
-    Checked { ask, facts, judgement, by_image_id, trust_score, timing }
+    Checked { ask, facts: Arc::new(facts), judgement, by_image_id, trust_score, timing }
 }
 
 impl Question<'_> {

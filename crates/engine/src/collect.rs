@@ -49,7 +49,7 @@ pub enum Event<'a> {
 }
 
 /// Is told what happens.
-pub trait Progress {
+pub trait Progress: Send + Sync {
     /// Something happened.
     fn event(&self, event: &Event<'_>);
 }

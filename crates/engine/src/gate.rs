@@ -1,45 +1,109 @@
 //! The gate as a service: asks are answered from decisions that are recorded, kept true as what they rest on changes.
 
+mod answers;
 mod asking;
 mod audit;
+mod collecting;
+mod counting;
+mod deciding;
+mod force;
+mod idempotency;
+mod jobs;
+mod last_good;
+mod log;
+mod memory;
+mod packages;
 mod permit;
 mod policies;
+mod recording;
+mod submitting;
+mod versions;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use model::{Digest, Timestamp};
-use store::{DecisionQuery, DecisionRow, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
+use moka::sync::Cache;
+use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
+use telemetry::Metrics;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use answers::Answers;
+use collecting::Flights;
+use force::Follower;
+use log::Log;
+use memory::{Locks, Memory};
 
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
 pub use permit::{Basis, Permit, Refusal};
-pub use policies::{Bundle, PolicyVersion, Replayed};
+pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 
-use crate::place::RegistrySettings;
+use crate::pace::Pace;
+use crate::place::{RegistryAccess, RegistrySettings};
 
 /// How the gate is set up. Everything that changes later is in the store.
 #[derive(Debug, Clone)]
 pub struct GateSettings {
     /// How registries are spoken to.
     pub registries: RegistrySettings,
-    /// The registries that are dialled at all (S37), as `match.images` writes hosts; empty: every one the policy matches.
+    /// The registries that are dialled at all (S37): hosts, or `*.` and the end of hosts. Empty: every one.
     pub allowed_registries: Vec<String>,
-    /// The policy to start with where the store has none; with `false` in `keep`, it comes into force at each start if it differs.
+    /// The policy that comes into force at the start, unless it is already; `None`: what the store has, and the built-in one if it has none.
     pub policy: Option<Bundle>,
-    /// The private key that signs checkpoints of the audit log: 32 bytes seed of Ed25519, PKCS #8 PEM. Made if it is not there.
+    /// The private key that signs checkpoints of the audit log: Ed25519, PKCS #8 PEM. Made if it is not there.
     pub audit_key: PathBuf,
     /// The log's name in its checkpoints (C2SP origin): a host name or URL without scheme.
     pub origin: String,
     /// Longest wait for a decision of one ask.
     pub longest_wait: Duration,
+    /// What an ask that does not want to wait gets all the same: the time of a few requests.
+    pub shortest_look: Duration,
+    /// How long facts that may change (scans, referrers) are taken for what is so.
+    pub fresh: Duration,
+    /// How scans are waited for.
+    pub pace: Pace,
+    /// Whether the gate may start scans.
+    pub start_scans: bool,
     /// How many asks are collected for at the same time.
     pub collecting: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Where everything is counted; whoever serves the gate counts there too.
+    pub metrics: Metrics,
     /// The clock.
     pub now: fn() -> Timestamp,
+}
+
+impl GateSettings {
+    /// What suits most gates.
+    pub fn new(audit_key: PathBuf, origin: String, now: fn() -> Timestamp) -> Self {
+        Self {
+            registries: RegistrySettings::default(),
+            allowed_registries: Vec::new(),
+            policy: None,
+            audit_key,
+            origin,
+            longest_wait: Duration::from_mins(10),
+            shortest_look: Duration::from_secs(8),
+            fresh: Duration::from_mins(1),
+            pace: Pace {
+                timeout: Duration::from_mins(1),
+                call_timeout: Duration::from_secs(30),
+                poll_interval: Duration::from_secs(15),
+                floor: Duration::from_secs(10),
+                seed: 0,
+            },
+            start_scans: true,
+            collecting: 64,
+            lease: Duration::from_secs(1),
+            metrics: Metrics::new(),
+            now,
+        }
+    }
 }
 
 /// What the gate could not do.
@@ -79,6 +143,12 @@ pub enum GateError {
     },
 }
 
+impl GateError {
+    fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into(), hint: None }
+    }
+}
+
 /// A document about an image that somebody hands in.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -104,39 +174,141 @@ pub struct Submitted {
 /// The gate. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    store: Store,
+    inner: Arc<Inner>,
+    /// What runs behind.
+    behind: Arc<Mutex<JoinSet<()>>>,
 }
 
-#[allow(clippy::unused_async, unused_variables, missing_docs)]
+#[derive(Debug)]
+struct Inner {
+    settings: GateSettings,
+    store: Store,
+    access: RegistryAccess,
+    follower: Follower,
+    memory: Memory,
+    flights: Flights,
+    slots: Semaphore,
+    deciding: Locks,
+    answers: Answers,
+    log: Log,
+    /// Asks that nobody waits for, and their answers.
+    later: Cache<String, Arc<Later>>,
+}
+
+/// What became of an ask that nobody waits for: nothing yet, or its answer, or that answer given out.
+type Later = Mutex<Option<Result<Arc<Answered>, AskError>>>;
+
+/// How long the answer to an ask that nobody waits for is kept.
+const KEPT: Duration = Duration::from_hours(1);
+/// How many are.
+const LATER: u64 = 10_000;
+
 impl Gate {
     /// Reads what is in force, checks the audit log, and starts what runs behind: reading changes, jobs, sequencing.
+    ///
+    /// # Errors
+    /// The store cannot be read, the policy cannot be used, or the audit log is not this gate's.
     pub async fn start(settings: GateSettings, store: Store) -> Result<Self, GateError> {
-        Ok(Self { store })
+        let log = Log::open(&settings.audit_key, &settings.origin, &store, settings.now).await?;
+        versions::first(&store, settings.policy.as_ref(), settings.now).await?;
+        let follower = Follower::start(store.clone(), settings.lease).await?;
+        let inner = Arc::new(Inner {
+            access: RegistryAccess::new(settings.registries.clone(), (settings.now)()),
+            follower,
+            memory: Memory::new(),
+            flights: Flights::default(),
+            slots: Semaphore::new(settings.collecting.max(1)),
+            deciding: Locks::new(),
+            answers: Answers::default(),
+            log,
+            later: Cache::builder().max_capacity(LATER).time_to_live(KEPT).build(),
+            settings,
+            store,
+        });
+        let mut behind = JoinSet::new();
+        let run = Arc::clone(&inner);
+        behind.spawn(async move { run.follower.follow().await });
+        let run = Arc::clone(&inner);
+        behind.spawn(async move { run.answers.keep_flushing(&run.store).await });
+        let run = Arc::clone(&inner);
+        behind.spawn(async move { run.log.keep(&run.store).await });
+        let run = Arc::clone(&inner);
+        behind.spawn(async move { run.work().await });
+        Ok(Self { inner, behind: Arc::new(Mutex::new(behind)) })
     }
-    /// Finishes what it accepted, writes what waits, and ends what runs behind.
-    pub async fn stop(&self) {}
+
+    /// Ends what runs behind, writes what waits, and closes the store. Asks have to be answered before.
+    pub async fn stop(&self) {
+        let mut behind = std::mem::take(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner));
+        behind.shutdown().await;
+        self.inner.answers.flush(&self.inner.store).await;
+        if let Err(error) = self.inner.log.extend(&self.inner.store).await {
+            tracing::warn!(%error, "entries of the audit log wait for their places until the next start");
+        }
+        self.inner.store.close().await;
+    }
 
     /// Answers within `asked.wait`.
+    ///
+    /// # Errors
+    /// There is no decision, and why.
     pub async fn ask(&self, asked: Asked, by: &Asker) -> Result<Answered, AskError> {
-        Err(AskError::Internal("not built".to_owned()))
-    }
-    /// Starts to look, and returns at once with an id that [`Self::later`] knows for an hour.
-    pub async fn ask_later(&self, asked: Asked, by: &Asker) -> Result<String, AskError> {
-        Err(AskError::Internal("not built".to_owned()))
-    }
-    /// The answer to [`Self::ask_later`]; `None` while it is being looked for.
-    pub async fn later(&self, id: &str) -> Result<Option<Answered>, AskError> {
-        Err(AskError::Internal("not built".to_owned()))
+        self.inner.ask(asked, by).await
     }
 
+    /// Starts to look, and returns at once with an id that [`Self::later`] knows for an hour.
+    pub fn ask_later(&self, asked: Asked, by: &Asker) -> String {
+        let id = uuid::Uuid::now_v7().to_string();
+        let answer = Arc::new(Later::default());
+        self.inner.later.insert(id.clone(), Arc::clone(&answer));
+        let (inner, by) = (Arc::clone(&self.inner), by.clone());
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+            let answered = inner.ask(asked, &by).await.map(Arc::new);
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
+        });
+        id
+    }
+
+    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour.
+    ///
+    /// # Errors
+    /// There is no decision, and why.
+    pub fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
+        let answer = self.inner.later.get(id)?;
+        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(answer.transpose())
+    }
+
+    /// A decision on record.
+    ///
+    /// # Errors
+    /// There is none with this id, or the store cannot be read.
     pub async fn decision(&self, id: &str) -> Result<DecisionRow, GateError> {
-        self.store.decision(id).await?.ok_or_else(|| GateError::NotFound { what: format!("decision {id}") })
+        self.inner.store.decision(id).await?.ok_or_else(|| GateError::NotFound { what: format!("decision {id}") })
     }
+
+    /// The answers that were given with a decision, the newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn answers(&self, decision: &str, limit: u32) -> Result<Vec<store::AnswerRow>, GateError> {
+        Ok(self.inner.store.answers(decision, limit).await?)
+    }
+
     /// The newest first; with the cursor of the next page.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub async fn decisions(&self, query: &DecisionQuery) -> Result<(Vec<DecisionRow>, Option<String>), GateError> {
-        Ok((self.store.decisions(query).await?, None))
+        let rows = self.inner.store.decisions(query).await?;
+        let next = (rows.len() == query.limit as usize).then(|| rows.last().map(|row| row.id.clone())).flatten();
+        Ok((rows, next))
     }
+
     /// Everything that happened to an image, in order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub async fn history(
         &self,
         digest: &Digest,
@@ -144,17 +316,35 @@ impl Gate {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<HistoryEntry>, GateError> {
-        Ok(Vec::new())
+        let query = LeafQuery {
+            subject: Some(digest.clone()),
+            repository: repository.map(str::to_owned),
+            after: after.map(str::to_owned),
+            limit,
+        };
+        self.inner.history(&query).await
     }
+
+    /// Keeps a document about an image; the next look at the image reads it.
+    ///
+    /// # Errors
+    /// It cannot be read as what it is said to be, or not be kept.
     pub async fn submit(&self, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
+        self.inner.submit(submission, by).await
     }
 
     /// Checks a bundle and keeps it; it is not in force yet. The same bundle again is the same version.
+    ///
+    /// # Errors
+    /// It cannot be used: where and why.
     pub async fn upload(&self, bundle: Bundle, by: &str) -> Result<PolicyVersion, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
+        self.inner.upload(bundle, by).await
     }
+
     /// Brings a version into force, if the one in force is still the one the caller believes (`None`: whichever).
+    ///
+    /// # Errors
+    /// There is no such version, or another one came into force meanwhile.
     pub async fn activate(
         &self,
         version: &Digest,
@@ -162,36 +352,72 @@ impl Gate {
         reason: Option<String>,
         by: &str,
     ) -> Result<PolicyVersion, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
-    }
-    /// Brings the version back that was in force before.
-    pub async fn roll_back(&self, reason: Option<String>, by: &str) -> Result<PolicyVersion, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
-    }
-    /// The newest first.
-    pub async fn versions(&self, limit: u32) -> Result<Vec<PolicyVersion>, GateError> {
-        Ok(Vec::new())
-    }
-    pub async fn version(&self, version: &Digest) -> Result<(PolicyVersion, Bundle), GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
-    }
-    /// What this version would say of everything that was decided: on the facts of then.
-    pub async fn replay(&self, version: &Digest, after: Option<&str>, limit: u32) -> Result<Replayed, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
+        self.inner.activate(version, believed, reason, by).await
     }
 
-    /// Images that hold a package: repository, digest, version.
+    /// Brings the version back that was in force before.
+    ///
+    /// # Errors
+    /// There is none, or another one came into force meanwhile.
+    pub async fn roll_back(&self, reason: Option<String>, by: &str) -> Result<PolicyVersion, GateError> {
+        self.inner.roll_back(reason, by).await
+    }
+
+    /// The newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn versions(&self, limit: u32) -> Result<Vec<PolicyVersion>, GateError> {
+        self.inner.versions(limit).await
+    }
+
+    /// A version with all it holds.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn version(&self, version: &Digest) -> Result<(PolicyVersion, Bundle), GateError> {
+        self.inner.version(version).await
+    }
+
+    /// What this version would say of everything that was decided: on the facts of then.
+    ///
+    /// # Errors
+    /// There is no such version, or the store cannot be read.
+    pub async fn replay(&self, version: &Digest, after: Option<&str>, limit: u32) -> Result<Replayed, GateError> {
+        self.inner.replay(version, after, limit).await
+    }
+
+    /// Images that hold a package, named by its package URL, of one version if the URL names one: repository, digest, version.
+    ///
+    /// # Errors
+    /// It is no package URL, or the store cannot be read.
     pub async fn images_with(
         &self,
         purl: &str,
         after: Option<(String, Digest)>,
         limit: u32,
     ) -> Result<Vec<(String, Digest, String)>, GateError> {
-        Ok(self.store.images_with(purl, None, after, limit).await?)
+        let purl = model::Purl::parse(purl).ok_or_else(|| {
+            GateError::invalid(format!(
+                "{purl:?} is no package URL, such as pkg:npm/left-pad or pkg:deb/debian/openssl"
+            ))
+        })?;
+        let version = purl.full_version();
+        Ok(self.inner.store.images_with(&packages::package(&purl), version.as_deref(), after, limit).await?)
     }
+
+    /// Where these images run.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub async fn workloads(&self, digests: &[Digest], limit: u32) -> Result<Vec<WorkloadRow>, GateError> {
-        Ok(self.store.workloads(digests, limit).await?)
+        Ok(self.inner.store.workloads(digests, limit).await?)
     }
+
+    /// The newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub async fn promotions(
         &self,
         environment: Option<&str>,
@@ -199,37 +425,64 @@ impl Gate {
         until: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<PromotionRow>, GateError> {
-        Ok(self.store.promotions(environment, since, until, limit).await?)
+        Ok(self.inner.store.promotions(environment, since, until, limit).await?)
     }
 
     /// The newest signed checkpoint; `None` while nothing was logged.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub async fn checkpoint(&self) -> Result<Option<LogHead>, GateError> {
-        Ok(self.store.log_head().await?)
+        Ok(self.inner.store.log_head().await?)
     }
+
     /// The log's public key, as a verifier key of C2SP signed notes.
-    pub fn audit_key(&self) -> &str {
-        ""
+    pub fn audit_key(&self) -> String {
+        self.inner.log.verifier().to_string()
     }
+
     /// That an entry is in the tree of the newest checkpoint.
+    ///
+    /// # Errors
+    /// There is no such entry.
     pub async fn inclusion(&self, entry: &str) -> Result<AuditProof, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
+        self.inner.inclusion(entry).await
     }
+
     /// That the tree of `to` leaves begins with the tree of `from`.
+    ///
+    /// # Errors
+    /// The tree is not that large.
     pub async fn consistency(&self, from: u64, to: u64) -> Result<Vec<[u8; 32]>, GateError> {
-        Err(GateError::NotFound { what: "not built".to_owned() })
+        self.inner.consistency(from, to).await
     }
-    /// Lines of the export from this index on, whole and in order: see `docs/concepts/audit.md`. Ends before `limit` entries, or with the
-    /// checkpoint that covers them.
+
+    /// Lines of an export from this index on: where it begins, at most `limit` entries, and where it reaches the end the checkpoint. Pages are put
+    /// together by leaving out the first line of all but the first.
+    ///
+    /// # Errors
+    /// The log does not have that many entries, or cannot be read.
     pub async fn export(&self, from: u64, limit: u32) -> Result<String, GateError> {
-        Ok(String::new())
+        self.inner.export(from, limit).await
     }
 
     /// Why this process cannot answer now, each in a sentence; empty: it can.
     pub async fn unready(&self) -> Vec<String> {
-        Vec::new()
+        let mut why = Vec::new();
+        if let Err(error) = self.inner.follower.confirmed().await {
+            why.push(format!("changes cannot be read: {error}"));
+        }
+        if let Err(error) = self.inner.now() {
+            why.push(error.to_string());
+        }
+        why
     }
+
     /// Metrics in the text format of OpenMetrics.
     pub fn metrics(&self) -> String {
-        String::new()
+        let metrics = &self.inner.settings.metrics;
+        metrics.lease_age(self.inner.follower.age());
+        metrics.write_queue(self.inner.store.at_risk());
+        metrics.text()
     }
 }

@@ -15,6 +15,7 @@ mod gate;
 mod gather;
 mod inspect;
 mod kms;
+mod material;
 mod measure;
 mod pace;
 mod place;
@@ -34,11 +35,12 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Gate, GateError, GateSettings, HistoryEntry, Permit,
-    Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via,
+    Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, HistoryEntry,
+    Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
+pub use material::{MaterialFile, MaterialProblem, trust_files, trust_inputs};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
 pub use pace::Pace;
 pub use place::{Place, RegistryAccess, RegistrySettings};
@@ -47,8 +49,9 @@ pub use record::{
     SignalRecord, TimingRecord,
 };
 pub use store::{
-    AnswerRow, DecisionQuery, DecisionRow, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions, PromotionRow,
-    Store, StoreError, WorkloadRow,
+    AnswerRow, DecisionQuery, DecisionRow, Idempotency, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions,
+    PromotionRow, Store, StoreError, WorkloadRow,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};
+pub use telemetry::Metrics;
 pub use verify::{FoundArtifact, FoundContent, FoundProof, FoundProvenance, Unlisted, Verification, VerifiedImage};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws::{RegistryTokens, Target};
 use bytes::Bytes;
-use model::{Digest, ImageReference, Reason, ReasonCode, Timestamp};
+use model::{Digest, EcrHost, EcrHostError, ImageReference, Reason, ReasonCode, Timestamp};
 use registry::docker_config::{Chain, DockerConfig};
 use registry::source::{LocalReference, Source as LocalSource, SourceLimits, Subject};
 use registry::{Client, Credentials, Location, Options, Reference};
@@ -31,6 +31,21 @@ impl Place {
     /// What is wrong with a text that is written as one.
     pub fn local(text: &str) -> Option<Result<Self, String>> {
         Some(LocalReference::parse(text)?.map(Self::Local).map_err(|error| error.to_string()))
+    }
+}
+
+/// Where an image with this reference lies, by its host: ECR's own API is asked of ECR's registries.
+pub(crate) fn place_of(image: &ImageReference) -> Result<Place, String> {
+    let Some(host) = &image.host else {
+        return Err(format!("{image} names no registry: write the whole reference, as docker push does"));
+    };
+    match host.parse::<EcrHost>() {
+        Ok(EcrHost { account, region, fips, dual_stack }) => {
+            let repository = image.repository.to_string();
+            Ok(Place::Ecr(Target { account: Some(account), region, repository, fips, dual_stack }))
+        }
+        Err(EcrHostError::Public(_) | EcrHostError::NotEcr(_)) => Ok(Place::Registry),
+        Err(error) => Err(error.to_string()),
     }
 }
 

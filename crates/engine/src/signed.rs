@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use model::{Authentic, Digest, NonEmpty, Reason, ReasonCode, SignatureFormat, Signed, SignedArtifact, Statement};
 use registry::{Location, Manifest, Referrers};
 use signals::Limits;
@@ -55,8 +55,11 @@ pub(crate) type Tagged = Vec<(&'static str, Manifest)>;
 
 /// Looks under the tags that cosign uses, side by side.
 pub(crate) async fn tagged(source: &Source, subject: &Digest) -> Result<Tagged, Reason> {
-    let found = join_all(SUFFIXES.map(|suffix| async move {
-        source.under_tag(subject, suffix).await.map(|list| list.into_iter().map(move |manifest| (suffix, manifest)))
+    let found = join_all(SUFFIXES.map(|suffix| {
+        let looked = async move {
+            source.under_tag(subject, suffix).await.map(|list| list.into_iter().map(move |manifest| (suffix, manifest)))
+        };
+        looked.boxed()
     }));
     let mut all = Vec::new();
     for list in found.await {
@@ -108,7 +111,7 @@ pub(crate) async fn signed(
         return Err(Reason::new(ReasonCode::RegistryReferrersCut, message));
     }
     let read = stream::iter(envelopes)
-        .map(|envelope| async move { authenticate(envelope, subject, authenticator).await })
+        .map(|envelope| authenticate(envelope, subject, authenticator).boxed())
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -128,10 +131,8 @@ async fn holders(
     suffix: &str,
 ) -> Result<Vec<Holder>, Reason> {
     let mut found: BTreeMap<Digest, Holder> = BTreeMap::new();
-    let signed = listed
-        .descriptors
-        .iter()
-        .filter(|descriptor| is_signed(descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type)));
+    let mut signed = listed.descriptors.clone();
+    signed.retain(|descriptor| is_signed(descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type)));
     let opened = stream::iter(signed)
         .map(|descriptor| async move {
             match listed.opened.get(&descriptor.digest) {

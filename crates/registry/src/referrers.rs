@@ -7,7 +7,7 @@ mod opened;
 
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use model::Digest;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -93,7 +93,7 @@ impl Client {
             .cloned()
             .collect();
         let opened: Vec<(Descriptor, Manifest)> = futures_util::stream::iter(opening)
-            .map(|descriptor| inner.referrer(&source, &asked, subject, descriptor))
+            .map(|descriptor| inner.referrer(&source, &asked, subject, descriptor).boxed())
             .buffer_unordered(inner.options.concurrency.max(1))
             .try_collect()
             .await?;

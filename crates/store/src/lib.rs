@@ -4,25 +4,60 @@
 //! judges, and nothing here knows what a leaf's bytes mean.
 #![warn(missing_docs)]
 
+mod backup;
 mod batch;
 mod error;
+mod jobs;
+mod listen;
+mod lock;
+mod log;
+mod place;
+mod portable;
 mod query;
+mod read;
+mod retention;
 mod rows;
+mod schema;
+mod status;
+mod tables;
+mod trouble;
+mod value;
+mod writer;
 
+pub use backup::restore;
 pub use batch::{Activation, Batch, Idempotency};
 pub use error::StoreError;
+pub use place::Backend;
 pub use query::{DecisionQuery, LeafQuery};
+pub use retention::Forgettable;
 pub use rows::{
     ActivationRow, AnswerRow, Change, DecisionRow, EvidenceRow, Job, LeafRow, LogHead, LogNode, NewJob, PackagesRow,
     PolicyRow, PromotionRow, Scope, SignalRow, WorkloadRow,
 };
+pub use schema::SCHEMA;
+pub use status::{Status, migrate};
 
-use model::{Digest, Timestamp};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AnyPool, Connection as _};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
+
+use place::Place;
+use trouble::Trouble;
+use value::{Value, arguments, statement};
+use writer::{Answering, Doing, Prepared, Writer};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// The longest that a read takes.
+const READ: Duration = Duration::from_secs(10);
+
 /// Where the store is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite:PATH` or `postgres://…`
     pub url: String,
@@ -32,160 +67,151 @@ pub struct Options {
     pub readers: u32,
 }
 
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        write!(f, "Options {{ migrate: {}, readers: {} }}", self.migrate, self.readers)
+    }
+}
+
 /// The store. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-#[allow(clippy::unused_async, unused_variables, missing_docs)]
-impl Store {
-    pub async fn open(options: Options) -> Result<Self> {
-        Err(StoreError::Closed)
+#[derive(Debug)]
+struct Inner {
+    place: Place,
+    readers: AnyPool,
+    /// `None`: it may only be looked at.
+    writer: Option<Writer>,
+    changed: Arc<Notify>,
+    listener: Option<AbortHandle>,
+    /// Last: other processes may open the database when everything else is gone.
+    _lock: Option<lock::Lock>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
     }
+}
+
+impl Store {
+    /// Opens the database, to write to it. A SQLite file belongs to one process: a second one is refused.
+    pub async fn open(options: Options) -> Result<Self> {
+        let place = Place::of(&options.url)?;
+        let lock = lock::take(&place)?;
+        lock::make_file(&place)?;
+        let mut connection = place.connect().await.map_err(|trouble| trouble.while_doing("connecting"))?;
+        schema::settle(&place, &mut connection, options.migrate).await?;
+        let changed = Arc::new(Notify::new());
+        let readers = place.pool(options.readers).map_err(|error| Trouble::from(error).while_doing("connecting"))?;
+        let listener = (place.backend == Backend::Postgres).then(|| listen::start(place.clone(), Arc::clone(&changed)));
+        let writer = Some(Writer::start(place.clone(), connection, Arc::clone(&changed)));
+        Ok(Self { inner: Arc::new(Inner { place, readers, writer, changed, listener, _lock: lock }) })
+    }
+
+    /// Opens the database to look at it, while another process may be serving from it. Writes are refused, and an older schema is left as it is.
+    pub async fn look(url: &str) -> Result<Self> {
+        let place = Place::of(url)?;
+        if let Some(file) = place.file.as_deref().filter(|file| !file.is_file()) {
+            return Err(StoreError::Address { url: place.shown, why: format!("{} is no file", file.display()) });
+        }
+        let mut connection = place.connect().await.map_err(|trouble| trouble.while_doing("connecting"))?;
+        let found = schema::found(&place, &mut connection).await?;
+        if found > SCHEMA {
+            return Err(StoreError::Schema { found, known: SCHEMA });
+        }
+        // It has done what it was for.
+        let _closed = connection.close().await;
+        let readers = place.pool(2).map_err(|error| Trouble::from(error).while_doing("connecting"))?;
+        let inner = Inner { place, readers, writer: None, changed: Arc::default(), listener: None, _lock: None };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
     /// One transaction, durable before this returns. With changes in it: the number of the last one.
     pub async fn write(&self, batch: Batch) -> Result<Option<i64>> {
-        Err(StoreError::Closed)
+        self.writer()?.write(Prepared::from(batch)).await
     }
-    /// Into the next group commit (within a second); returns at once.
+
+    /// Into the next group commit (within a second); returns at once. While the database is not there it is kept for as long as there is room.
     pub fn write_soon(&self, batch: Batch) -> Result<()> {
-        Err(StoreError::Closed)
+        self.writer()?.write_soon(Prepared::from(batch))
     }
+
     /// Batches of `write_soon` that are not durable yet.
     pub fn at_risk(&self) -> usize {
-        0
+        self.inner.writer.as_ref().map_or(0, Writer::at_risk)
     }
+
+    /// Batches of `write_soon` that the database refused for good, since the start.
+    pub fn lost(&self) -> u64 {
+        self.inner.writer.as_ref().map_or(0, Writer::lost)
+    }
+
     /// Writes what waits, then closes. What is sent afterwards is refused.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        if let Some(writer) = &self.inner.writer {
+            writer.close().await;
+        }
+        if let Some(listener) = &self.inner.listener {
+            listener.abort();
+        }
+        self.inner.readers.close().await;
+    }
 
-    pub async fn decision(&self, id: &str) -> Result<Option<DecisionRow>> {
-        Err(StoreError::Closed)
+    /// Returns when something changed since it last returned: on PostgreSQL by another process too, on SQLite by this one. May return
+    /// without a change, and sees none while the connection is away: whoever has to know asks for [`Self::sequence`] from time to time.
+    pub async fn changed(&self) {
+        self.inner.changed.notified().await;
     }
-    pub async fn decisions(&self, query: &DecisionQuery) -> Result<Vec<DecisionRow>> {
-        Err(StoreError::Closed)
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        self.inner.place.backend
     }
-    /// The newest decision about each of these in this environment: the image itself, in this repository.
-    pub async fn latest_decision(
+
+    fn writer(&self) -> Result<&Writer> {
+        self.inner.writer.as_ref().ok_or(StoreError::Closed)
+    }
+
+    /// Does something in a transaction of the writer, in its turn. It may be done several times; what is committed counts.
+    async fn transact<T, F>(&self, doing: &'static str, patience: Option<Duration>, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a mut AnyConnection) -> Doing<'a, T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.writer()?.step(Box::new(Answering { doing, patience, act, answer: None, reply }))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The rows that a statement finds.
+    async fn rows(&self, doing: &'static str, sql: &str, values: &[Value<'_>]) -> Result<Vec<AnyRow>> {
+        let query = statement(sql.to_owned(), arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
+        self.in_time(doing, query.fetch_all(&self.inner.readers)).await
+    }
+
+    /// The row that a statement finds, if there is one.
+    async fn row(&self, doing: &'static str, sql: &str, values: &[Value<'_>]) -> Result<Option<AnyRow>> {
+        let query = statement(sql.to_owned(), arguments(values).map_err(|trouble| trouble.while_doing(doing))?);
+        self.in_time(doing, query.fetch_optional(&self.inner.readers)).await
+    }
+
+    async fn in_time<T>(
         &self,
-        repository: &str,
-        digest: &Digest,
-        environment: &str,
-    ) -> Result<Option<DecisionRow>> {
-        Err(StoreError::Closed)
-    }
-    /// The newest decision in this repository and environment that covers this manifest as a child (S1).
-    pub async fn parent_decision(
-        &self,
-        repository: &str,
-        child: &Digest,
-        environment: &str,
-    ) -> Result<Option<DecisionRow>> {
-        Err(StoreError::Closed)
-    }
-    pub async fn answers(&self, decision: &str, limit: u32) -> Result<Vec<AnswerRow>> {
-        Err(StoreError::Closed)
-    }
-    pub async fn evidence(&self, digest: &Digest) -> Result<Option<EvidenceRow>> {
-        Err(StoreError::Closed)
-    }
-    /// Every (repository, digest, environment) that was decided, after this one, in order: to replay or re-evaluate them.
-    pub async fn decided(
-        &self,
-        after: Option<(String, Digest, String)>,
-        limit: u32,
-    ) -> Result<Vec<(String, Digest, String)>> {
-        Err(StoreError::Closed)
-    }
-
-    pub async fn policy(&self, digest: &Digest) -> Result<Option<PolicyRow>> {
-        Err(StoreError::Closed)
-    }
-    /// The newest first, without their bundles.
-    pub async fn policies(&self, limit: u32) -> Result<Vec<PolicyRow>> {
-        Err(StoreError::Closed)
-    }
-    /// The newest first; the first one is in force.
-    pub async fn activations(&self, limit: u32) -> Result<Vec<ActivationRow>> {
-        Err(StoreError::Closed)
-    }
-
-    /// What was submitted about this image in this repository, the oldest first.
-    pub async fn signals(&self, repository: &str, digest: &Digest) -> Result<Vec<SignalRow>> {
-        Err(StoreError::Closed)
-    }
-    /// Images that hold a package, by its URL without version, and its version if one is asked for: repository, digest, version.
-    pub async fn images_with(
-        &self,
-        purl: &str,
-        version: Option<&str>,
-        after: Option<(String, Digest)>,
-        limit: u32,
-    ) -> Result<Vec<(String, Digest, String)>> {
-        Err(StoreError::Closed)
-    }
-    /// Where these run.
-    pub async fn workloads(&self, digests: &[Digest], limit: u32) -> Result<Vec<WorkloadRow>> {
-        Err(StoreError::Closed)
-    }
-    /// The newest first.
-    pub async fn promotions(
-        &self,
-        environment: Option<&str>,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-        limit: u32,
-    ) -> Result<Vec<PromotionRow>> {
-        Err(StoreError::Closed)
-    }
-
-    /// The number of the last change.
-    pub async fn sequence(&self) -> Result<i64> {
-        Err(StoreError::Closed)
-    }
-    /// The changes after this number, in order.
-    pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>> {
-        Err(StoreError::Closed)
-    }
-    /// PostgreSQL wakes this when another replica changed something; SQLite when this process did.
-    pub async fn changed(&self) {}
-
-    /// Takes jobs that are due, each for this long.
-    pub async fn take_jobs(&self, now: Timestamp, lease: std::time::Duration, limit: u32) -> Result<Vec<Job>> {
-        Err(StoreError::Closed)
-    }
-    /// Gives a job back, to be tried at that time; or, without one, never again: it is kept as dead, with what was wrong.
-    pub async fn fail_job(&self, id: &str, again_at: Option<Timestamp>, why: &str) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-
-    pub async fn idempotent(&self, key: &str, request: &str, now: Timestamp) -> Result<Option<Vec<u8>>> {
-        Err(StoreError::Closed)
-    }
-
-    /// Entries of the audit log as they happened, in the tree or not yet.
-    pub async fn leaves(&self, query: &LeafQuery) -> Result<Vec<LeafRow>> {
-        Err(StoreError::Closed)
-    }
-    /// The leaf of a decision, or of anything else, by its id.
-    pub async fn leaf(&self, id: &str) -> Result<Option<LeafRow>> {
-        Err(StoreError::Closed)
-    }
-    /// Leaves of the tree from this index on, in order.
-    pub async fn leaves_from(&self, index: u64, limit: u32) -> Result<Vec<LeafRow>> {
-        Err(StoreError::Closed)
-    }
-    pub async fn log_head(&self) -> Result<Option<LogHead>> {
-        Err(StoreError::Closed)
-    }
-    /// These nodes of the tree, as far as they are there.
-    pub async fn log_nodes(&self, wanted: &[(u8, u64)]) -> Result<Vec<LogNode>> {
-        Err(StoreError::Closed)
-    }
-    /// Leaves without a place, the oldest first.
-    pub async fn unsequenced(&self, limit: u32) -> Result<Vec<LeafRow>> {
-        Err(StoreError::Closed)
-    }
-    /// Gives leaves their places, `head.size` being the new size: done only if the tree still has `from` leaves. False if another
-    /// sequencer was first, which is harmless.
-    pub async fn extend_log(&self, from: u64, leaves: &[String], nodes: &[LogNode], head: &LogHead) -> Result<bool> {
-        Err(StoreError::Closed)
+        doing: &'static str,
+        read: impl Future<Output = std::result::Result<T, sqlx::Error>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(READ, read).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(sqlx::Error::PoolClosed)) => Err(StoreError::Closed),
+            Ok(Err(error)) => Err(Trouble::from(error).while_doing(doing)),
+            Err(_) => Err(Trouble::Silence(READ).while_doing(doing)),
+        }
     }
 }

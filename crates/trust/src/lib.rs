@@ -14,6 +14,7 @@ mod dsse;
 mod error;
 mod json;
 mod key;
+pub mod log;
 mod material;
 mod notation;
 mod sign;

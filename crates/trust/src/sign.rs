@@ -7,7 +7,7 @@
 mod encrypted;
 mod envelope;
 mod key;
-mod pem;
+pub(crate) mod pem;
 mod summary;
 
 pub use envelope::{PAYLOAD_TYPE, bundle, pre_authentication_encoding, statement, to_be_signed};

@@ -42,19 +42,6 @@ impl ServiceCommand {
     }
 }
 
-/// The audit log of the decision service
-#[derive(Debug, clap::Args)]
-pub(crate) struct AuditArgs {
-    #[command(subcommand)]
-    command: ServiceCommand,
-}
-
-impl AuditArgs {
-    pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        self.command.run(ui).await
-    }
-}
-
 /// Writes the audit log as JSON lines, which `audit verify` checks without the service
 ///
 /// The first line says where the export begins, then each entry is a line, the last line is the signed checkpoint that covers them.

@@ -46,7 +46,7 @@ pub(super) fn is_about_findings(code: ReasonCode) -> bool {
 impl<'a> View<'a> {
     /// What was known; `None` if nothing could be judged, or somebody else knows it.
     pub(crate) fn facts(&self) -> Option<&'a Facts> {
-        self.checked.map(|checked| &checked.facts)
+        self.checked.map(|checked| &*checked.facts)
     }
 
     /// True if every finding there is was read, or no rule is about findings; otherwise no output may look like a clean result. A rule that is broken

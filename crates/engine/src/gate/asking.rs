@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::{Digest, Reason, Timestamp, Verdict};
 use store::StoreError;
 
+use super::GateError;
 use super::permit::{Permit, Refusal};
 
 /// An ask.
@@ -52,6 +53,8 @@ pub enum Point {
     Proxy,
     /// A node.
     Node,
+    /// The gate itself, behind.
+    Gate,
 }
 
 impl Point {
@@ -64,6 +67,7 @@ impl Point {
             Self::Admission => "admission",
             Self::Proxy => "proxy",
             Self::Node => "node",
+            Self::Gate => "gate",
         }
     }
 }
@@ -118,7 +122,7 @@ pub struct Answered {
 }
 
 /// Why there is no decision.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
     /// The ask itself is wrong: what, and what to do.
@@ -141,6 +145,15 @@ pub enum AskError {
     /// A fault of ours.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<GateError> for AskError {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Store(error) => error.into(),
+            error => Self::Internal(error.to_string()),
+        }
+    }
 }
 
 impl From<StoreError> for AskError {

@@ -50,6 +50,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// `denied`, `pending`
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Pending => "pending",
+        }
+    }
+
     /// The verdict that it is.
     pub fn verdict(self) -> Verdict {
         match self {

@@ -7,4 +7,5 @@
     reason = "a test: helpers may fail it, and how much was tried is told"
 )]
 
+mod gate;
 mod never_green;

@@ -57,7 +57,7 @@ pub(super) fn encrypted_otherwise() -> SignError {
 }
 
 /// A PEM file of one block, its lines 64 characters long.
-pub(super) fn encode(label: &str, contents: &[u8]) -> Zeroizing<String> {
+pub(crate) fn encode(label: &str, contents: &[u8]) -> Zeroizing<String> {
     let text = Zeroizing::new(STANDARD.encode(contents));
     let mut file = Zeroizing::new(String::with_capacity(text.len() + text.len() / 64 + 2 * label.len() + 40));
     file.push_str("-----BEGIN ");

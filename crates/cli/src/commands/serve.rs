@@ -1,0 +1,196 @@
+//! `ecr-gate serve`: one process that makes decisions, keeps them, and serves them over HTTP. This file reads the command line; `serve/setup.rs`
+//! puts it together with the configuration, and refuses what would be open to strangers.
+
+mod setup;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use engine::{Gate, GateError, Metrics, Store, StoreError, StoreOptions};
+use server::{App, Certificate, Ended, Listening, RunSettings};
+
+use self::setup::Setup;
+use crate::config::{self, LogFormat};
+use crate::env;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::registry::RegistryArgs;
+use crate::ui::Ui;
+use crate::{files, logging};
+
+/// Runs the decision service: asks over HTTP, recorded decisions, one audit log
+///
+/// Without any configuration it listens on this machine alone, keeps everything in one folder, and makes a token for changes. Beyond this
+/// machine it listens only with a certificate and with tokens. SIGTERM finishes what was accepted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ecr-gate serve
+  ecr-gate serve --policy gate.yaml --data-dir /var/lib/ecr-gate
+  ecr-gate serve --config serve.yaml
+  curl -s http://127.0.0.1:8181/api/v1/decide --json '{\"image\": \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2\"}'")]
+pub(crate) struct ServeArgs {
+    /// The configuration, a YAML file [env: ECR_GATE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; port 0 is any that is free [default: 127.0.0.1:8181] [env: ECR_GATE_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The folder for what is kept [default: ~/.local/state/ecr-gate] [env: ECR_GATE_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The database: sqlite:PATH or postgres://… [default: gate.db in the data folder] [env: ECR_GATE_DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Policy files that come into force at the start, if they are others than at the last one [env: ECR_GATE_POLICY]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    policy: Vec<PathBuf>,
+    /// The certificate, in PEM form; read again when it changes [env: ECR_GATE_TLS_CERTIFICATE]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Its private key, in PEM form [env: ECR_GATE_TLS_KEY]
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    /// How the log is written; json unless stderr is a terminal [env: ECR_GATE_LOG_FORMAT]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Write the URL here as soon as it can be asked
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Print the JSON Schema of the configuration, and end
+    #[arg(long)]
+    print_config_schema: bool,
+}
+
+impl ServeArgs {
+    pub(crate) fn run(&self, ui: Ui) -> Result<Exit, Failure> {
+        if self.print_config_schema {
+            ui.data(&format!("{:#}", config::schema()))?;
+            return Ok(Exit::Allowed);
+        }
+        env::check()?;
+        let file = self.config.clone().or_else(|| env::CONFIG.get().map(PathBuf::from));
+        let mut config = config::read(file.as_deref())?;
+        self.over(&mut config);
+        let registries = self.registry.settings()?;
+        let setup = Setup::of(config, registries)?;
+        let format = setup.log_format.unwrap_or(if ui.stderr_is_terminal { LogFormat::Text } else { LogFormat::Json });
+        logging::start(format, setup.log_level.as_deref(), ui.stderr_color)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::internal(format!("the runtime cannot be started: {error}")))?;
+        let ended = runtime.block_on(self.serve(setup, format, ui));
+        runtime.shutdown_background();
+        ended
+    }
+
+    /// A flag wins over file and variable.
+    fn over(&self, config: &mut config::Config) {
+        fn over<T: Clone>(flag: Option<&T>, place: &mut Option<T>) {
+            if let Some(value) = flag {
+                *place = Some(value.clone());
+            }
+        }
+        over(self.listen.as_ref(), &mut config.listen);
+        over(self.data_dir.as_ref(), &mut config.data_dir);
+        over(self.database_url.as_ref(), &mut config.database.url);
+        over(self.log_format.as_ref(), &mut config.log.format);
+        if !self.policy.is_empty() {
+            config.policy.clone_from(&self.policy);
+        }
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            config.tls = Some(config::Tls { certificate: certificate.clone(), key: key.clone() });
+        }
+    }
+
+    async fn serve(&self, setup: Setup, format: LogFormat, ui: Ui) -> Result<Exit, Failure> {
+        let listening = Listening::at(setup.listen)
+            .map_err(|error| Failure::configuration(format!("{} cannot be listened on: {error}", setup.listen)))?;
+        let certificate = setup.tls.clone().map(Certificate::read).transpose();
+        let certificate = certificate.map_err(|error| Failure::configuration(error.to_string()))?;
+        let options = StoreOptions { url: setup.database.clone(), migrate: true, readers: 4 };
+        let store = Store::open(options).await.map_err(|error| unopened(&error))?;
+        let metrics = Metrics::new();
+        let gate = Gate::start(setup.gate(metrics.clone()), store).await.map_err(failed)?;
+        let app = App::new(gate.clone(), setup.api(metrics));
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listening.address);
+        let policy = in_force(&gate).await?;
+        tell(&setup, &url, &policy, format, ui);
+        if let Some(file) = &self.ready_file {
+            files::write("the ready file", file, &format!("{url}\n"))?;
+        }
+        let settings = RunSettings { certificate, ..setup.run() };
+        match server::run(app, listening, settings).await {
+            Ok(Ended::Gracefully) => Ok(Exit::Allowed),
+            Ok(Ended::AtOnce) => Ok(Exit::Interrupted),
+            Err(error) => Err(Failure::internal(format!("serving failed: {error}"))),
+        }
+    }
+}
+
+/// The names of the policies that are in force.
+async fn in_force(gate: &Gate) -> Result<String, Failure> {
+    let versions = gate.versions(100).await.map_err(failed)?;
+    let found = versions.iter().find(|version| version.in_force);
+    Ok(found.map_or_else(
+        || "none".to_owned(),
+        |version| format!("{} ({})", version.names.join(", "), version.digest.short()),
+    ))
+}
+
+/// For people: where it is, what it judges by, and how to ask. With a log in JSON the same is one line of it.
+fn tell(setup: &Setup, url: &str, policy: &str, format: LogFormat, ui: Ui) {
+    let token = setup.admin.as_ref().map(|admin| admin.file.display().to_string());
+    let database = setup::shown(&setup.database);
+    if format == LogFormat::Json {
+        tracing::info!(
+            url,
+            database,
+            policy,
+            admin_token_file = token,
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+        return;
+    }
+    ui.say(&format!("ecr-gate {} listens on {url}", env!("CARGO_PKG_VERSION")));
+    ui.say(&format!("  database       {database}"));
+    ui.say(&format!("  policy         {policy}"));
+    if let Some(token) = &token {
+        ui.say(&format!("  admin token    in {token}"));
+    }
+    let who = if setup.anonymous_reads { "" } else { " -H \"Authorization: Bearer $TOKEN\"" };
+    ui.say(&format!(
+        "  ask it         curl -s {url}/api/v1/decide{who} --json '{{\"image\": \"HOST/REPOSITORY:TAG\"}}'"
+    ));
+}
+
+fn unopened(error: &StoreError) -> Failure {
+    let what = error.to_string();
+    match error {
+        StoreError::Address { .. } => {
+            Failure::configuration(what).hint("sqlite:PATH, or postgres://USER@HOST/DATABASE")
+        }
+        StoreError::InUse { .. } => Failure::configuration(what).hint(
+            "one process has a SQLite file; for several replicas use PostgreSQL, or give this one another --data-dir",
+        ),
+        StoreError::Schema { found, known } if found > known => {
+            Failure::configuration(what).hint("a newer version wrote it: run that version")
+        }
+        _ => Failure::internal(what),
+    }
+}
+
+fn failed(error: GateError) -> Failure {
+    match error {
+        GateError::Setup { what, hint } => Failure::configuration(what).hint(hint),
+        GateError::Invalid { what, hint } => hint.into_iter().fold(Failure::configuration(what), Failure::hint),
+        GateError::Store(error) => unopened(&error),
+        other => Failure::internal(other.to_string()),
+    }
+}

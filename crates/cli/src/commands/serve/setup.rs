@@ -1,0 +1,262 @@
+//! What the service is set up with, checked as a whole: what would be open to strangers does not start (S36).
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{Bundle, GateSettings, Metrics, Pace, RegistrySettings};
+use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFiles, Token, admin_token};
+
+use crate::clock::now;
+use crate::config::{self, Config, LogFormat, Time, TokenEntry};
+use crate::env;
+use crate::failure::Failure;
+use crate::policies;
+use crate::registry::RegistryArgs;
+
+const LISTEN: &str = "127.0.0.1:8181";
+const ORIGIN: &str = "ecr-gate.local";
+/// Requests a second of one client, beyond loopback.
+const RATE: u32 = 500;
+
+/// The service, set up.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub listen: SocketAddr,
+    pub database: String,
+    pub tls: Option<TlsFiles>,
+    pub admin: Option<AdminToken>,
+    pub anonymous_reads: bool,
+    pub log_format: Option<LogFormat>,
+    pub log_level: Option<String>,
+    tokens: Vec<Token>,
+    registries: RegistrySettings,
+    allowed: Vec<String>,
+    policy: Option<Bundle>,
+    audit_key: PathBuf,
+    origin: String,
+    limits: Limits,
+    collecting: usize,
+    lease: Duration,
+    fresh: Duration,
+    pace: Pace,
+    start_scans: bool,
+    delay: Duration,
+    finish_within: Duration,
+}
+
+impl Setup {
+    /// Checks everything, then makes the data folder and, if nobody gave tokens, the first one.
+    pub(super) fn of(config: Config, flags: RegistrySettings) -> Result<Self, Failure> {
+        let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
+        let tokens = config.auth.tokens.iter().map(token).collect::<Result<Vec<_>, _>>()?;
+        let anonymous_reads = safe(listen, &config, tokens.is_empty())?;
+        let registries = registries(&config.registries, flags)?;
+        let limits = limits(&config.limits, listen.ip().is_loopback())?;
+        let policy = (!config.policy.is_empty()).then(|| policies::bundle(&config.policy)).transpose()?;
+        let folder = config.data_dir.map_or_else(usual_folder, Ok)?;
+        make(&folder)?;
+        let admin = if tokens.is_empty() { Some(first_token(&folder)?) } else { None };
+        let time = |time: Option<Time>, usual: u64| time.map_or(Duration::from_secs(usual), |Time(time)| time);
+        let pace = pace(time(config.scans.poll_interval, 15), time(config.scans.call_timeout, 30))?;
+        Ok(Self {
+            listen,
+            database: config.database.url.unwrap_or_else(|| format!("sqlite:{}", folder.join("gate.db").display())),
+            tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key }),
+            tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
+            admin,
+            anonymous_reads,
+            log_format: config.log.format,
+            log_level: config.log.level,
+            registries,
+            allowed: config.registries.allowed,
+            policy,
+            audit_key: config.audit.key.unwrap_or_else(|| folder.join("audit.key")),
+            origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
+            collecting: config.limits.collecting.unwrap_or(64),
+            lease: time(config.limits.lease, 1),
+            fresh: time(config.scans.fresh, 60),
+            pace,
+            start_scans: config.scans.start.unwrap_or(true),
+            limits,
+            delay: time(config.shutdown.delay, 0),
+            finish_within: time(config.shutdown.finish_within, 25),
+        })
+    }
+
+    pub(super) fn gate(&self, metrics: Metrics) -> GateSettings {
+        GateSettings {
+            registries: self.registries.clone(),
+            allowed_registries: self.allowed.clone(),
+            policy: self.policy.clone(),
+            longest_wait: self.limits.longest_wait,
+            fresh: self.fresh,
+            pace: self.pace,
+            start_scans: self.start_scans,
+            collecting: self.collecting,
+            lease: self.lease,
+            metrics,
+            ..GateSettings::new(self.audit_key.clone(), self.origin.clone(), now)
+        }
+    }
+
+    pub(super) fn api(&self, metrics: Metrics) -> Settings {
+        Settings {
+            tokens: self.tokens.clone(),
+            anonymous_reads: self.anonymous_reads,
+            limits: self.limits.clone(),
+            metrics,
+            now,
+        }
+    }
+
+    pub(super) fn run(&self) -> RunSettings {
+        RunSettings { delay: self.delay, finish_within: self.finish_within, ..RunSettings::default() }
+    }
+}
+
+/// A2: looks that are closer are throttled by ECR; a stand-in for it takes them.
+fn pace(poll_interval: Duration, call_timeout: Duration) -> Result<Pace, Failure> {
+    let stand_in = engine::endpoint_override().is_some();
+    let floor = if stand_in { Duration::ZERO } else { Duration::from_secs(10) };
+    if poll_interval < floor {
+        return Err(Failure::usage("`scans.pollInterval` is under 10s, which ECR throttles").hint(
+            "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",
+        ));
+    }
+    // Long enough for a second look, which the scans of Amazon Inspector need.
+    let timeout = (poll_interval * 3).max(Duration::from_secs(20));
+    Ok(Pace { timeout, call_timeout, poll_interval, floor, seed: 0 })
+}
+
+fn address(text: &str) -> Result<SocketAddr, Failure> {
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse().map_err(|_| {
+        Failure::usage(format!("{text:?} is no address to listen on"))
+            .hint("write address and port, such as 127.0.0.1:8181 or [::1]:8181; 0.0.0.0:8443 for every network")
+    })
+}
+
+/// S36: beyond this machine only with a certificate and with tokens. Says whether reading needs no token.
+fn safe(listen: SocketAddr, config: &Config, without_tokens: bool) -> Result<bool, Failure> {
+    if listen.ip().is_loopback() {
+        return Ok(config.auth.anonymous_reads.unwrap_or(without_tokens));
+    }
+    if config.tls.is_none() {
+        return Err(Failure::configuration(format!("{listen} can be reached by others, and there is no certificate"))
+            .hint("give --tls-certificate and --tls-key, or listen on 127.0.0.1 behind something that speaks TLS"));
+    }
+    if without_tokens {
+        return Err(Failure::configuration(format!("{listen} can be reached by others, and no token is configured"))
+            .hint("give `auth.tokens` in the configuration: a name, a role, and the SHA-256 of the token"));
+    }
+    if config.auth.anonymous_reads == Some(true) {
+        return Err(Failure::configuration(format!(
+            "{listen} can be reached by others: auth.anonymousReads is for loopback"
+        ))
+        .hint("give readers a token with the role read"));
+    }
+    Ok(false)
+}
+
+fn token(entry: &TokenEntry) -> Result<Token, Failure> {
+    let wrong = |why: &str| Failure::configuration(format!("auth.tokens: the token {:?}: {why}", entry.name));
+    let plain = !entry.name.is_empty() && entry.name.len() <= 256 && !entry.name.chars().any(char::is_control);
+    if !plain {
+        return Err(wrong("its name is empty, too long, or holds a control character"));
+    }
+    let sha256 = hex::decode(&entry.sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let sha256 = sha256
+        .ok_or_else(|| wrong("its sha256 is not 64 hexadecimal digits").hint("printf %s \"$TOKEN\" | sha256sum"))?;
+    let role = match entry.role {
+        config::Role::Read => Role::Read,
+        config::Role::Write => Role::Write,
+        config::Role::Admin => Role::Admin,
+    };
+    Ok(Token { name: entry.name.clone(), sha256, role })
+}
+
+/// What the configuration says, and the flags besides.
+fn registries(config: &config::Registries, flags: RegistrySettings) -> Result<RegistrySettings, Failure> {
+    let of_file = RegistryArgs {
+        insecure_registry: config.insecure.clone(),
+        registry_ca: config.authorities.clone(),
+        registry_mirror: config.mirrors.clone(),
+        token_realm: config.token_realms.clone(),
+    };
+    let mut settings = of_file.settings()?;
+    settings.insecure.extend(flags.insecure);
+    settings.authorities.extend(flags.authorities);
+    settings.mirrors.extend(flags.mirrors);
+    settings.token_realms.extend(flags.token_realms);
+    Ok(settings)
+}
+
+fn limits(config: &config::Limits, loopback: bool) -> Result<Limits, Failure> {
+    let zero = [
+        config.concurrency == Some(0),
+        config.collecting == Some(0),
+        config.client_rate == Some(0),
+        config.client_burst == Some(0),
+    ];
+    if zero.contains(&true) {
+        return Err(Failure::configuration("limits: a bound of 0 lets nothing through"));
+    }
+    let usual = Limits::default();
+    let rate = config.client_rate.or((!loopback).then_some(RATE));
+    let per_client = rate
+        .map(|per_second| PerClient { per_second, burst: config.client_burst.unwrap_or(per_second.saturating_mul(2)) });
+    Ok(Limits {
+        longest_wait: config.longest_wait.map_or(usual.longest_wait, |Time(time)| time),
+        request: config.request_timeout.map_or(usual.request, |Time(time)| time),
+        concurrency: config.concurrency.unwrap_or(usual.concurrency),
+        per_client,
+        ..usual
+    })
+}
+
+/// `$XDG_STATE_HOME/ecr-gate`, else `~/.local/state/ecr-gate`.
+fn usual_folder() -> Result<PathBuf, Failure> {
+    let absolute = |variable: env::Variable| variable.get().map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute(env::STATE_HOME).or_else(|| Some(absolute(env::HOME)?.join(".local/state")));
+    state.map(|state| state.join("ecr-gate")).ok_or_else(|| {
+        Failure::usage("there is no home folder to keep anything in").hint("name a folder with --data-dir")
+    })
+}
+
+/// The folder holds keys and decisions: for its owner alone.
+fn make(folder: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::configuration(format!("the data folder {} cannot be used: {error}", folder.display()))
+    };
+    if !folder.is_dir() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    }
+    let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
+    if mode & 0o022 != 0 {
+        let what = format!("the data folder {} can be written by others (mode {:o})", folder.display(), mode & 0o777);
+        return Err(Failure::configuration(what).hint(format!("chmod 700 {}", folder.display())));
+    }
+    Ok(())
+}
+
+fn first_token(folder: &Path) -> Result<AdminToken, Failure> {
+    admin_token(folder).map_err(|error| {
+        Failure::configuration(format!("the token in {} cannot be used: {error}", folder.join("admin.token").display()))
+    })
+}
+
+/// A database URL as it may be shown: without its password, and without parameters, which may hold one.
+pub(super) fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let name = user.split(':').next().unwrap_or(user);
+            format!("{scheme}://{name}@{host}/{path}")
+        }
+        None => url.to_owned(),
+    }
+}

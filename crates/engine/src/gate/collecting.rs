@@ -1,0 +1,291 @@
+//! Collecting for asks: one collection for one image at a time, however many ask, and none that ends because one of them went away.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use model::{Digest, ImageReference, ReasonCode, Signal, UnknownClass};
+
+use super::Inner;
+use super::asking::AskError;
+use super::force::InForce;
+use super::last_good;
+use super::memory::Known;
+use crate::check::{Found, Question, look};
+use crate::collect::{Event, Progress};
+use crate::evidence::{HandedFile, HandedOver};
+use crate::pace::Pace;
+use crate::place::place_of;
+
+/// A collection that is under way.
+type Flight = Shared<BoxFuture<'static, Result<Arc<Known>, AskError>>>;
+
+/// What is collected at the moment.
+#[derive(Default)]
+pub(super) struct Flights {
+    flying: Mutex<HashMap<Wanted, (Flight, Arc<Waiting>)>>,
+}
+
+impl std::fmt::Debug for Flights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flights").finish_non_exhaustive()
+    }
+}
+
+/// What is collected, for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    /// The image, with the classic host name of ECR.
+    pub(super) image: String,
+    pub(super) environment: String,
+    /// S15: nothing is started.
+    pub(super) dry_run: bool,
+}
+
+/// What a collection waits for at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Mutex<Option<model::Reason>>);
+
+impl Waiting {
+    pub(super) fn why(&self) -> Option<model::Reason> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Progress for Waiting {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Waiting { why, .. } = event {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((*why).clone());
+        }
+    }
+}
+
+impl Inner {
+    /// What is known about an image, collected now: with whoever else wants the same.
+    ///
+    /// # Errors
+    /// There is no digest to judge; or it was not collected before `deadline`: with what it waits for.
+    pub(super) async fn collected(
+        self: &Arc<Self>,
+        image: &ImageReference,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Arc<Known>, AskError> {
+        let (flight, waiting) = self.flight(image, wanted);
+        match tokio::time::timeout_at(deadline.into(), flight).await {
+            Ok(known) => known,
+            Err(_) => {
+                let why = waiting.why();
+                Err(AskError::Refused(why.unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
+            }
+        }
+    }
+
+    fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> (Flight, Arc<Waiting>) {
+        let mut flying = self.flights.flying.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((flight, waiting)) = flying.get(&wanted) {
+            return (flight.clone(), Arc::clone(waiting));
+        }
+        let waiting = Arc::new(Waiting::default());
+        let (inner, image, told, key) = (Arc::clone(self), image.clone(), Arc::clone(&waiting), wanted.clone());
+        // A task of its own: it goes on when whoever asked first no longer waits.
+        let task = tokio::spawn(async move {
+            let collected = inner.collect(&image, &key, &told).await;
+            inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            collected
+        });
+        let inner = Arc::clone(self);
+        let key = wanted.clone();
+        let flight = async move {
+            task.await.unwrap_or_else(|error| {
+                inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                Err(AskError::Internal(format!("collecting ended without an answer: {error}")))
+            })
+        };
+        let flight = flight.boxed().shared();
+        flying.insert(wanted, (flight.clone(), Arc::clone(&waiting)));
+        (flight, waiting)
+    }
+
+    async fn collect(&self, image: &ImageReference, wanted: &Wanted, told: &Waiting) -> Result<Arc<Known>, AskError> {
+        let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
+        let slot = tokio::time::timeout(self.settings.longest_wait, self.slots.acquire()).await;
+        let _slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
+        let mut handed = HandedOver::default();
+        if let Some(digest) = &image.digest {
+            handed = self.submitted(&repository(image), digest).await?;
+        }
+        // What changes while it is collected may be missing in it: then once more.
+        for _ in 0..3 {
+            let (force, ticket) = (self.follower.force(), self.follower.ticket());
+            let found = self.look(image, wanted, &handed, &force, told).await?;
+            let digest = found.0.ask.digest.clone();
+            // With the digest of a tag it is known what was submitted about it.
+            if image.digest.is_none() {
+                let submitted = self.submitted(&repository(image), &digest).await?;
+                if !submitted.is_empty() && handed.is_empty() {
+                    handed = submitted;
+                    continue;
+                }
+            }
+            let known = self.known(found, &force, ticket).await?;
+            if self.follower.unchanged(&known.manifests, ticket) {
+                return Ok(Arc::new(known));
+            }
+        }
+        Err(AskError::Overloaded("what is known about the image changes faster than it can be collected".to_owned()))
+    }
+
+    async fn look(
+        &self,
+        image: &ImageReference,
+        wanted: &Wanted,
+        handed: &HandedOver,
+        force: &InForce,
+        told: &Waiting,
+    ) -> Result<(Found, Duration), AskError> {
+        let started = Instant::now();
+        let place = place_of(image).map_err(|what| AskError::Usage { what, hint: None })?;
+        let question = Question {
+            image: image.clone(),
+            place,
+            account: None,
+            environment: wanted.environment.clone(),
+            handed,
+            access: &self.access,
+            trust: &force.trust,
+            start_scan: self.settings.start_scans && !wanted.dry_run,
+            pace: Pace { seed: uuid::Uuid::now_v7().as_u64_pair().1, ..self.settings.pace },
+            now: self.settings.now,
+        };
+        let looked = look(&question, &force.policies, &force.exceptions, None, told);
+        let found = Box::pin(looked).await.map_err(|refused| AskError::Refused(refused.reason))?;
+        Ok((found, started.elapsed()))
+    }
+
+    async fn known(&self, found: (Found, Duration), force: &InForce, ticket: i64) -> Result<Known, AskError> {
+        let (Found { ask, mut facts, warnings, .. }, took) = found;
+        let now = (self.settings.now)();
+        let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
+        let manifests: Vec<Digest> = std::iter::once(&facts.root)
+            .chain(facts.platforms.iter().flatten().map(|(_, child)| child))
+            .map(|manifest| manifest.digest.clone())
+            .collect();
+        Ok(Known {
+            wants: force.wants(&ask),
+            fresh_until: Instant::now() + self.freshness(&facts),
+            size: size(&facts),
+            facts: Arc::new(facts),
+            ask,
+            warnings,
+            ticket,
+            manifests,
+            at: now,
+            took,
+            degraded,
+        })
+    }
+
+    /// How long facts are taken for what is so: what could not be asked is asked again soon, and so is what is on its way.
+    fn freshness(&self, facts: &model::Facts) -> Duration {
+        let manifests = std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
+        let gaps = manifests.flat_map(|manifest| {
+            let reports = manifest.reports.iter().filter_map(|report| report.scan.why_not());
+            let others = [
+                manifest.config.why_not(),
+                manifest.contents.why_not(),
+                manifest.sboms.why_not(),
+                manifest.measurements.why_not(),
+                manifest.signed.why_not(),
+            ];
+            reports.chain(others.into_iter().flatten())
+        });
+        let passes = |code: ReasonCode| {
+            use UnknownClass as Class;
+            matches!(
+                code.class(),
+                Some(
+                    Class::ScanPending
+                        | Class::Throttled
+                        | Class::RegistryUnavailable
+                        | Class::TrustUnavailable
+                        | Class::StoreUnavailable
+                        | Class::Deadline
+                        | Class::Internal
+                )
+            )
+        };
+        let bases = facts.bases.iter().filter_map(|(_, base)| base.why_not());
+        if gaps.chain(bases).any(|why| passes(why.code)) {
+            self.settings.pace.floor.max(SOON)
+        } else {
+            self.settings.fresh
+        }
+    }
+
+    /// What was submitted about an image, as files.
+    async fn submitted(&self, repository: &str, digest: &Digest) -> Result<HandedOver, AskError> {
+        let mut handed = HandedOver::default();
+        for row in self.store.signals(repository, digest).await? {
+            let Some(evidence) = self.store.evidence(&row.evidence).await? else {
+                let what = format!("the document {} that was submitted is not there", row.evidence);
+                return Err(AskError::StoreUnavailable(what));
+            };
+            let name = format!("submitted by {} ({})", row.submitted_by, row.id);
+            let file = HandedFile { name, scanner: None, bytes: evidence.bytes };
+            match row.kind.as_str() {
+                "report" => handed.reports.push(file),
+                "sbom" => handed.sboms.push(file),
+                "vex" => handed.vex.push(file),
+                "measurement" => handed.measurements.push(file),
+                other => return Err(AskError::StoreUnavailable(format!("a submitted {other:?} is of no known kind"))),
+            }
+        }
+        Ok(handed)
+    }
+}
+
+/// How soon what could not be known is asked for again.
+const SOON: Duration = Duration::from_secs(3);
+
+impl HandedOver {
+    fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.sboms.is_empty() && self.vex.is_empty() && self.measurements.is_empty()
+    }
+}
+
+/// `host/repository`
+pub(super) fn repository(image: &ImageReference) -> String {
+    image.host.as_ref().map_or_else(|| image.repository.to_string(), |host| format!("{host}/{}", image.repository))
+}
+
+/// Roughly, in bytes: findings, components and packages are most of it.
+fn size(facts: &model::Facts) -> usize {
+    let manifests = std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
+    let parts = manifests.map(|manifest| {
+        let findings: usize = manifest
+            .reports
+            .iter()
+            .map(|report| match &report.scan {
+                Signal::Present(scan) => scan.value.findings().len(),
+                _ => report.unproven.len(),
+            })
+            .sum();
+        let components: usize = match &manifest.sboms {
+            Signal::Present(list) => list.value.iter().map(|sbom| sbom.value.components.len()).sum(),
+            _ => 0,
+        };
+        let packages = match &manifest.contents {
+            Signal::Present(contents) => contents.value.packages.len(),
+            _ => 0,
+        };
+        let signed = match &manifest.signed {
+            Signal::Present(list) => list.value.len(),
+            _ => 0,
+        };
+        2048 + findings * 1024 + components * 512 + packages * 256 + signed * 4096
+    });
+    parts.sum()
+}

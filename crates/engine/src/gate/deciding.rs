@@ -1,0 +1,385 @@
+//! From an ask to an answer: what is remembered and still holds, else known facts judged anew, else facts collected now. Nothing is answered
+//! that is not on record, and nothing remembered is acted on unless all changes up to a moment ago are known (S42).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{EcrHost, ImageReference, Timestamp, Verdict};
+use store::{Batch, NewJob};
+use telemetry::Cache;
+
+use super::answers::{self, is_durable};
+use super::asking::{Answered, AskError, Asked, Asker, RecordedDecision, Via};
+use super::collecting::{Wanted, repository};
+use super::force::InForce;
+use super::memory::{Judged, Key, Known};
+use super::permit::{Basis, Permit, Refusal};
+use super::recording::{self, Draft};
+use super::{Inner, counting, packages};
+
+/// An ask that was understood.
+struct Understood {
+    image: ImageReference,
+    environment: String,
+}
+
+impl Inner {
+    /// Answers within `asked.wait`.
+    pub(super) async fn ask(self: &Arc<Self>, asked: Asked, by: &Asker) -> Result<Answered, AskError> {
+        let started = Instant::now();
+        let ended = self.waiting(asked, by).await;
+        counting::asked(&self.settings.metrics, &ended, started.elapsed());
+        ended.map(|(answered, _)| answered)
+    }
+
+    /// The answer, and whether a last known good fact stood in for it.
+    async fn waiting(self: &Arc<Self>, asked: Asked, by: &Asker) -> Result<(Answered, bool), AskError> {
+        let deadline = Instant::now() + asked.wait.min(self.settings.longest_wait);
+        let understood = self.understand(&asked)?;
+        let mut first = true;
+        loop {
+            let until = deadline.max(self.at_least());
+            let (answered, degraded) = self.once(&understood, asked.dry_run, by, until, first).await?;
+            let next = Instant::now() + self.settings.pace.poll_interval;
+            // S11: what is pending is waited for, as long as there is time; a refusal is not.
+            if answered.decision.verdict != Verdict::Pending || asked.dry_run || next > deadline {
+                return Ok((answered, degraded));
+            }
+            tokio::time::sleep_until(next.into()).await;
+            first = false;
+        }
+    }
+
+    /// Who does not want to wait gets what can be had at once, which still takes the time of a few requests.
+    fn at_least(&self) -> Instant {
+        Instant::now() + self.settings.shortest_look
+    }
+
+    fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
+        let usage = |what: String, hint: &str| AskError::Usage { what, hint: Some(hint.to_owned()) };
+        let mut image: ImageReference = asked.image.parse().map_err(|error| {
+            usage(
+                format!("{:?} is no image reference: {error}", asked.image.chars().take(300).collect::<String>()),
+                "write the whole reference, as docker push does: HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…",
+            )
+        })?;
+        let Some(host) = &image.host else {
+            let what = format!("{image} names no registry");
+            return Err(usage(what, "write the whole reference, with the registry's host"));
+        };
+        if image.tag.is_none() && image.digest.is_none() {
+            let what = format!("{image} has neither tag nor digest");
+            return Err(usage(what, "name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
+        }
+        if !self.settings.allowed_registries.is_empty() && !self.may_dial(host) {
+            let what = format!("the gate is not set up for the registry {host}");
+            return Err(usage(what, "whoever runs the gate lists it in `registries.allowed`"));
+        }
+        // Policies match on the classic host name, however the reference spells the registry.
+        if let Ok(ecr) = host.parse::<EcrHost>() {
+            image.host = Some(EcrHost { fips: false, dual_stack: false, ..ecr }.to_string());
+        }
+        let environment = asked.environment.clone().unwrap_or_else(|| "production".to_owned());
+        self.follower.force().policies.environment(&environment).map_err(|error| {
+            usage(error.to_string(), "environments are declared in `spec.environments` of the policy in force")
+        })?;
+        Ok(Understood { image, environment })
+    }
+
+    fn may_dial(&self, host: &str) -> bool {
+        let host = host.to_lowercase();
+        self.settings.allowed_registries.iter().any(|allowed| match allowed.strip_prefix("*.") {
+            Some(ending) => host.strip_suffix(ending).is_some_and(|start| start.ends_with('.')),
+            None => *allowed == host,
+        })
+    }
+
+    /// S9: a clock that went back would let the past count as now.
+    pub(super) fn now(&self) -> Result<Timestamp, AskError> {
+        let now = (self.settings.now)();
+        let signed = self.log.signed_at();
+        if signed.is_some_and(|signed| signed.duration_since(now) > model::SignedDuration::from_mins(1)) {
+            return Err(AskError::StoreUnavailable(
+                "the clock of this machine is more than a minute behind the audit log's last checkpoint".to_owned(),
+            ));
+        }
+        Ok(now)
+    }
+
+    /// One answer, whatever it is.
+    async fn once(
+        self: &Arc<Self>,
+        understood: &Understood,
+        dry_run: bool,
+        by: &Asker,
+        deadline: Instant,
+        may_remember: bool,
+    ) -> Result<(Answered, bool), AskError> {
+        let confirmed =
+            self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))?;
+        let now = self.now()?;
+        let force = self.follower.force();
+        let metrics = &self.settings.metrics;
+        let key = self.key(understood);
+        if let Some(key) = &key
+            && !dry_run
+        {
+            if let Some(judged) = self.remembered(key, &force, now)
+                && (may_remember || judged.decision.verdict != Verdict::Pending)
+            {
+                metrics.cache_hit(Cache::Judgements);
+                let answered = self.answer(&judged, Via::Recorded, false, by, now, confirmed).await?;
+                return Ok((answered, judged.known.degraded));
+            }
+            metrics.cache_miss(Cache::Judgements);
+            if let Some(answered) = self.inherited(key, understood, by, deadline).await? {
+                return Ok(answered);
+            }
+        }
+        let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
+        let (known, via) = match remembered {
+            Some(known) => {
+                metrics.cache_hit(Cache::Facts);
+                (known, Via::Evaluated)
+            }
+            None => {
+                metrics.cache_miss(Cache::Facts);
+                let wanted = Wanted {
+                    image: understood.image.to_string(),
+                    environment: understood.environment.clone(),
+                    dry_run,
+                };
+                (self.collected(&understood.image, wanted, deadline).await?, Via::Collected)
+            }
+        };
+        // What came into force while it was collected counts.
+        let confirmed =
+            self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))?;
+        let force = self.follower.force();
+        let now = self.now()?;
+        if force.wants(&known.ask) != known.wants {
+            let what = "the policy changed while the image was looked at; ask again".to_owned();
+            return Err(AskError::Overloaded(what));
+        }
+        let judged = if dry_run {
+            Arc::new(self.judged(&known, &force, by, now, true).await?.0)
+        } else {
+            self.remember(&known);
+            self.decide(&known, &force, by, now).await?
+        };
+        let answered = self.answer(&judged, via, dry_run, by, now, confirmed).await?;
+        Ok((answered, known.degraded))
+    }
+
+    /// Judges and records, one at a time for one image: of many that ask at once, one decides for all.
+    async fn decide(
+        &self,
+        known: &Arc<Known>,
+        force: &InForce,
+        by: &Asker,
+        now: Timestamp,
+    ) -> Result<Arc<Judged>, AskError> {
+        let key = Key::of(&known.ask);
+        let _one = self.deciding.of(&key).lock().await;
+        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.known, known)) {
+            return Ok(judged);
+        }
+        let (judged, batch) = self.judged(known, force, by, now, false).await?;
+        if let Some(batch) = batch {
+            self.store.write(batch).await?;
+        }
+        let judged = Arc::new(judged);
+        self.memory.judged.insert(key, Arc::clone(&judged));
+        Ok(judged)
+    }
+
+    /// Under what the image is remembered; `None` if nobody knows what its tag stands for.
+    fn key(&self, understood: &Understood) -> Option<Key> {
+        let image = &understood.image;
+        let repository = repository(image);
+        let digest = match (&image.digest, &image.tag) {
+            (Some(digest), None) => digest.clone(),
+            // A16: with a tag, the tag has to stand for the digest.
+            (expected, Some(tag)) => {
+                let digest = self.memory.tags.get(&format!("{repository}:{tag}"))?;
+                if expected.as_ref().is_some_and(|expected| *expected != digest) {
+                    return None;
+                }
+                digest
+            }
+            (None, None) => return None,
+        };
+        Some(Key {
+            repository,
+            digest,
+            tag: image.tag.as_ref().map(ToString::to_string),
+            pinned: image.digest.is_some(),
+            environment: understood.environment.clone(),
+        })
+    }
+
+    fn remember(&self, known: &Arc<Known>) {
+        let key = Key::of(&known.ask);
+        if let Some(tag) = &key.tag {
+            self.memory.tags.insert(format!("{}:{tag}", key.repository), key.digest.clone());
+        }
+        self.memory.known.insert(key, Arc::clone(known));
+    }
+
+    fn remembered(&self, key: &Key, force: &InForce, now: Timestamp) -> Option<Arc<Judged>> {
+        let judged = self.memory.judged.get(key)?;
+        let holds = judged.global == force.global
+            && judged.valid_until.is_none_or(|until| now < until)
+            && self.is_fresh(&judged.known);
+        holds.then_some(judged)
+    }
+
+    fn facts(&self, key: &Key, force: &InForce) -> Option<Arc<Known>> {
+        let known = self.memory.known.get(key)?;
+        (self.is_fresh(&known) && force.wants(&known.ask) == known.wants).then_some(known)
+    }
+
+    fn is_fresh(&self, known: &Known) -> bool {
+        Instant::now() < known.fresh_until && self.follower.unchanged(&known.manifests, known.ticket)
+    }
+
+    /// Judges facts. What says the same as the last decision is that decision; else there is something to record.
+    async fn judged(
+        &self,
+        known: &Arc<Known>,
+        force: &InForce,
+        by: &Asker,
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<(Judged, Option<Batch>), AskError> {
+        let draft = recording::judge(force, known, now, by)?;
+        let valid_until = draft.judgement.valid_until;
+        let (decision, batch) = match self.the_same(known, &draft).await? {
+            Some(decision) if !dry_run => (decision, None),
+            _ => {
+                if !dry_run {
+                    counting::decided(&self.settings.metrics, &draft, known, by, now);
+                }
+                let pending = draft.judgement.verdict == Verdict::Pending;
+                let (decision, mut batch) = recording::record(draft, known, force, dry_run)?;
+                batch.packages = packages::of(known);
+                if pending {
+                    batch.jobs.push(self.look_again(known, now)?);
+                }
+                (Arc::new(decision), Some(batch))
+            }
+        };
+        let judged = Judged { decision, known: Arc::clone(known), global: force.global, valid_until };
+        Ok((judged, batch))
+    }
+
+    async fn the_same(&self, known: &Known, draft: &Draft) -> Result<Option<Arc<RecordedDecision>>, AskError> {
+        let ask = &known.ask;
+        let Some(row) = self.store.latest_decision(&ask.name(), &ask.digest, &ask.environment).await? else {
+            return Ok(None);
+        };
+        let same = recording::essence_of(&row).is_some_and(|essence| essence == draft.essence);
+        Ok(same.then(|| Arc::new(recording::recorded(row))))
+    }
+
+    /// What is pending is looked at again although nobody asks, so that its decision is there when somebody does (F5).
+    fn look_again(&self, known: &Known, now: Timestamp) -> Result<NewJob, AskError> {
+        let image = &known.ask.image;
+        let payload = serde_json::json!({ "image": image.to_string(), "environment": known.ask.environment });
+        let wait = model::SignedDuration::try_from(self.settings.pace.poll_interval)
+            .map_err(|error| AskError::Internal(error.to_string()))?;
+        Ok(NewJob {
+            kind: "collect".to_owned(),
+            key: format!("{image} {}", known.ask.environment),
+            payload: payload.to_string(),
+            run_at: now.checked_add(wait).unwrap_or(now),
+        })
+    }
+
+    /// S1: a manifest of an index that is allowed in this repository and environment.
+    async fn inherited(
+        self: &Arc<Self>,
+        key: &Key,
+        understood: &Understood,
+        by: &Asker,
+        deadline: Instant,
+    ) -> Result<Option<(Answered, bool)>, AskError> {
+        if key.tag.is_some() {
+            return Ok(None);
+        }
+        let parent = self.store.parent_decision(&key.repository, &key.digest, &key.environment).await?;
+        let Some(parent) = parent.filter(|parent| parent.digest != key.digest) else { return Ok(None) };
+        let image = ImageReference { digest: Some(parent.digest), tag: None, ..understood.image.clone() };
+        let parent = Understood { image, environment: understood.environment.clone() };
+        let (answered, degraded) = match Box::pin(self.once(&parent, false, by, deadline, true)).await {
+            Ok(answered) => answered,
+            // What its index is cannot be told: then it is judged by itself.
+            Err(AskError::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(match answered.permit {
+            Ok(permit) if permit.children.contains(&key.digest) => {
+                let basis = Basis::Inherited(answered.decision.id.clone());
+                let permit = Permit { subject: key.digest.clone(), children: Vec::new(), basis, ..permit };
+                Some((Answered { permit: Ok(permit), ..answered }, degraded))
+            }
+            _ => None,
+        })
+    }
+
+    /// Puts an answer on record; only then there is one.
+    async fn answer(
+        &self,
+        judged: &Arc<Judged>,
+        via: Via,
+        dry_run: bool,
+        by: &Asker,
+        now: Timestamp,
+        confirmed: Instant,
+    ) -> Result<Answered, AskError> {
+        let decision = &judged.decision;
+        let until = self.holds_until(judged, now);
+        let permit = |basis| Permit {
+            subject: decision.digest.clone(),
+            children: judged.known.manifests.iter().filter(|child| **child != decision.digest).cloned().collect(),
+            environment: decision.environment.clone(),
+            point: by.point,
+            basis,
+            until,
+        };
+        let permit = match decision.verdict {
+            Verdict::Allow => Ok(permit(Basis::Allowed)),
+            Verdict::Warn => Ok(permit(Basis::Warned)),
+            Verdict::Pending => Err(Refusal::Pending),
+            Verdict::Deny => Err(Refusal::Denied),
+        };
+        let basis = match &permit {
+            Ok(permit) => permit.basis().as_str(),
+            Err(refusal) => refusal.as_str(),
+        };
+        let id = if dry_run {
+            String::new()
+        } else if is_durable(by.point) {
+            let row = answers::row(&decision.id, by, basis, now);
+            let id = row.id.clone();
+            self.store.write(Batch { answers: vec![row], ..Batch::default() }).await?;
+            id
+        } else {
+            self.answers.note(&self.store, &decision.id, by, basis, now)?
+        };
+        let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
+        let in_force_at = ago(now, confirmed.elapsed());
+        Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })
+    }
+
+    fn holds_until(&self, judged: &Judged, now: Timestamp) -> Instant {
+        let by_time =
+            judged.valid_until.map(|until| until.duration_since(now)).and_then(|left| Duration::try_from(left).ok());
+        let by_time = by_time.map_or(judged.known.fresh_until, |left| Instant::now() + left);
+        by_time.min(judged.known.fresh_until)
+    }
+}
+
+fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {
+    model::SignedDuration::try_from(elapsed).ok().and_then(|ago| now.checked_sub(ago).ok()).unwrap_or(now)
+}

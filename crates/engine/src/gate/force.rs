@@ -1,0 +1,181 @@
+//! What is in force: the policy version with its exceptions and trust material, and how far the changes were read.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use model::{Ask, Digest};
+use moka::sync::Cache;
+use policy::{Exceptions, PolicySet};
+use store::{Change, Scope, Store, StoreError};
+
+use super::GateError;
+use super::policies::{Bundle, Loaded};
+use crate::authenticate::Trust;
+
+/// How long it is remembered that something about an image changed: longer than any fact is taken for fresh.
+const REMEMBERED: Duration = Duration::from_hours(1);
+/// Changes that are read at once.
+const PAGE: u32 = 1000;
+
+/// A policy version, ready to judge.
+#[derive(Debug)]
+pub(super) struct InForce {
+    /// Grows with every change that concerns every judgement: what was judged under another number is judged anew.
+    pub(super) global: i64,
+    /// The digest of the bundle.
+    pub(super) version: Digest,
+    pub(super) policies: PolicySet,
+    pub(super) exceptions: Exceptions,
+    pub(super) trust: Arc<Trust>,
+    /// Digest over the trust material.
+    pub(super) material: Digest,
+}
+
+impl InForce {
+    /// What facts have to hold to be judged by this version: the same for two versions that ask for the same.
+    pub(super) fn wants(&self, ask: &Ask) -> Digest {
+        let needs = self.policies.needs(ask);
+        let elsewhere = self.policies.signature_repositories(ask);
+        Digest::of(format!("{needs:?} {elsewhere:?} {}", self.material).as_bytes())
+    }
+}
+
+/// Reads changes, and knows how old what it knows may be.
+#[derive(Debug)]
+pub(super) struct Follower {
+    store: Store,
+    lease: Duration,
+    force: RwLock<Arc<InForce>>,
+    read: Mutex<Read>,
+    /// One reader at a time.
+    reading: tokio::sync::Mutex<()>,
+    /// The number of the last change about each image.
+    images: Cache<Digest, i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    /// Every change up to this number is known.
+    seq: i64,
+    /// All that was acknowledged before this moment is known.
+    at: Instant,
+}
+
+impl Follower {
+    pub(super) async fn start(store: Store, lease: Duration) -> Result<Self, GateError> {
+        let at = Instant::now();
+        let seq = store.sequence().await?;
+        let force = load(&store, seq).await?;
+        Ok(Self {
+            store,
+            lease,
+            force: RwLock::new(Arc::new(force)),
+            read: Mutex::new(Read { seq, at }),
+            reading: tokio::sync::Mutex::new(()),
+            images: Cache::builder().time_to_live(REMEMBERED).build(),
+        })
+    }
+
+    pub(super) fn force(&self) -> Arc<InForce> {
+        Arc::clone(&self.force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn read(&self) -> Read {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A ticket for what is about to be collected: void if something about it changes meanwhile.
+    pub(super) fn ticket(&self) -> i64 {
+        self.read().seq
+    }
+
+    /// True if nothing about these images changed since the ticket was taken.
+    pub(super) fn unchanged(&self, images: &[Digest], ticket: i64) -> bool {
+        images.iter().all(|image| self.images.get(image).is_none_or(|seq| seq <= ticket))
+    }
+
+    /// S42: the moment up to which every change is known, which is at most the lease ago.
+    ///
+    /// # Errors
+    /// The store cannot be read, so that nothing cached may be acted on.
+    pub(super) async fn confirmed(&self) -> Result<Instant, GateError> {
+        let read = self.read();
+        if read.at.elapsed() <= self.lease {
+            return Ok(read.at);
+        }
+        self.catch_up().await
+    }
+
+    /// Reads what changed. Afterwards everything acknowledged before the call is known.
+    pub(super) async fn catch_up(&self) -> Result<Instant, GateError> {
+        let asked = Instant::now();
+        let _one = self.reading.lock().await;
+        // Somebody else read while we waited, and began after we asked.
+        let read = self.read();
+        if read.at >= asked {
+            return Ok(read.at);
+        }
+        let at = Instant::now();
+        let mut seq = read.seq;
+        loop {
+            let changes = self.store.changes(seq, PAGE).await?;
+            seq = self.apply(&changes, seq).await?;
+            if changes.len() < PAGE as usize {
+                break;
+            }
+        }
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Read { seq, at };
+        Ok(at)
+    }
+
+    async fn apply(&self, changes: &[Change], seq: i64) -> Result<i64, GateError> {
+        let mut global = None;
+        for change in changes {
+            match &change.scope {
+                Scope::Global => global = Some(change.seq),
+                Scope::Image(digest) => self.images.insert(digest.clone(), change.seq),
+            }
+        }
+        if let Some(global) = global {
+            let force = load(&self.store, global).await?;
+            *self.force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(force);
+        }
+        Ok(changes.last().map_or(seq, |change| change.seq))
+    }
+
+    /// Reads changes for as long as the gate runs: at once where the store says that there are some, else four times a second.
+    pub(super) async fn follow(&self) {
+        loop {
+            let _ = tokio::time::timeout(Duration::from_millis(250), self.store.changed()).await;
+            if let Err(error) = self.catch_up().await {
+                tracing::error!(%error, "changes cannot be read: nothing cached is acted on once the lease is over");
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+
+    /// How long ago the changes were read.
+    pub(super) fn age(&self) -> Duration {
+        self.read().at.elapsed()
+    }
+}
+
+/// The version in force, as the store has it.
+async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
+    let Some(activation) = store.activations(1).await?.into_iter().next() else {
+        return Err(GateError::NotFound { what: "policy in force".to_owned() });
+    };
+    let row = store.policy(&activation.policy).await?.ok_or_else(|| StoreError::Unreadable {
+        what: "policy version",
+        why: format!("{} is not there", activation.policy),
+    })?;
+    let Loaded { policies, exceptions, trust, material } = Bundle::read(&row.bundle)?.load()?;
+    Ok(InForce {
+        global,
+        version: activation.policy,
+        policies,
+        exceptions,
+        trust: Arc::new(Trust::new(trust)),
+        material,
+    })
+}

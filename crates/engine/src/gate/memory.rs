@@ -1,0 +1,118 @@
+//! What is remembered between asks: facts about images, and what was judged of them. Bounded in bytes; everything is checked against
+//! what changed before it is used.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{Ask, Digest, Facts, Timestamp};
+use moka::sync::Cache;
+use tokio::sync::Mutex;
+
+use super::asking::RecordedDecision;
+
+/// Facts together, in bytes, as far as that can be told.
+const FACTS: u64 = 128 << 20;
+/// Judgements together, in bytes.
+const JUDGED: u64 = 64 << 20;
+/// How long a tag is taken to stand for what it stood for.
+const TAG: Duration = Duration::from_secs(10);
+/// Tags.
+const TAGS: u64 = 100_000;
+
+/// An image as it was asked about: rules may look at how it was named.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// `host/repository`
+    pub(super) repository: String,
+    pub(super) digest: Digest,
+    pub(super) tag: Option<String>,
+    /// The caller named the digest.
+    pub(super) pinned: bool,
+    pub(super) environment: String,
+}
+
+impl Key {
+    pub(super) fn of(ask: &Ask) -> Self {
+        Self {
+            repository: ask.name(),
+            digest: ask.digest.clone(),
+            tag: ask.image.tag.as_ref().map(ToString::to_string),
+            pinned: ask.image.digest.is_some(),
+            environment: ask.environment.clone(),
+        }
+    }
+}
+
+/// What was collected about an image.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) ask: Ask,
+    pub(super) facts: Arc<Facts>,
+    pub(super) warnings: Vec<String>,
+    /// What it was collected for: another policy may want more.
+    pub(super) wants: Digest,
+    /// Changes up to this number are in it.
+    pub(super) ticket: i64,
+    /// Every manifest in it.
+    pub(super) manifests: Vec<Digest>,
+    /// Until when it is taken for what is so.
+    pub(super) fresh_until: Instant,
+    /// When it was collected.
+    pub(super) at: Timestamp,
+    /// How long that took.
+    pub(super) took: Duration,
+    /// A last known good fact stands in for what could not be asked.
+    pub(super) degraded: bool,
+    /// In bytes, roughly.
+    pub(super) size: usize,
+}
+
+/// What was judged, and while which it holds.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) decision: Arc<RecordedDecision>,
+    pub(super) known: Arc<Known>,
+    /// The number of what was in force.
+    pub(super) global: i64,
+    pub(super) valid_until: Option<Timestamp>,
+}
+
+/// The caches.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) known: Cache<Key, Arc<Known>>,
+    pub(super) judged: Cache<Key, Arc<Judged>>,
+    /// By `host/repository:tag`.
+    pub(super) tags: Cache<String, Digest>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        let bytes = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        Self {
+            known: Cache::builder().max_capacity(FACTS).weigher(move |_, known: &Arc<Known>| bytes(known.size)).build(),
+            judged: Cache::builder()
+                .max_capacity(JUDGED)
+                .weigher(move |_, judged: &Arc<Judged>| bytes(judged.decision.record.len().saturating_add(1024)))
+                .build(),
+            tags: Cache::builder().max_capacity(TAGS).time_to_live(TAG).build(),
+        }
+    }
+}
+
+/// One lock for each of some groups of images.
+#[derive(Debug)]
+pub(super) struct Locks([Mutex<()>; 64]);
+
+impl Locks {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+
+    pub(super) fn of(&self, key: &Key) -> &Mutex<()> {
+        let mut hasher = std::collections::hash_map::DefaultHasher::new();
+        (&key.repository, &key.digest, &key.environment).hash(&mut hasher);
+        &self.0[usize::from(hasher.finish().to_le_bytes()[0]) % self.0.len()]
+    }
+}

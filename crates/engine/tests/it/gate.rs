@@ -1,0 +1,6 @@
+//! The gate as a service, on a real SQLite file and the scripted registry (for what a real one cannot be asked to do).
+
+mod asks;
+mod log;
+mod policies;
+mod scene;

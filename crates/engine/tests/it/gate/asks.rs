@@ -1,0 +1,212 @@
+//! From an ask to an answer, and what is remembered between asks.
+
+use std::time::{Duration, Instant};
+
+use engine::{AskError, Asked, Basis, DecisionQuery, Point, Refusal, Submission, Via};
+use model::{Digest, Verdict};
+use testkit::oci::{Fault, IndexBuilder};
+
+use super::scene::{NON_ROOT, Scene, ask, asked, by, image, verdict};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    let pinned = scene.named(&format!("@{digest}"));
+    let first = ask(&gate, &pinned).await.unwrap();
+    assert_eq!((first.decision.verdict, first.via), (Verdict::Allow, Via::Collected));
+    let permit = first.permit.unwrap();
+    assert_eq!(
+        (permit.subject().as_str(), permit.environment(), permit.basis()),
+        (&*digest, "production", &Basis::Allowed)
+    );
+    assert!(permit.holds(Instant::now()));
+    let requests = scene.registry.requests().len();
+    let again = ask(&gate, &pinned).await.unwrap();
+    assert_eq!((again.via, &again.decision.id), (Via::Recorded, &first.decision.id));
+    assert_ne!(again.id, first.id, "each answer is one of its own");
+    assert_eq!(scene.registry.requests().len(), requests, "nobody was asked again");
+    let row = gate.decision(&first.decision.id).await.unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&row.record).unwrap();
+    assert_eq!((record["verdict"].as_str(), record["id"].as_str()), (Some("allow"), Some(first.decision.id.as_str())));
+    assert_eq!(record["answer"]["pipeline"], "4711");
+    assert_eq!(gate.answers(&first.decision.id, 10).await.unwrap().len(), 2);
+    gate.stop().await;
+    drop(gate);
+    // A restart loses nothing, and what says the same is the same decision.
+    let gate = scene.gate(NON_ROOT).await;
+    let later = ask(&gate, &pinned).await.unwrap();
+    assert_eq!((&later.decision.id, later.via), (&first.decision.id, Via::Collected));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s11_a_denial_is_an_answer_and_no_permit() {
+    let scene = Scene::new();
+    scene.push("1", "root");
+    let gate = scene.gate(NON_ROOT).await;
+    let answered = ask(&gate, &scene.named(":1")).await.unwrap();
+    assert_eq!(answered.permit.unwrap_err(), Refusal::Denied);
+    assert_eq!(answered.decision.verdict, Verdict::Deny);
+    assert!(String::from_utf8_lossy(&answered.decision.record).contains("config.broken"), "the reasons are in it");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a16_a_tag_that_moved_is_another_image() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    let name = scene.named(":1");
+    let first = ask(&gate, &name).await.unwrap();
+    assert_eq!(first.decision.verdict, Verdict::Allow);
+    let moved = scene.push("1", "root");
+    // The digest is what was allowed; the tag with it says something else.
+    let both = format!("{name}@{moved}");
+    assert_eq!(verdict(&gate, &both).await, Verdict::Deny);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_ask_for_one_image_are_one_collection() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    scene.registry.fault(Fault::on("GET", "/manifests/").delay(Duration::from_millis(200)));
+    let gate = scene.gate(NON_ROOT).await;
+    let pinned = scene.named(&format!("@{digest}"));
+    let asks = (0..50).map(|_| {
+        let (gate, pinned) = (gate.clone(), pinned.clone());
+        tokio::spawn(async move { ask(&gate, &pinned).await.unwrap().decision.id.clone() })
+    });
+    let ids: Vec<String> = futures_util::future::join_all(asks).await.into_iter().map(Result::unwrap).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "one decision: {ids:?}");
+    assert_eq!(scene.registry.count("GET", "/manifests/"), 1, "{:?}", scene.registry.lines());
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_a_child_is_allowed_by_its_index_in_this_repository_and_environment() {
+    let scene = Scene::new();
+    let child = image("1000");
+    let index = IndexBuilder::new().image(&child).build();
+    let digest = scene.registry.push("team/app", Some("1"), &index);
+    let gate = scene.gate(NON_ROOT).await;
+    let parent = ask(&gate, &scene.named(&format!("@{digest}"))).await.unwrap();
+    assert_eq!(parent.decision.verdict, Verdict::Allow);
+    let inherited = ask(&gate, &scene.named(&format!("@{}", child.digest()))).await.unwrap();
+    let permit = inherited.permit.unwrap();
+    assert_eq!(*permit.basis(), Basis::Inherited(parent.decision.id.clone()));
+    assert_eq!(permit.subject().as_str(), child.digest());
+    // In another environment nobody recorded the index: the child is judged by itself.
+    let elsewhere =
+        Asked { environment: Some("staging".to_owned()), ..asked(&scene.named(&format!("@{}", child.digest()))) };
+    let judged = gate.ask(elsewhere, &by(Point::Ci)).await.unwrap();
+    assert_eq!(*judged.permit.unwrap().basis(), Basis::Allowed);
+    assert_ne!(judged.decision.id, parent.decision.id);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s15_a_dry_run_records_nothing() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    let dry = Asked { dry_run: true, ..asked(&scene.named(":1")) };
+    let answered = gate.ask(dry, &by(Point::Ci)).await.unwrap();
+    assert_eq!(answered.decision.verdict, Verdict::Allow);
+    let record: serde_json::Value = serde_json::from_slice(&answered.decision.record).unwrap();
+    assert_eq!((record["id"].as_str(), record["dryRun"].as_bool()), (None, Some(true)));
+    let (rows, _) = gate.decisions(&DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.unwrap();
+    assert_eq!(rows, []);
+    // And what is asked afterwards in earnest is recorded.
+    assert_eq!(ask(&gate, &scene.named(":1")).await.unwrap().via, Via::Collected);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s7_what_is_asked_wrongly_is_said_and_not_decided() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    for image in ["app:1", "Not An Image", &scene.named("")] {
+        let error = ask(&gate, image).await.unwrap_err();
+        assert!(matches!(error, AskError::Usage { .. }), "{image}: {error:?}");
+    }
+    let unknown = Asked { environment: Some("prod".to_owned()), ..asked(&scene.named(":1")) };
+    let error = gate.ask(unknown, &by(Point::Ci)).await.unwrap_err();
+    assert!(error.to_string().contains("\"prod\" is not declared"), "{error}");
+    let missing = ask(&gate, &scene.named(":2")).await.unwrap_err();
+    assert!(matches!(missing, AskError::Refused(_)), "{missing:?}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s37_only_registries_that_are_listed_are_dialled() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let settings = engine::GateSettings {
+        allowed_registries: vec!["*.dkr.ecr.eu-west-1.amazonaws.com".to_owned()],
+        ..scene.settings(NON_ROOT)
+    };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let error = ask(&gate, &scene.named(":1")).await.unwrap_err();
+    assert!(error.to_string().contains("not set up for the registry"), "{error}");
+    assert_eq!(scene.registry.requests().len(), 0);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b5_a_submitted_report_counts_with_the_next_ask() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
+    let gate = scene.gate(rules).await;
+    let pinned = scene.named(&format!("@{digest}"));
+    let before = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(before.decision.verdict, Verdict::Deny, "no scan is not a clean scan");
+    let report = serde_json::json!({
+        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
+        "Trivy": { "Version": "0.59.1" },
+        "Metadata": { "OS": { "Family": "debian", "Name": "12" },
+            "RepoDigests": [format!("{}@{digest}", scene.registry.reference("team/app"))] },
+        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
+    });
+    let submission =
+        Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.to_string().into() };
+    let submitted = gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap();
+    assert_eq!(submitted.format, "trivy");
+    let after = ask(&gate, &pinned).await.unwrap();
+    assert_ne!(after.decision.id, before.decision.id);
+    assert!(
+        String::from_utf8_lossy(&after.decision.record).contains("submitted by ci"),
+        "{}",
+        String::from_utf8_lossy(&after.decision.record)
+    );
+    // The same again is the same, and what cannot be read is refused.
+    assert_eq!(gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap().id, submitted.id);
+    let broken = Submission { document: "{\"SchemaVersion\": 2".into(), ..submission };
+    assert!(gate.submit(broken, &by(Point::Ci)).await.unwrap_err().to_string().contains("is no report"));
+    let life = gate.history(&digest.parse::<Digest>().unwrap(), None, None, 10).await.unwrap();
+    let kinds: Vec<&str> = life.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["decision", "signal", "decision"]);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s42_without_the_store_nothing_is_permitted() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let store = scene.store().await;
+    let gate = engine::Gate::start(scene.settings(NON_ROOT), store.clone()).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    store.close().await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    for point in [Point::Ci, Point::Admission] {
+        let error = gate.ask(asked(&pinned), &by(point)).await.unwrap_err();
+        assert!(matches!(error, AskError::StoreUnavailable(_)), "{error:?}");
+    }
+    assert_ne!(gate.unready().await, Vec::<String>::new());
+    gate.stop().await;
+}

@@ -1,0 +1,13 @@
+//! One file per resource. Each handler: read the request, ask the engine once, write what it said.
+
+pub(crate) mod audit;
+pub(crate) mod decide;
+pub(crate) mod decisions;
+pub(crate) mod health;
+pub(crate) mod idempotency;
+pub(crate) mod images;
+pub(crate) mod packages;
+pub(crate) mod policies;
+pub(crate) mod promotions;
+pub(crate) mod signals;
+pub(crate) mod workloads;

@@ -1,0 +1,92 @@
+//! What was decided.
+
+use api::{DecisionSummary, DecisionsPage, DecisionsQuery};
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use engine::{DecisionQuery, DecisionRow};
+use model::Digest;
+
+use crate::app::App;
+use crate::errors::Fail;
+use crate::extract::{NameInPath, Parameters};
+use crate::text::{NAME, limit, sound_if_given};
+
+/// A decision never changes.
+const FOR_EVER: &str = "private, max-age=31536000, immutable";
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Parameters(query): Parameters<DecisionsQuery>,
+) -> Result<Json<DecisionsPage>, Fail> {
+    let texts = [&query.image, &query.environment, &query.pipeline, &query.commit, &query.cursor];
+    for (what, text) in ["image", "environment", "pipeline", "commit", "cursor"].into_iter().zip(texts) {
+        sound_if_given(what, text.as_deref(), NAME)?;
+    }
+    let query = DecisionQuery {
+        limit: limit(query.limit, 50, 200)?,
+        digest: query.digest,
+        repository: query.image,
+        environment: query.environment,
+        verdict: query.verdict,
+        since: query.since,
+        until: query.until,
+        pipeline: query.pipeline,
+        commit: query.commit,
+        before: query.cursor,
+    };
+    let (rows, next) = app.gate().decisions(&query).await?;
+    Ok(Json(DecisionsPage { decisions: rows.into_iter().map(summary).collect(), next }))
+}
+
+fn summary(row: DecisionRow) -> DecisionSummary {
+    let DecisionRow {
+        id, repository, digest, environment, verdict, policy, recorded_at, valid_until, children, ..
+    } = row;
+    DecisionSummary { id, repository, digest, environment, verdict, policy, recorded_at, valid_until, children }
+}
+
+/// The record as it is stored, byte for byte.
+pub(crate) async fn one(
+    State(app): State<App>,
+    headers: HeaderMap,
+    NameInPath(id): NameInPath,
+) -> Result<Response, Fail> {
+    let row = app.gate().decision(&id).await?;
+    let tag = format!("\"{}\"", Digest::of(&row.record));
+    let constant = [(ETAG, tag.clone()), (CACHE_CONTROL, FOR_EVER.to_owned())];
+    if known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, constant).into_response());
+    }
+    Ok((constant, [(CONTENT_TYPE, "application/json")], row.record).into_response())
+}
+
+/// `If-None-Match` names this tag, or any (RFC 9110, 13.1.2).
+fn known(headers: &HeaderMap, tag: &str) -> bool {
+    let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    given
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_by_its_name_or_by_any() {
+        let known = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static(value));
+            super::known(&headers, "\"a\"")
+        };
+        assert!(known("\"a\"") && known("\"b\", \"a\"") && known("*") && known("W/\"a\""));
+        assert!(!known("\"b\"") && !known("a") && !known(""));
+        assert!(!super::known(&HeaderMap::new(), "\"a\""));
+    }
+}

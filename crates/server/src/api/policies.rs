@@ -1,0 +1,84 @@
+//! Policy versions: upload, bring into force, roll back, replay.
+
+use api::{
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, ReplayPage, ReplayRequest, RollbackRequest,
+    VersionWithBundle, VersionsPage, VersionsQuery,
+};
+use axum::Json as Answer;
+use axum::extract::State;
+use engine::{Bundle, Replayed};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::errors::Fail;
+use crate::extract::{DigestInPath, Json, LARGE, OptionalJson, Parameters};
+use crate::text::{NAME, WORDS, limit, sound_if_given};
+
+/// Checked and kept; not in force yet. What fails the check changes nothing.
+pub(crate) async fn upload(
+    State(app): State<App>,
+    caller: Caller,
+    Json { value, .. }: Json<PolicyBundle, LARGE>,
+) -> Result<Answer<PolicyVersion>, Fail> {
+    let bundle = Bundle { documents: value.documents, files: value.files };
+    Ok(Answer(version(app.gate().upload(bundle, caller.by()).await?)))
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Parameters(query): Parameters<VersionsQuery>,
+) -> Result<Answer<VersionsPage>, Fail> {
+    let versions = app.gate().versions(limit(query.limit, 50, 200)?).await?;
+    Ok(Answer(VersionsPage { versions: versions.into_iter().map(version).collect() }))
+}
+
+pub(crate) async fn one(
+    State(app): State<App>,
+    DigestInPath(digest): DigestInPath,
+) -> Result<Answer<VersionWithBundle>, Fail> {
+    let (found, Bundle { documents, files }) = app.gate().version(&digest).await?;
+    Ok(Answer(VersionWithBundle { version: version(found), bundle: PolicyBundle { documents, files } }))
+}
+
+pub(crate) async fn activate(
+    State(app): State<App>,
+    caller: Caller,
+    DigestInPath(digest): DigestInPath,
+    OptionalJson(request): OptionalJson<ActivateRequest>,
+) -> Result<Answer<PolicyVersion>, Fail> {
+    sound_if_given("reason", request.reason.as_deref(), WORDS)?;
+    let activated = app.gate().activate(&digest, request.believed.as_ref(), request.reason, caller.by()).await?;
+    Ok(Answer(version(activated)))
+}
+
+pub(crate) async fn roll_back(
+    State(app): State<App>,
+    caller: Caller,
+    OptionalJson(request): OptionalJson<RollbackRequest>,
+) -> Result<Answer<PolicyVersion>, Fail> {
+    sound_if_given("reason", request.reason.as_deref(), WORDS)?;
+    Ok(Answer(version(app.gate().roll_back(request.reason, caller.by()).await?)))
+}
+
+pub(crate) async fn replay(
+    State(app): State<App>,
+    DigestInPath(digest): DigestInPath,
+    OptionalJson(request): OptionalJson<ReplayRequest>,
+) -> Result<Answer<ReplayPage>, Fail> {
+    sound_if_given("cursor", request.cursor.as_deref(), NAME)?;
+    let limit = limit(request.limit, 200, 1000)?;
+    let replayed = app.gate().replay(&digest, request.cursor.as_deref(), limit).await?;
+    let Replayed { flips, judged, not_judged, next } = replayed;
+    let flip = |flip: engine::Flip| {
+        let engine::Flip { repository, digest, environment, recorded, replayed, reasons } = flip;
+        Flip { repository, digest, environment, was: recorded, would_be: replayed, reasons }
+    };
+    Ok(Answer(ReplayPage { flips: flips.into_iter().map(flip).collect(), judged, not_judged, next }))
+}
+
+fn version(version: engine::PolicyVersion) -> PolicyVersion {
+    let engine::PolicyVersion { digest, policies, names, uploaded_at, uploaded_by, activated, in_force, remarks } =
+        version;
+    let activated = activated.map(|(at, by)| Activated { at, by });
+    PolicyVersion { digest, names, policies, uploaded_at, uploaded_by, activated, in_force, remarks }
+}

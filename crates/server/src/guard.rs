@@ -1,0 +1,173 @@
+//! What happens to every request, before and after its handler: who asks, how often, how many at once, for how long; and one line in the log.
+//!
+//! One layer for all of it, so that no route can be without.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::errors::Fail;
+use crate::rate::Client;
+use crate::routes::{Access, Time};
+use crate::trace::Trace;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a path that no route matches is counted as.
+const UNMATCHED: &str = "unmatched";
+
+/// What was decided, for the log.
+#[derive(Debug, Clone)]
+pub(crate) struct DecidedForLog {
+    pub digest: String,
+    pub environment: String,
+    pub verdict: &'static str,
+    pub decision: String,
+    pub pipeline: Option<String>,
+    pub commit: Option<String>,
+}
+
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let trace = Trace::of(request.headers());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let template = matched.as_ref().and_then(|path| app.shared.routes.template(path.as_str())).unwrap_or(UNMATCHED);
+    let mut who = None;
+    let response = match admit(&app, &request, matched.as_ref(), began) {
+        Ok(Admitted { caller, time, slot }) => {
+            who = caller.as_ref().and_then(|caller| caller.name.clone());
+            request.extensions_mut().extend(caller.map(extension).unwrap_or_default());
+            request.extensions_mut().insert(trace.clone());
+            let answer = AssertUnwindSafe(tokio::time::timeout(time, next.run(request))).catch_unwind().await;
+            drop(slot);
+            match answer {
+                Ok(Ok(response)) => response,
+                Ok(Err(_)) => Fail::took_too_long().into_response(),
+                Err(panic) => Fail::internal(format!("a handler panicked: {}", words(&*panic))).into_response(),
+            }
+        }
+        Err(fail) => fail.into_response(),
+    };
+    let took = began.elapsed();
+    app.shared.metrics.http_request(template, response.status().as_u16(), took);
+    let fail = response.extensions().get::<Fail>().cloned();
+    log(
+        &Line { method: method.as_str(), template, took, trace: &trace, who: who.as_deref(), fail: fail.as_ref() },
+        &response,
+    );
+    finish(response, fail, &trace.request)
+}
+
+/// A request that may be worked on.
+struct Admitted {
+    caller: Option<Caller>,
+    time: Duration,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+fn admit(app: &App, request: &Request, matched: Option<&MatchedPath>, now: Instant) -> Result<Admitted, Fail> {
+    let shared = &app.shared;
+    let limits = &shared.limits;
+    let route = matched.and_then(|path| shared.routes.find(path.as_str(), request.method()));
+    let Some(route) = route.filter(|route| route.access != Access::Open) else {
+        return Ok(Admitted { caller: None, time: limits.request, slot: None });
+    };
+    let caller = shared.tokens.caller(request.headers(), request.uri(), shared.anonymous_reads);
+    if let Some(rates) = &shared.rates {
+        // Wrong tokens count for the address: they are guesses.
+        let name = caller.as_ref().ok().and_then(|caller| caller.as_ref()?.name.clone());
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let client = name.map(Client::Named).or_else(|| address.map(Client::at)).unwrap_or(Client::Others);
+        rates.take(client, now).map_err(Fail::too_often)?;
+    }
+    let caller = caller?.ok_or_else(|| Fail::unauthenticated(false))?;
+    caller.may(route.access)?;
+    let slot = Arc::clone(&shared.working).try_acquire_owned().map_err(|_| Fail::busy())?;
+    let time = match route.time {
+        Time::Ask => limits.longest_wait.saturating_add(limits.margin),
+        Time::Usual => limits.request,
+        Time::Long => limits.long_request,
+    };
+    Ok(Admitted { caller: Some(caller), time, slot: Some(slot) })
+}
+
+fn extension(caller: Caller) -> axum::http::Extensions {
+    let mut extensions = axum::http::Extensions::new();
+    extensions.insert(caller);
+    extensions
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
+}
+
+fn finish(response: Response, fail: Option<Fail>, id: &str) -> Response {
+    let mut response = match fail {
+        Some(fail) => fail.write(id, response.headers().get(ALLOW).cloned()),
+        None => response,
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What the log says of a request. Neither the path nor the query: they may hold what is not for logs.
+struct Line<'a> {
+    method: &'a str,
+    template: &'static str,
+    took: Duration,
+    trace: &'a Trace,
+    who: Option<&'a str>,
+    fail: Option<&'a Fail>,
+}
+
+fn log(line: &Line<'_>, response: &Response) {
+    let decided = response.extensions().get::<DecidedForLog>();
+    let (code, cause) = line.fail.map(Fail::for_the_log).unzip();
+    let status = response.status().as_u16();
+    let duration_ms = line.took.as_secs_f64() * 1000.0;
+    macro_rules! access {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "ecr_gate::access",
+                method = line.method,
+                route = line.template,
+                status,
+                duration_ms,
+                request_id = &*line.trace.request,
+                trace_id = line.trace.trace.as_deref(),
+                caller = line.who,
+                problem = code,
+                cause = cause.flatten(),
+                digest = decided.map(|decided| decided.digest.as_str()),
+                environment = decided.map(|decided| decided.environment.as_str()),
+                verdict = decided.map(|decided| decided.verdict),
+                decision = decided.map(|decided| decided.decision.as_str()),
+                pipeline = decided.and_then(|decided| decided.pipeline.as_deref()),
+                commit = decided.and_then(|decided| decided.commit.as_deref()),
+                "request"
+            )
+        };
+    }
+    if status >= 500 {
+        access!(error);
+    } else {
+        access!(info);
+    }
+}

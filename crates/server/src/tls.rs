@@ -1,0 +1,140 @@
+//! The server's certificate: PEM files that are read again when they change. Kubernetes swaps a link in the path instead of writing the files, so
+//! what is compared is what they hold.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum_server::tls_rustls::RustlsConfig;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// The largest PEM file that is read.
+const LARGEST: u64 = 1 << 20;
+
+/// Where certificate and key lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those that lead to its authority, in PEM form.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM form.
+    pub key: PathBuf,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{what} {} cannot be read: {source}", path.display())]
+    File {
+        /// `the certificate`, `the private key`
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file holds something else.
+    #[error("{what} {} holds none in PEM form", path.display())]
+    Content {
+        /// `the certificate`, `the private key`
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate and key are not usable together.
+    #[error("the certificate and its key cannot be used: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// A certificate that is in use.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    files: TlsFiles,
+    pub(crate) config: RustlsConfig,
+    /// Of what was read last, usable or not.
+    seen: [u8; 32],
+}
+
+impl Certificate {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// They cannot be read, or not be used together.
+    pub fn read(files: TlsFiles) -> Result<Self, TlsError> {
+        let content = Content::read(&files)?;
+        let config = RustlsConfig::from_config(Arc::new(content.config(&files)?));
+        Ok(Self { seen: content.hash(), files, config })
+    }
+
+    /// Reads the files again, and uses them for new connections if they hold something new. What cannot be used changes nothing, and is an
+    /// error once.
+    ///
+    /// # Errors
+    /// What is new cannot be used.
+    pub fn renew(&mut self) -> Result<bool, TlsError> {
+        let content = match Content::read(&self.files) {
+            Ok(content) => content,
+            // Said once, until the files are there again.
+            Err(_) if self.seen == [0; 32] => return Ok(false),
+            Err(error) => {
+                self.seen = [0; 32];
+                return Err(error);
+            }
+        };
+        let hash = content.hash();
+        if hash == self.seen {
+            return Ok(false);
+        }
+        self.seen = hash;
+        self.config.reload_from_config(Arc::new(content.config(&self.files)?));
+        Ok(true)
+    }
+}
+
+struct Content {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Content {
+    fn read(files: &TlsFiles) -> Result<Self, TlsError> {
+        Ok(Self {
+            certificate: file("the certificate", &files.certificate)?,
+            key: file("the private key", &files.key)?,
+        })
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        let parts = [digest(&SHA256, &self.certificate), digest(&SHA256, &self.key)];
+        let both: Vec<u8> = parts.iter().flat_map(|part| part.as_ref().to_vec()).collect();
+        hash.copy_from_slice(digest(&SHA256, &both).as_ref());
+        hash
+    }
+
+    fn config(&self, files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+        let none = |what, path: &Path| TlsError::Content { what, path: path.to_owned() };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
+        let chain = chain.ok().filter(|chain| !chain.is_empty());
+        let chain = chain.ok_or_else(|| none("the certificate", &files.certificate))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| none("the private key", &files.key))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+fn file(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |source| TlsError::File { what, path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)).map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,5 @@
+//! What can be read.
+
+mod decisions;
+mod images;
+mod policies;
