@@ -64,6 +64,8 @@ struct Body<'a> {
 impl CheckArgs {
     pub(super) async fn ask_service(&self, ui: Ui) -> Result<u8, Failure> {
         let plan = self.service_plan(ui)?;
+        // What is wrong with judging here is found before it is needed.
+        let mut local = self.fallback.map(|_| self.plan(ui)).transpose()?;
         let begun = Instant::now();
         let asked = tokio::select! {
             asked = self.answered(&plan, ui) => asked,
@@ -73,9 +75,13 @@ impl CheckArgs {
         };
         let mut record = match asked {
             Ok(record) => record,
-            Err(trouble) => match self.fall_back(&plan, trouble, ui)? {
-                Some(record) => *record,
-                None => return Box::pin(self.decide(Some(begun.elapsed()), ui)).await,
+            Err(trouble) => match (self.fall_back(&plan, trouble, ui)?, local.take()) {
+                (Some(record), _) => *record,
+                (None, Some(mut local)) => {
+                    local.asking.pace.timeout = local.asking.pace.timeout.saturating_sub(begun.elapsed());
+                    return Box::pin(self.decide(local, ui)).await;
+                }
+                (None, None) => return Err(Failure::internal("there is nothing to fall back to")),
             },
         };
         if let Some((name, list)) = &plan.fail_on {
