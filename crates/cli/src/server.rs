@@ -25,7 +25,7 @@ const TOKEN: usize = 16 << 10;
 /// The largest file of certificates that is read.
 const CERTIFICATES: usize = 4 << 20;
 /// How long a command other than `check` tries.
-const TRIES: Duration = Duration::from_secs(60);
+const TRIES: Duration = Duration::from_mins(1);
 /// How long one call may take where no flag says it.
 const CALL: Duration = Duration::from_secs(30);
 

@@ -12,7 +12,7 @@ use super::decisions::segment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::inert_json;
-use crate::server::{Ask, Server, ServerArgs, Trouble};
+use crate::server::{Ask, Reply, Server, ServerArgs, Trouble};
 use crate::ui::Ui;
 
 /// The largest part of an export that is read at once.
@@ -123,7 +123,7 @@ impl KeyArgs {
 async fn text(service: &ServerArgs, path: &str, ui: Ui) -> Result<Exit, Failure> {
     let server = service.needed()?;
     let sent = server.send(&Ask::get(path).limit(64 << 10)).await;
-    let text = sent.and_then(|reply| reply.text()).map_err(|why| why.failure(&server))?;
+    let text = sent.and_then(Reply::text).map_err(|why| why.failure(&server))?;
     // A note's last newline is signed; nothing else of it could steer a terminal and be a note.
     if text.trim().is_empty() || text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(Trouble::NotUnderstood("its answer is not the text it should be".to_owned()).failure(&server));
@@ -158,8 +158,8 @@ struct Members {
 }
 
 impl Line {
-    fn read(text: &str) -> Option<Self> {
-        match serde_json::from_str(text).ok()? {
+    fn read(line: &[u8]) -> Option<Self> {
+        match serde_json::from_slice(line).ok()? {
             Members { from: Some(from), index: None, checkpoint: None } => Some(Self::Head(from)),
             Members { from: None, index: Some(index), checkpoint: None } => Some(Self::Entry(index)),
             Members { from: None, index: None, checkpoint: Some(_) } => Some(Self::Checkpoint),
@@ -192,7 +192,7 @@ impl ExportArgs {
             let ask =
                 Ask::get("audit/entries").query("from", Some(sink.next)).query("limit", Some(ENTRIES)).limit(PART);
             let sent = server.send(&ask).await;
-            let part = sent.and_then(|reply| reply.text()).map_err(|why| why.failure(&server))?;
+            let part = sent.and_then(Reply::text).map_err(|why| why.failure(&server))?;
             if sink.take(&part, &server)? {
                 break;
             }
@@ -218,11 +218,11 @@ impl<'a> Sink<'a> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         let mut reader = BufReader::new(&file);
         let (mut at, mut keep) = (0_u64, 0_u64);
-        let mut line = String::new();
+        let mut line = Vec::new();
         loop {
             line.clear();
-            let read = std::io::Read::take(&mut reader, LINE).read_line(&mut line).map_err(failed)?;
-            if read == 0 || !line.ends_with('\n') {
+            let read = std::io::Read::take(&mut reader, LINE).read_until(b'\n', &mut line).map_err(failed)?;
+            if read == 0 || !line.ends_with(b"\n") {
                 break;
             }
             at += read as u64;
@@ -256,7 +256,7 @@ impl<'a> Sink<'a> {
         let mut is_whole = false;
         let mut kept = String::with_capacity(part.len());
         for line in part.split_inclusive('\n') {
-            match Line::read(line) {
+            match Line::read(line.as_bytes()) {
                 _ if is_whole => return refuse("its export goes on behind the checkpoint".to_owned()),
                 Some(_) if !line.ends_with('\n') => return refuse("the last line of its export is cut off".to_owned()),
                 Some(Line::Head(first)) if first == before && kept.is_empty() => {

@@ -6,7 +6,6 @@ mod served;
 mod tighten;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use engine::{Answer, AttachedDecision, Checked, Decided, Place, Record, Refused, StatementKey};
 use model::Verdict;
@@ -105,7 +104,7 @@ impl CheckArgs {
                 Err(Failure::usage("--fallback is for when a decision service cannot be reached, and none is asked")
                     .hint("give --server or ECR_GATE_SERVER"))
             }
-            None => Box::pin(self.decide(None, ui)).await,
+            None => Box::pin(async { self.decide(self.plan(ui)?, ui).await }).await,
         };
         if let Err(failure) = &answered {
             self.delivery().take_back(failure.exit, ui);
@@ -117,12 +116,8 @@ impl CheckArgs {
         Delivery { outputs: &self.output, dotenv: self.dotenv.as_deref() }
     }
 
-    /// Judges here; of the time so much is gone already.
-    async fn decide(&self, gone: Option<Duration>, ui: Ui) -> Result<u8, Failure> {
-        let mut plan = self.plan(ui)?;
-        if let Some(gone) = gone {
-            plan.asking.pace.timeout = plan.asking.pace.timeout.saturating_sub(gone);
-        }
+    /// Judges here.
+    async fn decide(&self, plan: Plan, ui: Ui) -> Result<u8, Failure> {
         let result = Box::pin(plan.asking.ask(self.dry_run, self.ask.verbose, ui)).await?;
         let id = uuid::Uuid::now_v7().to_string();
         let attached = self.attach(&plan, &result, &id, ui).await?;

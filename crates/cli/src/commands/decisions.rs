@@ -124,7 +124,7 @@ impl DecisionsArgs {
 
 fn row(summary: Summary) -> [String; 6] {
     let Summary { id, repository, digest, environment, verdict, recorded_at, valid_until } = summary;
-    let until = valid_until.map_or_else(|| "-".to_owned(), |until| seconds(until));
+    let until = valid_until.map_or_else(|| "-".to_owned(), seconds);
     [seconds(recorded_at), verdict, environment, format!("{repository}@{}", short(&digest)), until, id]
 }
 

@@ -90,7 +90,8 @@ fn what(entry: &Value) -> String {
     for name in ["verdict", "environment", "from", "to", "format", "source", "by", "reason", "policy"] {
         match body.get(name) {
             Some(Value::String(text)) => {
-                words.push(format!("{name} {}", if text.starts_with("sha256:") { short(text) } else { text.clone() }))
+                let text = if text.starts_with("sha256:") { short(text) } else { text.clone() };
+                words.push(format!("{name} {text}"));
             }
             Some(Value::Number(number)) => words.push(format!("{name} {number}")),
             _ => {}

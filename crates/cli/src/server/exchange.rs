@@ -20,7 +20,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The largest answer that says what went wrong.
 const PROBLEM: usize = 64 << 10;
 /// The longest the service is believed that it needs to be left alone.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// How long everything may take.
 #[derive(Debug, Clone, Copy)]
@@ -200,16 +200,14 @@ impl Server {
 
     async fn attempt(&self, ask: &Ask) -> Result<Reply, (Trouble, Option<Duration>)> {
         let time = (self.patience.call + ask.longer).min(self.left());
-        match tokio::time::timeout(time, self.once(ask)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let why = format!("it gave no whole answer within {:.1} s", time.as_secs_f64());
-                Err((Trouble::Away { why, is_sure: false, is_lasting: false }, None))
-            }
+        if let Ok(answer) = tokio::time::timeout(time, self.exchange(ask)).await {
+            return answer;
         }
+        let why = format!("it gave no whole answer within {:.1} s", time.as_secs_f64());
+        Err((Trouble::Away { why, is_sure: false, is_lasting: false }, None))
     }
 
-    async fn once(&self, ask: &Ask) -> Result<Reply, (Trouble, Option<Duration>)> {
+    async fn exchange(&self, ask: &Ask) -> Result<Reply, (Trouble, Option<Duration>)> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/api/v1/{}", self.base.path().trim_end_matches('/'), ask.path));
         if !ask.query.is_empty() {
@@ -268,12 +266,11 @@ impl Server {
 /// The pause that the service asks for: seconds, or a date.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            u64::try_from(then.duration_since(now()).as_secs()).unwrap_or(0)
-        }
+    let seconds = if let Ok(seconds) = text.parse::<u64>() {
+        seconds
+    } else {
+        let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        u64::try_from(then.duration_since(now()).as_secs()).unwrap_or(0)
     };
     Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
@@ -282,7 +279,7 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
 fn backoff(failures: u32) -> Duration {
     let whole = Duration::from_millis(250 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(15));
     let spread = uuid::Uuid::now_v7().as_u64_pair().1 % 512;
-    whole - whole.mul_f64(f64::from(u16::try_from(spread).unwrap_or(0)) / 1024.0)
+    whole.mul_f64(1.0 - f64::from(u16::try_from(spread).unwrap_or(0)) / 1024.0)
 }
 
 /// An error of the HTTP library with all its causes and without the address, which is said before it.

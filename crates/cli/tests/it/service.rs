@@ -9,6 +9,7 @@ mod fail_on;
 mod faults;
 mod lists;
 mod policies;
+mod real;
 mod stub;
 mod waiting;
 

@@ -18,6 +18,8 @@ pub(super) struct Question {
     pub written: String,
     /// The environment.
     pub environment: String,
+    /// Only to be evaluated (S15).
+    pub dry_run: bool,
 }
 
 /// The answer of the service.
@@ -47,8 +49,13 @@ enum Permit {
 pub(super) fn believed(reply: &Reply, question: &Question) -> Result<Record, Trouble> {
     let Answered { verdict, permit, decision: mut record, .. } = reply.read()?;
     let refuse = |why: String| Err(Trouble::NotUnderstood(why));
-    if let Some(why) = contradiction(verdict, permit, &record).or_else(|| stranger(permit, &record, question)) {
+    let why = contradiction(verdict, permit, &record).or_else(|| stranger(permit, &record, question));
+    if let Some(why) = why.or_else(|| unrecorded(&record, question)) {
         return refuse(why);
+    }
+    record.dry_run = question.dry_run;
+    if question.dry_run {
+        record.id = None;
     }
     record.image.reference.clone_from(&question.written);
     record.image.tag = question.image.tag.as_ref().map(ToString::to_string);
@@ -89,10 +96,19 @@ fn contradiction(verdict: Verdict, permit: Permit, record: &Record) -> Option<St
     if verdict == Verdict::Allow && record.policies.is_empty() {
         return Some("its decision allows the image and names no policy".to_owned());
     }
-    if verdict <= Verdict::Warn && !record.dry_run && record.id.as_deref().is_none_or(|id| id.trim().is_empty()) {
-        return Some("its decision allows the image and has no id".to_owned());
-    }
     None
+}
+
+/// An allow that is on no record, although it was asked for one (S15).
+fn unrecorded(record: &Record, question: &Question) -> Option<String> {
+    if question.dry_run || record.verdict > Verdict::Warn {
+        return None;
+    }
+    if record.dry_run {
+        return Some("its decision is that of a dry run".to_owned());
+    }
+    let has_id = record.id.as_deref().is_some_and(|id| !id.trim().is_empty());
+    (!has_id).then(|| "its decision allows the image and has no id".to_owned())
 }
 
 /// What the answer is about, if that is not what was asked.

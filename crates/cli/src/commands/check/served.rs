@@ -25,7 +25,7 @@ use crate::ui::Ui;
 /// The longest that the service is asked to hold one request.
 const WAIT: Duration = Duration::from_secs(30);
 /// How long a service that is not there is tried: as long as one that is started anew takes.
-const AWAY: Duration = Duration::from_secs(120);
+const AWAY: Duration = Duration::from_mins(2);
 /// The same where there is something else to do.
 const AWAY_WITH_FALLBACK: Duration = Duration::from_secs(20);
 /// The pause where the service does not say one.
@@ -64,6 +64,8 @@ struct Body<'a> {
 impl CheckArgs {
     pub(super) async fn ask_service(&self, ui: Ui) -> Result<u8, Failure> {
         let plan = self.service_plan(ui)?;
+        // What is wrong with judging here is found before it is needed.
+        let mut local = self.fallback.map(|_| self.plan(ui)).transpose()?;
         let begun = Instant::now();
         let asked = tokio::select! {
             asked = self.answered(&plan, ui) => asked,
@@ -73,9 +75,13 @@ impl CheckArgs {
         };
         let mut record = match asked {
             Ok(record) => record,
-            Err(trouble) => match self.fall_back(&plan, trouble, ui)? {
-                Some(record) => *record,
-                None => return Box::pin(self.decide(Some(begun.elapsed()), ui)).await,
+            Err(trouble) => match (self.fall_back(&plan, trouble, ui)?, local.take()) {
+                (Some(record), _) => *record,
+                (None, Some(mut local)) => {
+                    local.asking.pace.timeout = local.asking.pace.timeout.saturating_sub(begun.elapsed());
+                    return Box::pin(self.decide(local, ui)).await;
+                }
+                (None, None) => return Err(Failure::internal("there is nothing to fall back to")),
             },
         };
         if let Some((name, list)) = &plan.fail_on {
@@ -112,7 +118,8 @@ impl CheckArgs {
                 return Ok(record);
             }
             // One last look shortly before the time is up.
-            let pause = reply.retry_after.unwrap_or(PAUSE).max(Duration::from_millis(50)).min(left - LAST);
+            let pause =
+                reply.retry_after.unwrap_or(PAUSE).max(Duration::from_millis(50)).min(left.saturating_sub(LAST));
             if self.ask.verbose {
                 let why = record.reasons.first().map_or("", |reason| reason.reason.message.as_str());
                 let [gone, of, next] = [begun.elapsed(), plan.timeout, pause].map(|time| time.as_secs());
@@ -201,8 +208,12 @@ impl CheckArgs {
         let pace = self.ask.pace(false)?;
         let away = if self.fallback.is_some() { AWAY_WITH_FALLBACK.min(pace.timeout / 4) } else { AWAY };
         let patience = Patience { call: pace.call_timeout, whole: pace.timeout, away };
-        let question =
-            Question { image: image.canonical(), written: image.written(), environment: self.ask.environment() };
+        let question = Question {
+            image: image.canonical(),
+            written: image.written(),
+            environment: self.ask.environment(),
+            dry_run: self.dry_run,
+        };
         Ok(Plan {
             question,
             server: self.service.connect(patience)?,

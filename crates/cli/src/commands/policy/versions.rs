@@ -144,7 +144,7 @@ impl VersionsArgs {
         match self.output {
             ListFormat::Json => ui.data(&inert_json(format!("{answer:#}")))?,
             ListFormat::Table if list.is_empty() => {
-                ui.say("the service has no policy yet: ecr-gate policy push FILE --activate")
+                ui.say("the service has no policy yet: ecr-gate policy push FILE --activate");
             }
             ListFormat::Table => {
                 let titles = ["VERSION", "STATE", "UPLOADED", "BY", "POLICIES"];

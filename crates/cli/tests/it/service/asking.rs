@@ -103,14 +103,19 @@ fn a_token_comes_from_a_file_and_has_to_be_one_word() {
 
 #[test]
 fn s15_a_dry_run_stays_one() {
-    let mut record = allowed();
-    record["dryRun"] = true.into();
-    record["id"] = Value::Null;
-    let service = Service::start(move |_, _| Answer::json(200, &answer(&record)));
-    let gate = bare();
-    let ran = check(&gate, &service).args(&["--dry-run"]).run().exits(0);
-    assert_eq!(service.seen()[0].json()["dryRun"], true);
-    assert_eq!(ran.variable("ECR_GATE_DECISION_ID"), None);
+    let recorded = allowed();
+    let mut dry = recorded.clone();
+    dry["dryRun"] = true.into();
+    dry["id"] = Value::Null;
+    // Whatever the service answers it with, it is the answer to a dry run.
+    for record in [recorded, dry] {
+        let service = Service::start(move |_, _| Answer::json(200, &answer(&record)));
+        let gate = bare();
+        let ran = check(&gate, &service).args(&["--dry-run"]).run().exits(0);
+        assert_eq!(service.seen()[0].json()["dryRun"], true);
+        assert_eq!(ran.variable("ECR_GATE_DECISION_ID"), None);
+        assert_eq!(ran.record()["dryRun"], true);
+    }
 }
 
 #[test]

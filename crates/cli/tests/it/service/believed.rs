@@ -58,6 +58,7 @@ fn a5_saying_two_things_at_once() {
     refused(set("/decision/policies", json!([])), "names no policy");
     refused(set("/decision/id", Value::Null), "has no id");
     refused(set("/decision/id", " ".into()), "has no id");
+    refused(set("/decision/dryRun", true.into()), "that of a dry run");
 }
 
 #[test]

@@ -30,6 +30,14 @@ fn s13_a_fallback_is_loud_and_advisory() {
         assert_eq!(ran.record()["answer"]["advisory"], true);
         assert_eq!(ran.record()["policies"][0]["name"], "house");
     }
+    // What is wrong with it is found at once, and not only when it is needed.
+    let service = Service::start(|_, _| Answer::silent());
+    check(&bare(), &service)
+        .args(&["--fallback", "local", "--policy", "nowhere.yaml"])
+        .run()
+        .exits(3)
+        .says("nowhere.yaml");
+    assert!(service.seen().is_empty());
     // Loud also where nothing else is said.
     let gate = Gate::new(scan(&basic()));
     let ran = gate.check().args(&["--server", &nowhere(), "--fallback", "local", "--quiet"]).run().exits(0);
