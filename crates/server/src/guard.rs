@@ -141,7 +141,7 @@ fn log(line: &Line<'_>, response: &Response) {
     let decided = response.extensions().get::<DecidedForLog>();
     let (code, cause) = line.fail.map(Fail::for_the_log).unzip();
     let status = response.status().as_u16();
-    let duration_ms = line.took.as_secs_f64() * 1000.0;
+    let duration_ms = (line.took.as_secs_f64() * 1e6).round() / 1e3;
     macro_rules! access {
         ($level:ident) => {
             tracing::$level!(
@@ -165,9 +165,12 @@ fn log(line: &Line<'_>, response: &Response) {
             )
         };
     }
-    if status >= 500 {
-        access!(error);
-    } else {
-        access!(info);
+    match status {
+        500 => access!(error),
+        501.. => access!(warn),
+        _ => access!(info),
     }
 }
+
+#[cfg(test)]
+mod tests;
