@@ -39,11 +39,11 @@ def judge(facts: Path, policy: str) -> dict[str, Any]:
 class Opa:
     """`opa run --server` with the policy, and one connection to it that is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Path = RULES / "policy.rego") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [os.environ["ECR_GATE_OPA"], "run", "--server", "--addr", f"127.0.0.1:{self.port}", "--log-level", "error", "--disable-telemetry", str(RULES / "policy.rego")]
+        command = [os.environ["ECR_GATE_OPA"], "run", "--server", "--addr", f"127.0.0.1:{self.port}", "--log-level", "error", "--disable-telemetry", str(rules)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         for _ in range(200):
             try:

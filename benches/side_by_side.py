@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import evidence
 import policies
+import service
 import signatures
 
 HERE = Path(__file__).resolve().parent
@@ -233,6 +234,7 @@ def main() -> None:
         evidence.main(gate, folder, base, bench, floor)
         signatures.main(gate, folder, base, bench, floor)
         policies.main(gate, folder, base, bench, floor)
+        service.main(gate, folder, base, bench)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

@@ -2,6 +2,8 @@
 //! panics, overflows, endless loops and memory without bound; and for the worst bug there is, an answer that was cut off
 //! and still reads as a whole one ("never silently green").
 
+pub mod log;
+
 pub mod notation;
 
 pub mod signed;

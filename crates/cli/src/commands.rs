@@ -2,10 +2,14 @@
 
 pub(crate) mod asking;
 pub(crate) mod attest;
+pub(crate) mod audit;
+pub(crate) mod audit_server;
 pub(crate) mod aws_names;
 pub(crate) mod check;
 pub(crate) mod conformance;
+pub(crate) mod decisions;
 pub(crate) mod doctor;
+pub(crate) mod history;
 pub(crate) mod iam_policy;
 pub(crate) mod init;
 pub(crate) mod input;

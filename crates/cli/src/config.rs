@@ -27,7 +27,7 @@ pub(crate) struct Config {
     pub data_dir: Option<PathBuf>,
     /// The database.
     pub database: Database,
-    /// The policy files that come into force at the start, unless they are already. Without any: what the database has.
+    /// The policy files that come into force at the start, if they are others than at the last one.
     pub policy: Vec<PathBuf>,
     /// The certificate to speak HTTPS with.
     pub tls: Option<Tls>,
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub auth: Auth,
     /// How registries are spoken to.
     pub registries: Registries,
+    /// How scans are waited for.
+    pub scans: Scans,
     /// The audit log.
     pub audit: Audit,
     /// Bounds.
@@ -113,6 +115,20 @@ pub(crate) struct Registries {
     pub mirrors: Vec<String>,
     /// Hosts that may hand out tokens for registries that are not their own.
     pub token_realms: Vec<String>,
+}
+
+/// How scans are waited for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Scans {
+    /// Whether scans are started where there is none; `true` if it is left out.
+    pub start: Option<bool>,
+    /// How often a scan that is not done is looked at, at least `10s` against ECR itself; `15s` if it is left out.
+    pub poll_interval: Option<Time>,
+    /// How long one call to AWS may take; `30s` if it is left out.
+    pub call_timeout: Option<Time>,
+    /// How long what may change (scans, what is attached) is taken for what is so before it is looked at again; `60s` if it is left out.
+    pub fresh: Option<Time>,
 }
 
 /// The audit log.

@@ -35,6 +35,10 @@ variables! {
     POLICY "ECR_GATE_POLICY" "As `--policy`; several files separated by `:`.";
     START_SCAN "ECR_GATE_START_SCAN" "`false` is `--no-start-scan`, `true` is `--start-scan`.";
     WARN_EXIT_CODE "ECR_GATE_WARN_EXIT_CODE" "As `--warn-exit-code`.";
+    SERVER "ECR_GATE_SERVER" "As `--server`: `check` asks this decision service instead of judging by itself.";
+    TOKEN "ECR_GATE_TOKEN" "The token that the decision service is asked with; never printed.";
+    TOKEN_FILE "ECR_GATE_TOKEN_FILE" "As `--token-file`; wins over ECR_GATE_TOKEN.";
+    SERVER_CA "ECR_GATE_SERVER_CA" "As `--server-ca`.";
     AWS_OIDC_TOKEN "AWS_OIDC_TOKEN" "An OIDC token itself; with AWS_ROLE_ARN it is exchanged for a session in process.";
     AWS_ROLE_ARN "AWS_ROLE_ARN" "The role to assume with AWS_OIDC_TOKEN, or with AWS_WEB_IDENTITY_TOKEN_FILE.";
     AWS_ROLE_SESSION_NAME "AWS_ROLE_SESSION_NAME" "The name of that session; `ecr-gate` if it is not set.";
@@ -72,6 +76,7 @@ variables! {
     REQUEST_TIMEOUT "ECR_GATE_REQUEST_TIMEOUT" "`serve`: over `limits.requestTimeout`.";
     CONCURRENCY "ECR_GATE_CONCURRENCY" "`serve`: over `limits.concurrency`.";
     COLLECTING "ECR_GATE_COLLECTING" "`serve`: over `limits.collecting`.";
+    FRESH "ECR_GATE_FRESH" "`serve`: over `scans.fresh`.";
     LEASE "ECR_GATE_LEASE" "`serve`: over `limits.lease`.";
     CLIENT_RATE "ECR_GATE_CLIENT_RATE" "`serve`: over `limits.clientRate`.";
     CLIENT_BURST "ECR_GATE_CLIENT_BURST" "`serve`: over `limits.clientBurst`.";

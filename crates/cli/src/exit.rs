@@ -9,7 +9,7 @@ use model::{ReasonCode, UnknownClass, Verdict};
 pub(crate) enum Exit {
     /// Allowed, or the command did what was asked.
     Allowed = 0,
-    /// Blocked by policy; for `lint`, `doctor` and `iam-policy --lint`: something to mend was found.
+    /// Blocked by policy; for `lint`, `doctor` and `iam-policy --lint`: something to mend was found; for `audit verify`: it does not verify.
     Blocked = 1,
     /// The scanner ended without a usable result.
     NoResult = 2,
@@ -29,7 +29,10 @@ impl Exit {
     /// Every code with its meaning, for the reference documentation.
     pub(crate) const ALL: [(Self, &'static str); 8] = [
         (Self::Allowed, "Allowed by policy; a soft-fail (warn) too, and it says so. Any other command: done."),
-        (Self::Blocked, "Blocked by policy. `lint`, `doctor`, `iam-policy --lint`: something to mend was found."),
+        (
+            Self::Blocked,
+            "Blocked by policy. `lint`, `doctor`, `iam-policy --lint`: something to mend was found. `audit verify`: it does not verify.",
+        ),
         (
             Self::NoResult,
             "The scanner ended without a usable result: failed, unsupported image, an answer that cannot be read or believed.",
@@ -53,26 +56,24 @@ impl Exit {
             }
             _ => {}
         }
-        match code.class() {
-            None => Self::Blocked,
-            Some(UnknownClass::AccessDenied | UnknownClass::NotFound) => Self::Configuration,
-            Some(UnknownClass::ScanFailed | UnknownClass::ScanUnsupported | UnknownClass::EvidenceInvalid) => {
-                Self::NoResult
-            }
-            Some(
-                UnknownClass::ScanPending
-                | UnknownClass::ScanMissing
-                | UnknownClass::ScanStale
-                | UnknownClass::Throttled
-                | UnknownClass::Deadline,
-            ) => Self::Undecided,
-            Some(
-                UnknownClass::RegistryUnavailable
-                | UnknownClass::TrustUnavailable
-                | UnknownClass::EvidenceRemoved
-                | UnknownClass::StoreUnavailable
-                | UnknownClass::Internal,
-            ) => Self::Unavailable,
+        code.class().map_or(Self::Blocked, Self::of_class)
+    }
+
+    /// The code of a way not to know.
+    pub(crate) fn of_class(class: UnknownClass) -> Self {
+        match class {
+            UnknownClass::AccessDenied | UnknownClass::NotFound => Self::Configuration,
+            UnknownClass::ScanFailed | UnknownClass::ScanUnsupported | UnknownClass::EvidenceInvalid => Self::NoResult,
+            UnknownClass::ScanPending
+            | UnknownClass::ScanMissing
+            | UnknownClass::ScanStale
+            | UnknownClass::Throttled
+            | UnknownClass::Deadline => Self::Undecided,
+            UnknownClass::RegistryUnavailable
+            | UnknownClass::TrustUnavailable
+            | UnknownClass::EvidenceRemoved
+            | UnknownClass::StoreUnavailable
+            | UnknownClass::Internal => Self::Unavailable,
         }
     }
 

@@ -15,6 +15,7 @@ mod output;
 mod policies;
 mod progress;
 mod registry;
+mod server;
 mod signing;
 mod target;
 mod trust;
@@ -55,6 +56,9 @@ enum Command {
     Init(commands::init::InitArgs),
     Lint(commands::lint::LintArgs),
     Policy(commands::policy::PolicyArgs),
+    Decisions(commands::decisions::DecisionsArgs),
+    History(commands::history::HistoryArgs),
+    Audit(commands::audit::AuditArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
@@ -112,6 +116,9 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),
         Command::Lint(args) => args.run(ui).map(|exit| exit as u8),
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Decisions(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Audit(args) => args.run(ui),
+        Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
         Command::Completions { shell } => {

@@ -1,5 +1,6 @@
 //! The forms a decision can be written in. Each renders the same [`View`]; none decides anything.
 
+mod columns;
 mod dotenv;
 pub(crate) mod facts;
 pub(crate) mod github;
@@ -15,6 +16,7 @@ mod words;
 
 use std::path::PathBuf;
 
+pub(crate) use columns::columns;
 pub(crate) use dotenv::{dotenv, undecided};
 pub(crate) use verification::verification;
 pub(crate) use view::{Listed, State, View};

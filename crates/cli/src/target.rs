@@ -154,6 +154,11 @@ impl Image {
         self.local.as_ref().map_or_else(|| self.reference.to_string(), |(text, _)| text.clone())
     }
 
+    /// True for a layout or archive on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local.is_some()
+    }
+
     fn looks_like_a_file(&self) -> bool {
         let name = self.reference.to_string();
         let archive = [".tar", ".tgz", ".tar.gz"].iter().any(|end| name.ends_with(end));
@@ -256,4 +261,12 @@ impl Image {
         let repository: &Repository = &self.reference.repository;
         self.reference.host.as_ref().map_or_else(|| repository.to_string(), |host| format!("{host}/{repository}"))
     }
+}
+
+/// `host/repository` with the classic host name of ECR, however it was spelled; `None` for what is no such name.
+pub(crate) fn canonical_name(name: &str) -> Option<String> {
+    let image = Image::parse(name).ok()?;
+    let ImageReference { host, repository, tag, digest } = image.canonical();
+    let host = host.filter(|_| tag.is_none() && digest.is_none())?;
+    Some(format!("{host}/{repository}"))
 }

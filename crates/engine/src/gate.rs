@@ -12,6 +12,7 @@ mod jobs;
 mod last_good;
 mod log;
 mod memory;
+mod packages;
 mod permit;
 mod policies;
 mod recording;
@@ -268,10 +269,10 @@ impl Gate {
         id
     }
 
-    /// The answer to [`Self::ask_later`]; `None` while it is being looked for.
+    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour.
     ///
     /// # Errors
-    /// There is no decision, and why; or nobody asked under this id within the hour.
+    /// There is no decision, and why.
     pub fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
         let answer = self.inner.later.get(id)?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -386,17 +387,23 @@ impl Gate {
         self.inner.replay(version, after, limit).await
     }
 
-    /// Images that hold a package: repository, digest, version.
+    /// Images that hold a package, named by its package URL, of one version if the URL names one: repository, digest, version.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// It is no package URL, or the store cannot be read.
     pub async fn images_with(
         &self,
         purl: &str,
         after: Option<(String, Digest)>,
         limit: u32,
     ) -> Result<Vec<(String, Digest, String)>, GateError> {
-        Ok(self.inner.store.images_with(purl, None, after, limit).await?)
+        let purl = model::Purl::parse(purl).ok_or_else(|| {
+            GateError::invalid(format!(
+                "{purl:?} is no package URL, such as pkg:npm/left-pad or pkg:deb/debian/openssl"
+            ))
+        })?;
+        let version = purl.full_version();
+        Ok(self.inner.store.images_with(&packages::package(&purl), version.as_deref(), after, limit).await?)
     }
 
     /// Where these images run.

@@ -128,6 +128,11 @@ impl FailOn {
         order[..last].iter().find(|severity| !self.0.contains(severity)).cloned()
     }
 
+    /// True if no finding of this severity is allowed. A word outside every vocabulary counts as the most serious one in the list (S21).
+    pub fn names(&self, severity: &Severity) -> bool {
+        matches!(severity, Severity::Unknown(_)) || self.0.contains(severity)
+    }
+
     /// `critical, high`
     pub fn words(&self) -> String {
         self.0.iter().map(word).collect::<Vec<_>>().join(", ")

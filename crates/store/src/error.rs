@@ -28,6 +28,12 @@ pub enum StoreError {
         /// What this version knows.
         known: i64,
     },
+    /// What is there would be lost, or mixed with something else.
+    #[error("the database {url} is not empty")]
+    NotEmpty {
+        /// As it was given, without its password.
+        url: String,
+    },
     /// Somebody else was first: what the batch is about is no longer as it says.
     #[error("{what} has changed meanwhile")]
     Conflict {

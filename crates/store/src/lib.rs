@@ -4,6 +4,7 @@
 //! judges, and nothing here knows what a leaf's bytes mean.
 #![warn(missing_docs)]
 
+mod backup;
 mod batch;
 mod error;
 mod jobs;
@@ -11,24 +12,30 @@ mod listen;
 mod lock;
 mod log;
 mod place;
+mod portable;
 mod query;
 mod read;
+mod retention;
 mod rows;
 mod schema;
+mod status;
 mod tables;
 mod trouble;
 mod value;
 mod writer;
 
+pub use backup::restore;
 pub use batch::{Activation, Batch, Idempotency};
 pub use error::StoreError;
 pub use place::Backend;
 pub use query::{DecisionQuery, LeafQuery};
+pub use retention::Forgettable;
 pub use rows::{
     ActivationRow, AnswerRow, Change, DecisionRow, EvidenceRow, Job, LeafRow, LogHead, LogNode, NewJob, PackagesRow,
     PolicyRow, PromotionRow, Scope, SignalRow, WorkloadRow,
 };
 pub use schema::SCHEMA;
+pub use status::{Status, migrate};
 
 use std::future::Future;
 use std::sync::Arc;

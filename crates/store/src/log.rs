@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::error::StoreError;
 use crate::trouble::Trouble;
-use crate::value::{Reader, Value, arguments, places, statement};
+use crate::value::{Filter, Reader, Value, arguments, places, statement};
 use crate::{LeafQuery, LeafRow, LogHead, LogNode, Result, Store};
 
 const DOING: &str = "extending the audit log";
@@ -15,23 +15,12 @@ const LEAF: &str = "SELECT id, kind, subject, repository, at, hash, place, bytes
 impl Store {
     /// Entries of the audit log as they happened, in the tree or not yet.
     pub async fn leaves(&self, query: &LeafQuery) -> Result<Vec<LeafRow>> {
-        let mut sql = LEAF.to_owned();
-        let mut values = Vec::new();
-        let conditions = [
-            ("subject =", query.subject.as_ref().map(model::Digest::as_str)),
-            ("repository =", query.repository.as_deref()),
-            ("id >", query.after.as_deref()),
-        ];
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                values.push(Value::Text(value));
-                let word = if values.len() == 1 { "WHERE" } else { "AND" };
-                sql.push_str(&format!(" {word} {condition} ${}", values.len()));
-            }
-        }
-        values.push(Value::Int(query.limit.into()));
-        sql.push_str(&format!(" ORDER BY id LIMIT ${}", values.len()));
-        self.leaf_rows(&sql, &values).await
+        let mut filter = Filter::default();
+        filter.and("subject =", query.subject.as_ref().map(|subject| Value::Text(subject.as_str())));
+        filter.and("repository =", query.repository.as_deref().map(Value::Text));
+        filter.and("id >", query.after.as_deref().map(Value::Text));
+        let limit = filter.place(Value::Int(query.limit.into()));
+        self.leaf_rows(&format!("{LEAF}{} ORDER BY id LIMIT {limit}", filter.text()), &filter.values).await
     }
 
     /// The leaf of a decision, or of anything else, by its id.

@@ -79,12 +79,11 @@ impl Place {
             let parsed = AnyConnectOptions::from_str(url).map_err(|_| wrong("it is not a URL"))?;
             sqlx::postgres::PgConnectOptions::from_url(&parsed.database_url)
                 .map_err(|_| wrong("it names something that PostgreSQL does not know"))?;
-            return Ok(Self {
-                backend: Backend::Postgres,
-                shown: without_password(url),
-                file: None,
-                url: url.to_owned(),
-            });
+            let shown = without_password(url);
+            // A statement per table and number of rows: more than sqlx keeps by itself.
+            let and = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{and}statement-cache-capacity=300");
+            return Ok(Self { backend: Backend::Postgres, shown, file: None, url });
         }
         Err(wrong("it is neither sqlite:PATH nor postgres://…"))
     }
@@ -159,7 +158,8 @@ fn escaped(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push_str(&hex::encode_upper([byte]));
         }
     }
     out

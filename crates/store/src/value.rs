@@ -79,6 +79,45 @@ pub(crate) fn places(from: usize, count: usize) -> String {
     out
 }
 
+/// Conditions, and the values they are about.
+#[derive(Default)]
+pub(crate) struct Filter<'a> {
+    conditions: Vec<String>,
+    pub(crate) values: Vec<Value<'a>>,
+}
+
+impl<'a> Filter<'a> {
+    /// One more, if there is something to compare with: `digest =`.
+    pub(crate) fn and(&mut self, condition: &str, value: Option<Value<'a>>) {
+        if let Some(value) = value {
+            let place = self.place(value);
+            self.conditions.push(format!("{condition} {place}"));
+        }
+    }
+
+    /// One more, about several values at once: `(a, b) >`.
+    pub(crate) fn and_row(&mut self, condition: &str, values: impl IntoIterator<Item = Value<'a>>) {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
+        self.conditions.push(format!("{condition} ({})", places.join(", ")));
+    }
+
+    /// One more, that is written out.
+    pub(crate) fn and_that(&mut self, condition: String) {
+        self.conditions.push(condition);
+    }
+
+    /// The place of a value that stands elsewhere in the statement.
+    pub(crate) fn place(&mut self, value: Value<'a>) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    /// ` WHERE …`, or nothing.
+    pub(crate) fn text(&self) -> String {
+        if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) }
+    }
+}
+
 /// Reads a column, and says which row could not be read.
 pub(crate) struct Reader<'r> {
     pub(crate) row: &'r AnyRow,

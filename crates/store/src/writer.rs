@@ -19,7 +19,7 @@ pub(crate) use prepared::Prepared;
 pub(crate) use step::{Answering, Doing, Step};
 
 use crate::error::StoreError;
-use crate::place::Place;
+use crate::place::{Backend, Place};
 use crate::trouble::{Remedy, Trouble};
 use group::Outcomes;
 use step::Group;
@@ -366,6 +366,18 @@ impl Task {
         self.connection = Some(connection);
         Ok(())
     }
+}
+
+/// Writes a batch in a transaction that does more than that.
+pub(crate) async fn write_alone(
+    connection: &mut AnyConnection,
+    backend: Backend,
+    batch: &Prepared,
+) -> Result<(), Trouble> {
+    for outcome in group::write(connection, backend, &[batch]).await? {
+        outcome?;
+    }
+    Ok(())
 }
 
 /// Wakes who waits for changes, or who comes next: a change between two waits is not missed.

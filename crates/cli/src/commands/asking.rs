@@ -96,9 +96,7 @@ impl AskArgs {
         let (mut policies, exceptions) = policies::load(&paths)?;
         self.fail_on(&mut policies, paths.is_empty(), ui)?;
         let trust = Trust::new(trust::inputs(&policies, &paths)?);
-        let environment = given(self.environment.as_ref())
-            .or_else(|| env::ENVIRONMENT.get())
-            .unwrap_or_else(|| "production".to_owned());
+        let environment = self.environment();
         let class = policies.environment(&environment).map_err(|error| {
             Failure::usage(error.to_string()).hint("environments are declared in `spec.environments` of the policy")
         })?;
@@ -119,8 +117,35 @@ impl AskArgs {
         })
     }
 
+    /// The environment that is asked about (S7).
+    pub(crate) fn environment(&self) -> String {
+        given(self.environment.as_ref()).or_else(|| env::ENVIRONMENT.get()).unwrap_or_else(|| "production".to_owned())
+    }
+
+    /// What is given here and means nothing where somebody else judges, as it was given.
+    pub(crate) fn local_only(&self) -> Option<&'static str> {
+        let HandedArgs { report, sbom, vex, measurement } = &self.handed;
+        let RegistryArgs { insecure_registry, registry_ca, registry_mirror, token_realm } = &self.registry;
+        [
+            (!self.policy.is_empty(), "--policy"),
+            (env::POLICY.get().is_some(), env::POLICY.name),
+            (!report.is_empty(), "--report"),
+            (!sbom.is_empty(), "--sbom"),
+            (!vex.is_empty(), "--vex"),
+            (!measurement.is_empty(), "--measurement"),
+            (!insecure_registry.is_empty(), "--insecure-registry"),
+            (!registry_ca.is_empty(), "--registry-ca"),
+            (!registry_mirror.is_empty(), "--registry-mirror"),
+            (!token_realm.is_empty(), "--token-realm"),
+            (self.start_scan, "--start-scan"),
+            (self.no_start_scan, "--no-start-scan"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, name)| is_given.then_some(name))
+    }
+
     /// A2: every bound a flag and a variable.
-    fn pace(&self, ecr: bool) -> Result<Pace, Failure> {
+    pub(crate) fn pace(&self, ecr: bool) -> Result<Pace, Failure> {
         let duration = |flag: &str, value: Option<&String>, variable: env::Variable, default: u64| {
             let (name, text) = match (given(value), variable.get()) {
                 (Some(text), _) => (flag, text),
@@ -167,19 +192,7 @@ impl AskArgs {
 
     /// S12: flag over environment over file; a file may only be tightened.
     fn fail_on(&self, policies: &mut PolicySet, built_in: bool, ui: Ui) -> Result<(), Failure> {
-        let (name, text) = match (given(self.fail_on.as_ref()), env::FAIL_ON_SEVERITY.get()) {
-            (Some(text), _) => ("--fail-on", text),
-            (None, _) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
-            (None, Some(text)) => (env::FAIL_ON_SEVERITY.name, text),
-            (None, None) => return Ok(()),
-        };
-        let list: FailOn = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        if self.verbose {
-            ui.say(&format!("ecr-gate: {name}: no finding allowed of {}", list.words()));
-        }
-        if let Some(worse) = list.passed_over() {
-            ui.insist(&format!("warning: {name} lists severities, it is no threshold: {worse} findings do not block"));
-        }
+        let Some((name, list)) = self.severities(ui)? else { return Ok(()) };
         if built_in {
             list.shape(policies);
             return Ok(());
@@ -188,6 +201,24 @@ impl AskArgs {
             Failure::configuration(format!("{name}: {error}"))
                 .hint("name every severity that the policy limits, or take the list away")
         })
+    }
+
+    /// The severities of which no finding is allowed, and where that is said.
+    pub(crate) fn severities(&self, ui: Ui) -> Result<Option<(&'static str, FailOn)>, Failure> {
+        let (name, text) = match (given(self.fail_on.as_ref()), env::FAIL_ON_SEVERITY.get()) {
+            (Some(text), _) => ("--fail-on", text),
+            (None, _) if self.fail_on.is_some() => return Err(Failure::usage("--fail-on: the list is empty")),
+            (None, Some(text)) => (env::FAIL_ON_SEVERITY.name, text),
+            (None, None) => return Ok(None),
+        };
+        let list: FailOn = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        if self.verbose {
+            ui.say(&format!("ecr-gate: {name}: no finding allowed of {}", list.words()));
+        }
+        if let Some(worse) = list.passed_over() {
+            ui.insist(&format!("warning: {name} lists severities, it is no threshold: {worse} findings do not block"));
+        }
+        Ok(Some((name, list)))
     }
 }
 

@@ -1,6 +1,12 @@
-//! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`.
+//! `ecr-gate check`: may this image be used? The command a pipeline runs after `docker push`. It judges by itself, or asks the
+//! decision service (`served`).
+
+mod believed;
+mod served;
+mod tighten;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use engine::{Answer, AttachedDecision, Checked, Decided, Place, Record, Refused, StatementKey};
 use model::Verdict;
@@ -13,6 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Destination, Format, View};
 use crate::policies;
+use crate::server::ServerArgs;
 use crate::signing::signing_key;
 use crate::ui::Ui;
 
@@ -21,6 +28,9 @@ use crate::ui::Ui;
 /// Resolves the tag to a digest once, finds the scan or starts one, waits for its end, reads every page of findings,
 /// and judges them by the policy. An index is judged over all its platforms. No scan, half a scan, an error or an
 /// answer that is not understood is never "no findings".
+///
+/// With `--server` the decision service is asked instead, and its decision is what every other enforcement point acts on too. If it
+/// cannot be reached there is no verdict (exit code 5), unless `--fallback local` is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 allowed, 1 blocked, 2 scanner without a result, 3 access or configuration, 4 not decided in time,
@@ -30,7 +40,8 @@ Examples:
   ecr-gate check 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2 --dotenv scan.env
   ecr-gate check IMAGE --policy gate.yaml --environment staging --output table --output sarif=gate.sarif
   ecr-gate check docker-archive:app.tar --report trivy.json
-  ecr-gate check ghcr.io/team/app:1.2 --report grype.json --vex app.openvex.json --policy gate.yaml")]
+  ecr-gate check ghcr.io/team/app:1.2 --report grype.json --vex app.openvex.json --policy gate.yaml
+  ecr-gate check IMAGE --server https://gate.example.com --token-file token --environment production")]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -56,6 +67,20 @@ pub(crate) struct CheckArgs {
     /// Only evaluate: start no scan, and give no decision id
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    service: ServerArgs,
+    /// If the decision service cannot be reached: `local` judges here, by the policies and files given here
+    ///
+    /// Such a verdict is advisory: no other enforcement point knows it. Without this flag there is none (exit code 5).
+    #[arg(long, value_name = "WHAT", help_heading = "Decision service")]
+    fallback: Option<Fallback>,
+}
+
+/// What to do if the service cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Fallback {
+    /// Judge here
+    Local,
 }
 
 /// The arguments, read and checked.
@@ -70,10 +95,18 @@ impl CheckArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
         let handed = self.ask.handed.paths();
         let policies = policies::inputs(&policies::paths(&self.ask.policy).unwrap_or_else(|_| Vec::new()));
-        let inputs: Vec<&Path> = handed.iter().chain(&policies).map(PathBuf::as_path).collect();
+        let service = self.service.paths();
+        let inputs: Vec<&Path> = handed.iter().chain(&policies).chain(&service).map(PathBuf::as_path).collect();
         self.delivery().check(&inputs)?;
         self.delivery().clear()?;
-        let answered = Box::pin(self.decide(ui)).await;
+        let answered = match self.service.address() {
+            Some(_) => Box::pin(self.ask_service(ui)).await,
+            None if self.fallback.is_some() => {
+                Err(Failure::usage("--fallback is for when a decision service cannot be reached, and none is asked")
+                    .hint("give --server or ECR_GATE_SERVER"))
+            }
+            None => Box::pin(self.decide(None, ui)).await,
+        };
         if let Err(failure) = &answered {
             self.delivery().take_back(failure.exit, ui);
         }
@@ -84,8 +117,12 @@ impl CheckArgs {
         Delivery { outputs: &self.output, dotenv: self.dotenv.as_deref() }
     }
 
-    async fn decide(&self, ui: Ui) -> Result<u8, Failure> {
-        let plan = self.plan(ui)?;
+    /// Judges here; of the time so much is gone already.
+    async fn decide(&self, gone: Option<Duration>, ui: Ui) -> Result<u8, Failure> {
+        let mut plan = self.plan(ui)?;
+        if let Some(gone) = gone {
+            plan.asking.pace.timeout = plan.asking.pace.timeout.saturating_sub(gone);
+        }
         let result = Box::pin(plan.asking.ask(self.dry_run, self.ask.verbose, ui)).await?;
         let id = uuid::Uuid::now_v7().to_string();
         let attached = self.attach(&plan, &result, &id, ui).await?;
@@ -157,10 +194,21 @@ impl CheckArgs {
         if checked.is_some() && !self.dry_run {
             record.id = Some(id);
         }
-        record.exit_code = Exit::of_record(&record, plan.warn_exit_code);
+        self.deliver(record, checked, plan.warn_exit_code, &plan.outputs, ui)
+    }
+
+    fn deliver(
+        &self,
+        mut record: Record,
+        checked: Option<&Checked>,
+        warn_exit_code: u8,
+        outputs: &[Destination],
+        ui: Ui,
+    ) -> Result<u8, Failure> {
+        record.exit_code = Exit::of_record(&record, warn_exit_code);
         let view = View { record: &record, checked };
         exit_on_signal();
-        let delivered = Delivery { outputs: &plan.outputs, dotenv: self.dotenv.as_deref() }.write(&view, ui);
+        let delivered = Delivery { outputs, dotenv: self.dotenv.as_deref() }.write(&view, ui);
         if record.verdict == Verdict::Warn {
             ui.insist("warning: soft-fail: the policy allows the image with a warning; see the reasons");
         }
@@ -190,14 +238,18 @@ impl CheckArgs {
             return Err(Failure::usage("a decision is attached to an image in a registry")
                 .hint("push the image first, and name it as docker push does"));
         }
-        let warn_exit_code = match (self.warn_exit_code, env::WARN_EXIT_CODE.get()) {
-            (Some(code), _) => code,
+        let warn_exit_code = self.warn_exit_code()?;
+        Ok(Plan { asking, warn_exit_code, outputs, attest_key })
+    }
+
+    fn warn_exit_code(&self) -> Result<u8, Failure> {
+        match (self.warn_exit_code, env::WARN_EXIT_CODE.get()) {
+            (Some(code), _) => Ok(code),
             (None, Some(text)) => text.parse().map_err(|_| {
                 Failure::usage(format!("ECR_GATE_WARN_EXIT_CODE is {text:?}, not a number from 0 to 255"))
-            })?,
-            (None, None) => 0,
-        };
-        Ok(Plan { asking, warn_exit_code, outputs, attest_key })
+            }),
+            (None, None) => Ok(0),
+        }
     }
 
     fn outputs(&self) -> Result<Vec<Destination>, Failure> {

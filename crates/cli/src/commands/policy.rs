@@ -3,8 +3,10 @@
 mod check;
 mod explain;
 mod fmt;
+mod push;
 mod replay;
 mod test;
+mod versions;
 
 use clap::{Args, Subcommand};
 use policy::PolicySet;
@@ -13,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
-/// Policies: check and test them, explain what they do to an image, replay a change over recorded facts
+/// Policies: check and test them, explain what they do to an image, replay a change over recorded facts, bring them to a service
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
@@ -45,6 +47,10 @@ enum PolicyCommand {
     Diff(replay::DiffArgs),
     Replay(replay::ReplayArgs),
     Fmt(fmt::FmtArgs),
+    Push(push::PushArgs),
+    Versions(versions::VersionsArgs),
+    Activate(versions::ActivateArgs),
+    Rollback(versions::RollbackArgs),
 }
 
 impl PolicyArgs {
@@ -67,6 +73,10 @@ impl PolicyArgs {
             PolicyCommand::Diff(args) => args.run(ui),
             PolicyCommand::Replay(args) => args.run(ui),
             PolicyCommand::Fmt(args) => args.run(ui),
+            PolicyCommand::Push(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Versions(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Activate(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Rollback(args) => crate::on_runtime(args.run(ui))?,
         }
     }
 }

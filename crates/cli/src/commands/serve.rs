@@ -43,7 +43,7 @@ pub(crate) struct ServeArgs {
     /// The database: sqlite:PATH or postgres://… [default: gate.db in the data folder] [env: ECR_GATE_DATABASE_URL]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Policy files that come into force at the start, unless they are already [env: ECR_GATE_POLICY]
+    /// Policy files that come into force at the start, if they are others than at the last one [env: ECR_GATE_POLICY]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     policy: Vec<PathBuf>,
     /// The certificate, in PEM form; read again when it changes [env: ECR_GATE_TLS_CERTIFICATE]

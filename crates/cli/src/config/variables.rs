@@ -25,6 +25,10 @@ pub(super) fn over(config: &mut Config) -> Result<(), Failure> {
     list(env::REGISTRY_AUTHORITIES, &mut config.registries.authorities);
     list(env::REGISTRY_MIRRORS, &mut config.registries.mirrors);
     list(env::TOKEN_REALMS, &mut config.registries.token_realms);
+    value(env::START_SCAN, &mut config.scans.start)?;
+    value(env::POLL_INTERVAL, &mut config.scans.poll_interval)?;
+    value(env::CALL_TIMEOUT, &mut config.scans.call_timeout)?;
+    value(env::FRESH, &mut config.scans.fresh)?;
     path(env::AUDIT_KEY, &mut config.audit.key);
     text(env::AUDIT_ORIGIN, &mut config.audit.origin);
     let limits = &mut config.limits;

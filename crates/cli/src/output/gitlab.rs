@@ -126,10 +126,12 @@ fn gate() -> Tool {
     Tool { id: "ecr-gate", name: "ecr-gate".into(), version: env!("CARGO_PKG_VERSION").into(), vendor }
 }
 
-/// Who scanned. Without a scan it is the gate itself: GitLab takes what a scanner no longer lists for resolved, and a
-/// report without a scan resolves nothing.
+/// Who scanned. Without a scan, or without all its findings, it is the gate itself: GitLab takes what a scanner no longer lists
+/// for resolved, and such a report resolves nothing.
 fn scanner(view: &View<'_>) -> Tool {
-    let Some(used) = view.record.signals.first().map(|used| &used.signal) else { return gate() };
+    let Some(used) = view.record.signals.first().map(|used| &used.signal).filter(|_| view.unlisted() == 0) else {
+        return gate();
+    };
     let (id, name) = match &used.proof {
         Completeness::EcrBasic { .. } => ("amazon-ecr", "Amazon ECR basic scanning"),
         Completeness::EcrEnhanced { .. } => ("amazon-inspector", "Amazon Inspector"),
@@ -158,6 +160,13 @@ fn messages(view: &View<'_>) -> Vec<Message> {
     }
     if list.is_empty() && !view.is_complete() {
         list.push(Message { level: "fatal", value: "there is no complete scan of the image".to_owned() });
+    }
+    let unlisted = view.unlisted();
+    if unlisted > 0 {
+        let value = format!(
+            "{unlisted} more findings, which no rule touched, are not listed: the decision service keeps their number"
+        );
+        list.push(Message { level: "warn", value });
     }
     // A blank message is against the schema.
     let warnings = record.warnings.iter().map(|warning| line(warning, 1000)).filter(|text| !text.is_empty());

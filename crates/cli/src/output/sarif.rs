@@ -38,7 +38,7 @@ pub(crate) fn render(view: &View<'_>) -> Result<String, Failure> {
         tool: Tool { driver: Driver { name: "ecr-gate", version: env!("CARGO_PKG_VERSION"), rules: rules.list } },
         automation_details: AutomationDetails { id: format!("ecr-gate/{}/", record.image.name) },
         invocations: [Invocation {
-            execution_successful: view.is_complete(),
+            execution_successful: view.is_complete() && view.unlisted() == 0,
             exit_code: record.exit_code,
             end_time_utc: record.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             tool_execution_notifications: notifications(view),
@@ -155,9 +155,10 @@ fn by_finding(view: &View<'_>, rules: &mut Rules, listed: &Listed<'_>) -> SarifR
     }
 }
 
-/// Why there is no complete scan; empty if there is one.
+/// Why there is no complete scan, or no whole list of its findings; empty if there is one.
 fn notifications(view: &View<'_>) -> Vec<Notification> {
-    if view.is_complete() {
+    let unlisted = view.unlisted();
+    if view.is_complete() && unlisted == 0 {
         return Vec::new();
     }
     let told = |id, message: &str| Notification {
@@ -165,6 +166,12 @@ fn notifications(view: &View<'_>) -> Vec<Notification> {
         level: Level::Error,
         message: Message { text: text(message) },
     };
+    if view.is_complete() {
+        let text = format!(
+            "{unlisted} more findings, which no rule touched, are not listed: the decision service keeps their number"
+        );
+        return vec![told("list", &text)];
+    }
     let unknown = view.record.reasons.iter().filter(|reason| reason.class.is_some());
     let list: Vec<Notification> =
         unknown.map(|reason| told(reason.reason.code.as_str(), &reason.reason.message)).collect();

@@ -13,7 +13,7 @@ use policy::PathToGreen;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub record: &'a Record,
-    /// What was judged; `None` if nothing could be.
+    /// What was judged; `None` if nothing could be, or if somebody else judged it.
     pub checked: Option<&'a Checked>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn is_about_findings(code: ReasonCode) -> bool {
 }
 
 impl<'a> View<'a> {
-    /// What was known; `None` if nothing could be judged.
+    /// What was known; `None` if nothing could be judged, or somebody else knows it.
     pub(crate) fn facts(&self) -> Option<&'a Facts> {
         self.checked.map(|checked| &*checked.facts)
     }
@@ -101,6 +101,10 @@ impl<'a> View<'a> {
 
     /// False for a platform whose scan nobody looked at, because no policy names it or the answer was clear before.
     pub(crate) fn was_asked(&self, digest: &str) -> bool {
+        if self.facts().is_none() {
+            // Where every scan that was asked for is complete, one that is not there was not asked for.
+            return !self.is_complete();
+        }
         let children = self.facts().and_then(|facts| facts.platforms.as_ref());
         let child = children.and_then(|list| list.iter().find(|(_, child)| child.digest.as_str() == digest));
         child.is_none_or(|(_, child)| !child.reports.is_empty())
@@ -109,7 +113,7 @@ impl<'a> View<'a> {
     /// Every finding that any report holds, each with its platform. Of several reports on one manifest each vulnerability
     /// of a package is listed once, as the first of them has it.
     fn reported(&self) -> Vec<(Option<&'a Platform>, &'a Finding)> {
-        let Some(facts) = self.facts() else { return Vec::new() };
+        let Some(facts) = self.facts() else { return self.recorded() };
         let children = facts.platforms.iter().flatten().map(|(platform, child)| (Some(platform), child));
         let mut listed = Vec::new();
         for (platform, manifest) in std::iter::once((None, &facts.root)).chain(children) {
@@ -128,6 +132,23 @@ impl<'a> View<'a> {
             }
         }
         listed
+    }
+
+    /// The findings that the record itself holds, each once: those that policy touched.
+    fn recorded(&self) -> Vec<(Option<&'a Platform>, &'a Finding)> {
+        let findings = &self.record.findings;
+        let mut list: Vec<&Judged> = findings.blocking.iter().chain(&findings.waived).collect();
+        list.sort_by(|a, b| order(a, b));
+        list.dedup_by(|a, b| order(a, b).is_eq());
+        list.into_iter().map(|judged| (judged.platform.as_ref(), &judged.finding)).collect()
+    }
+
+    /// How many findings there are that no output can list, because only the record is known. A list that lacks some is never
+    /// called whole: whoever compares lists would take them for gone.
+    pub(crate) fn unlisted(&self) -> u64 {
+        let Some(counts) = self.record.findings.counts.as_ref().filter(|_| self.facts().is_none()) else { return 0 };
+        let all = counts.values().fold(0_u64, |all, count| all.saturating_add(*count));
+        all.saturating_sub(self.findings().len() as u64)
     }
 
     /// The findings of one report, as far as it was used.

@@ -8,6 +8,7 @@
     reason = "tests: a helper may fail one, and how much was tried is told"
 )]
 
+mod audit;
 mod check;
 mod doctor;
 mod gate;
@@ -17,3 +18,4 @@ mod never_green;
 mod output;
 mod policy_commands;
 mod policy_test;
+mod service;

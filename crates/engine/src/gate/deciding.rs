@@ -15,7 +15,7 @@ use super::force::InForce;
 use super::memory::{Judged, Key, Known};
 use super::permit::{Basis, Permit, Refusal};
 use super::recording::{self, Draft};
-use super::{Inner, counting};
+use super::{Inner, counting, packages};
 
 /// An ask that was understood.
 struct Understood {
@@ -262,6 +262,7 @@ impl Inner {
                 }
                 let pending = draft.judgement.verdict == Verdict::Pending;
                 let (decision, mut batch) = recording::record(draft, known, force, dry_run)?;
+                batch.packages = packages::of(known);
                 if pending {
                     batch.jobs.push(self.look_again(known, now)?);
                 }

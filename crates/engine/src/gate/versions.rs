@@ -12,6 +12,8 @@ use super::{GateError, Inner, recording};
 
 /// Versions and activations that are looked through.
 const LOOKED_BACK: u32 = 1000;
+/// Who activates what the gate is set up with.
+const CONFIGURATION: &str = "configuration";
 
 impl Inner {
     /// Checks a bundle and keeps it.
@@ -165,7 +167,8 @@ pub(super) fn cursor(text: &str) -> Result<(String, Digest, String), GateError> 
     }
 }
 
-/// Sees to it that a policy is in force before anything is asked: the one the gate is set up with, or what the store has, or the built-in one.
+/// Sees to it that a policy is in force before anything is asked: the one the gate is set up with, if that is another one than at the last start;
+/// else what the store has, or the built-in one.
 pub(super) async fn first(
     store: &Store,
     policy: Option<&Bundle>,
@@ -179,11 +182,14 @@ pub(super) async fn first(
     };
     let bytes = bundle.bytes()?;
     let version = Digest::of(&bytes);
-    if last.as_ref().is_some_and(|last| last.policy == version) {
+    // What came into force since by another way stays, as long as the configuration says what it said then.
+    let activations = store.activations(LOOKED_BACK).await?;
+    let said = activations.iter().find(|activation| activation.by == CONFIGURATION).map(|said| &said.policy);
+    if last.as_ref().is_some_and(|last| last.policy == version) || said == Some(&version) {
         return Ok(());
     }
     let names = bundle.load()?.policies.ids().iter().map(|policy| policy.name.clone()).collect();
-    let (now, by) = (now(), "configuration".to_owned());
+    let (now, by) = (now(), CONFIGURATION.to_owned());
     let row = PolicyRow { digest: version.clone(), names, bundle: bytes, uploaded_at: now, uploaded_by: by.clone() };
     let batch = Batch { policies: vec![row], ..Batch::default() };
     let activated = store.write(activation(batch, &version, last.map(|last| last.id), None, by, now)?).await;

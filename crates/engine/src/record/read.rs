@@ -2,7 +2,10 @@
 //! understood is an error, never a better verdict. Of the words only the reason codes are open: a deny stays a deny although the
 //! reader does not know its reason yet ([`ReasonCode::Unrecognised`]).
 
+use std::fmt;
+
 use model::{ImageReference, ReasonCode, SignalUsed, Tolerant};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
@@ -16,7 +19,7 @@ impl Serialize for Record {
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut value = Value::deserialize(deserializer)?;
+        let Distinct(mut value) = Distinct::deserialize(deserializer)?;
         name_unknown_codes(&mut value);
         let mut record = Self::deserialize(Tolerant(&value)).map_err(de::Error::custom)?;
         record.image.in_registry = in_registry(&record.image.reference, &record.image.name);
@@ -57,6 +60,62 @@ pub(super) fn outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'st
 /// A field that may be `null` and may not be missing.
 pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
+}
+
+/// A JSON value in which no object says anything twice: which of the two would count is nothing that two programs agree on.
+struct Distinct(Value);
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Distinct;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Distinct, E> {
+        Ok(Distinct(Value::Null))
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Distinct, E> {
+        Ok(Distinct(Value::Bool(value)))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Distinct, E> {
+        Ok(Distinct(Value::String(text.to_owned())))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Distinct, E> {
+        Ok(Distinct(Value::String(text)))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Distinct, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Distinct(value)) = seq.next_element()? {
+            list.push(value);
+        }
+        Ok(Distinct(Value::Array(list)))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some((name, Distinct(value))) = map.next_entry::<String, Distinct>()? {
+            if object.contains_key(&name) {
+                return Err(de::Error::custom(format_args!("{name:?} is said twice")));
+            }
+            object.insert(name, value);
+        }
+        Ok(Distinct(Value::Object(object)))
+    }
 }
 
 /// A local image has no host before its name.

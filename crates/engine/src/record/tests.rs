@@ -214,6 +214,16 @@ fn a5_words_that_nobody_knows_are_no_record() {
 }
 
 #[test]
+fn a5_a_record_that_says_something_twice_is_none() {
+    let written = record().to_string();
+    assert!(serde_json::from_str::<Record>(&written).is_ok());
+    for name in ["verdict", "digest", "outcome", "counts", "score"] {
+        let twice = written.replacen(&format!("\"{name}\":"), &format!("\"{name}\":null,\"{name}\":"), 1);
+        assert!(twice != written && serde_json::from_str::<Record>(&twice).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn b18_a_reason_of_a_newer_version_leaves_a_deny_a_deny() {
     let mut newer = record();
     for at in [

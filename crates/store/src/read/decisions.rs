@@ -1,8 +1,8 @@
 //! Decisions, answers and evidence.
 
-use model::{Digest, Verdict};
+use model::Digest;
 
-use crate::value::{Reader, Value};
+use crate::value::{Filter, Reader, Value};
 use crate::{AnswerRow, DecisionQuery, DecisionRow, EvidenceRow, Result, Store};
 
 const DECISION: &str = "SELECT id, repository, digest, environment, verdict, policy, facts, recorded_at, valid_until, children, record \
@@ -17,41 +17,27 @@ impl Store {
 
     /// Decisions, the newest first.
     pub async fn decisions(&self, query: &DecisionQuery) -> Result<Vec<DecisionRow>> {
-        let mut sql = DECISION.to_owned();
-        let mut values = Vec::new();
-        let conditions = [
-            ("digest = $", query.digest.as_ref().map(|digest| Value::Text(digest.as_str()))),
-            ("repository = $", query.repository.as_deref().map(Value::Text)),
-            ("environment = $", query.environment.as_deref().map(Value::Text)),
-            ("verdict = $", query.verdict.map(Verdict::as_str).map(Value::Text)),
-            ("recorded_at >= $", query.since.map(Value::from)),
-            ("recorded_at < $", query.until.map(Value::from)),
-            ("id < $", query.before.as_deref().map(Value::Text)),
-        ];
-        let mut parts = Vec::new();
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                values.push(value);
-                parts.push(format!("{condition}{}", values.len()));
-            }
-        }
+        let mut filter = Filter::default();
+        filter.and("digest =", query.digest.as_ref().map(|digest| Value::Text(digest.as_str())));
+        filter.and("repository =", query.repository.as_deref().map(Value::Text));
+        filter.and("environment =", query.environment.as_deref().map(Value::Text));
+        filter.and("verdict =", query.verdict.map(|verdict| Value::Text(verdict.as_str())));
+        filter.and("recorded_at >=", query.since.map(Value::from));
+        filter.and("recorded_at <", query.until.map(Value::from));
+        filter.and("id <", query.before.as_deref().map(Value::Text));
         // One answer has to be for both.
         let mut answered = Vec::new();
         for (column, value) in [("pipeline", &query.pipeline), ("commit_id", &query.commit)] {
             if let Some(value) = value {
-                values.push(Value::Text(value));
-                answered.push(format!("{column} = ${}", values.len()));
+                answered.push(format!("{column} = {}", filter.place(Value::Text(value))));
             }
         }
         if !answered.is_empty() {
-            parts.push(format!("id IN (SELECT decision FROM answers WHERE {})", answered.join(" AND ")));
+            filter.and_that(format!("id IN (SELECT decision FROM answers WHERE {})", answered.join(" AND ")));
         }
-        if !parts.is_empty() {
-            sql.push_str(&format!(" WHERE {}", parts.join(" AND ")));
-        }
-        values.push(Value::Int(query.limit.into()));
-        sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
-        let rows = self.rows(DOING, &sql, &values).await?;
+        let limit = filter.place(Value::Int(query.limit.into()));
+        let sql = format!("{DECISION}{} ORDER BY id DESC LIMIT {limit}", filter.text());
+        let rows = self.rows(DOING, &sql, &filter.values).await?;
         rows.iter().map(|row| decision(&Reader { row, what: "decision" })).collect()
     }
 
@@ -128,14 +114,18 @@ impl Store {
         after: Option<(String, Digest, String)>,
         limit: u32,
     ) -> Result<Vec<(String, Digest, String)>> {
-        let mut values = vec![Value::Int(limit.into())];
-        let mut sql = "SELECT repository, digest, environment FROM latest_decisions".to_owned();
+        let mut filter = Filter::default();
         if let Some((repository, digest, environment)) = &after {
-            sql.push_str(" WHERE (repository, digest, environment) > ($2, $3, $4)");
-            values.extend([Value::Text(repository), Value::Text(digest.as_str()), Value::Text(environment)]);
+            let key = [Value::Text(repository), Value::Text(digest.as_str()), Value::Text(environment)];
+            filter.and_row("(repository, digest, environment) >", key);
         }
-        sql.push_str(" ORDER BY repository, digest, environment LIMIT $1");
-        let rows = self.rows(DOING, &sql, &values).await?;
+        let limit = filter.place(Value::Int(limit.into()));
+        let sql = format!(
+            "SELECT repository, digest, environment FROM latest_decisions{} \
+             ORDER BY repository, digest, environment LIMIT {limit}",
+            filter.text()
+        );
+        let rows = self.rows(DOING, &sql, &filter.values).await?;
         let key = |row| {
             let row = Reader { row, what: "decision" };
             Ok((row.get("repository")?, row.digest("digest")?, row.get("environment")?))

@@ -3,7 +3,7 @@
 use model::{Digest, Timestamp};
 
 use crate::error::StoreError;
-use crate::value::{Reader, Value, places};
+use crate::value::{Filter, Reader, Value, places};
 use crate::{PromotionRow, Result, SignalRow, Store, WorkloadRow};
 
 /// More documents about one image are no list that anybody reads; a shorter one would hide some.
@@ -68,25 +68,23 @@ impl Store {
         only: Option<(&str, &Digest)>,
         limit: u32,
     ) -> Result<Vec<Held>> {
-        let mut sql = "SELECT DISTINCT i.repository, i.digest, p.version FROM packages p \
-                       JOIN set_members m ON m.package = p.id JOIN image_sets i ON i.set_id = m.set_id WHERE p.purl = $1"
-            .to_owned();
-        let mut values = vec![Value::Text(purl)];
-        if let Some(version) = version {
-            values.push(Value::Text(version));
-            sql.push_str(&format!(" AND p.version = ${}", values.len()));
-        }
+        let mut filter = Filter::default();
+        filter.and("p.purl =", Some(Value::Text(purl)));
+        filter.and("p.version =", version.map(Value::Text));
         if let Some((repository, digest)) = after {
-            sql.push_str(&format!(" AND (i.repository, i.digest) > ({})", places(values.len() + 1, 2)));
-            values.extend([Value::Text(repository), Value::Text(digest.as_str())]);
+            filter.and_row("(i.repository, i.digest) >", [Value::Text(repository), Value::Text(digest.as_str())]);
         }
         if let Some((repository, digest)) = only {
-            sql.push_str(&format!(" AND (i.repository, i.digest) = ({})", places(values.len() + 1, 2)));
-            values.extend([Value::Text(repository), Value::Text(digest.as_str())]);
+            filter.and_row("(i.repository, i.digest) =", [Value::Text(repository), Value::Text(digest.as_str())]);
         }
-        values.push(Value::Int(limit.into()));
-        sql.push_str(&format!(" ORDER BY i.repository, i.digest, p.version LIMIT ${}", values.len()));
-        let rows = self.rows("reading the package index", &sql, &values).await?;
+        let limit = filter.place(Value::Int(limit.into()));
+        let sql = format!(
+            "SELECT DISTINCT i.repository, i.digest, p.version FROM packages p \
+             JOIN set_members m ON m.package = p.id JOIN image_sets i ON i.set_id = m.set_id{} \
+             ORDER BY i.repository, i.digest, p.version LIMIT {limit}",
+            filter.text()
+        );
+        let rows = self.rows("reading the package index", &sql, &filter.values).await?;
         let image = |row| {
             let row = Reader { row, what: "package" };
             Ok((row.get("repository")?, row.digest("digest")?, row.get("version")?))
@@ -132,27 +130,17 @@ impl Store {
         until: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<PromotionRow>> {
-        let mut values = Vec::new();
-        let mut parts = Vec::new();
-        let conditions = [
-            ("environment = $", environment.map(Value::Text)),
-            ("at >= $", since.map(Value::from)),
-            ("at < $", until.map(Value::from)),
-        ];
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                values.push(value);
-                parts.push(format!("{condition}{}", values.len()));
-            }
-        }
-        let filter = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
-        values.push(Value::Int(limit.into()));
+        let mut filter = Filter::default();
+        filter.and("environment =", environment.map(Value::Text));
+        filter.and("at >=", since.map(Value::from));
+        filter.and("at <", until.map(Value::from));
+        let limit = filter.place(Value::Int(limit.into()));
         let sql = format!(
-            "SELECT id, decision, digest, source, destination, environment, at, promoted_by FROM promotions {filter} \
-             ORDER BY id DESC LIMIT ${}",
-            values.len()
+            "SELECT id, decision, digest, source, destination, environment, at, promoted_by FROM promotions{} \
+             ORDER BY id DESC LIMIT {limit}",
+            filter.text()
         );
-        let rows = self.rows("reading promotions", &sql, &values).await?;
+        let rows = self.rows("reading promotions", &sql, &filter.values).await?;
         let promotion = |row| {
             let row = Reader { row, what: "promotion" };
             Ok(PromotionRow {

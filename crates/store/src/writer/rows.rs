@@ -8,8 +8,8 @@ use crate::tables::Table;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
 
-/// How many rows one statement takes. Few sizes, so that each is prepared once.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// How many rows one statement takes: few sizes, so that each is prepared once, and close enough that any number is two or three statements.
+const SIZES: [usize; 12] = [64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
 /// Rows of one table. A key stands once: a statement that meets its own row fails in PostgreSQL.
 pub(super) struct Rows<'a> {

@@ -49,13 +49,17 @@ pub enum NoteError {
     PrivateKey(String),
 }
 
-/// Whether this can name a key or a log in a note.
+/// Whether this can name a key of ours or a log. Others may take longer names, and characters that no terminal shows.
 pub(super) fn check_name(name: &str) -> Result<(), NoteError> {
-    let fits = |character: char| !character.is_whitespace() && !character.is_control() && character != '+';
-    if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
+    if !is_name(name) || name.len() > 255 || name.chars().any(char::is_control) {
         return Err(NoteError::Name(name.chars().take(300).collect()));
     }
     Ok(())
+}
+
+/// Whether this can name a key in a note.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|character| character.is_whitespace() || character == '+')
 }
 
 /// A note taken apart. Nothing of it is verified.
@@ -100,7 +104,9 @@ impl<'a> UnverifiedSignature<'a> {
         let wrong = NoteError::NotANote;
         let line = line.strip_prefix(DASH).ok_or(wrong("a line after the text is no signature"))?;
         let (name, encoded) = line.split_once(' ').ok_or(wrong("a signature has no name"))?;
-        check_name(name)?;
+        if !is_name(name) {
+            return Err(wrong("the name of a signature is none"));
+        }
         let bytes = STANDARD.decode(encoded).map_err(|_| wrong("a signature is not base64"))?;
         let (id, signature) = bytes.split_first_chunk().ok_or(wrong("a signature is too short"))?;
         if signature.is_empty() {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Bundle, GateSettings, Metrics, RegistrySettings};
+use engine::{Bundle, GateSettings, Metrics, Pace, RegistrySettings};
 use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFiles, Token, admin_token};
 
 use crate::clock::now;
@@ -39,6 +39,9 @@ pub(super) struct Setup {
     limits: Limits,
     collecting: usize,
     lease: Duration,
+    fresh: Duration,
+    pace: Pace,
+    start_scans: bool,
     delay: Duration,
     finish_within: Duration,
 }
@@ -56,6 +59,7 @@ impl Setup {
         make(&folder)?;
         let admin = if tokens.is_empty() { Some(first_token(&folder)?) } else { None };
         let time = |time: Option<Time>, usual: u64| time.map_or(Duration::from_secs(usual), |Time(time)| time);
+        let pace = pace(time(config.scans.poll_interval, 15), time(config.scans.call_timeout, 30))?;
         Ok(Self {
             listen,
             database: config.database.url.unwrap_or_else(|| format!("sqlite:{}", folder.join("gate.db").display())),
@@ -72,6 +76,9 @@ impl Setup {
             origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
             collecting: config.limits.collecting.unwrap_or(64),
             lease: time(config.limits.lease, 1),
+            fresh: time(config.scans.fresh, 60),
+            pace,
+            start_scans: config.scans.start.unwrap_or(true),
             limits,
             delay: time(config.shutdown.delay, 0),
             finish_within: time(config.shutdown.finish_within, 25),
@@ -84,6 +91,9 @@ impl Setup {
             allowed_registries: self.allowed.clone(),
             policy: self.policy.clone(),
             longest_wait: self.limits.longest_wait,
+            fresh: self.fresh,
+            pace: self.pace,
+            start_scans: self.start_scans,
             collecting: self.collecting,
             lease: self.lease,
             metrics,
@@ -104,6 +114,20 @@ impl Setup {
     pub(super) fn run(&self) -> RunSettings {
         RunSettings { delay: self.delay, finish_within: self.finish_within, ..RunSettings::default() }
     }
+}
+
+/// A2: looks that are closer are throttled by ECR; a stand-in for it takes them.
+fn pace(poll_interval: Duration, call_timeout: Duration) -> Result<Pace, Failure> {
+    let stand_in = engine::endpoint_override().is_some();
+    let floor = if stand_in { Duration::ZERO } else { Duration::from_secs(10) };
+    if poll_interval < floor {
+        return Err(Failure::usage("`scans.pollInterval` is under 10s, which ECR throttles").hint(
+            "shorter intervals are accepted only together with an endpoint override such as AWS_ENDPOINT_URL_ECR",
+        ));
+    }
+    // Long enough for a second look, which the scans of Amazon Inspector need.
+    let timeout = (poll_interval * 3).max(Duration::from_secs(20));
+    Ok(Pace { timeout, call_timeout, poll_interval, floor, seed: 0 })
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {

@@ -1,3 +1,5 @@
+//! Exports: what verifies, and that no byte, line or earlier checkpoint can be changed without being found.
+
 use proptest::prelude::*;
 use serde_json::{Map, json};
 

@@ -1,3 +1,5 @@
+//! Proofs against their definition in RFC 6962, for every small tree; and that none shows anything else.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

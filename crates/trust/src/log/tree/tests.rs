@@ -1,3 +1,5 @@
+//! The growing tree against the definition in RFC 6962.
+
 use proptest::prelude::*;
 
 use super::*;
