@@ -211,7 +211,11 @@ mod tests {
                  rules: [{ id: r, rego: { file: house/rule.rego, query: data.house.deny } }]\n",
             )
             .unwrap();
-            fs::write(folder.join("house/rule.rego"), "package house\n\nimport rego.v1\n\ndeny contains \"no\" if false\n").unwrap();
+            fs::write(
+                folder.join("house/rule.rego"),
+                "package house\n\nimport rego.v1\n\ndeny contains \"no\" if false\n",
+            )
+            .unwrap();
             fs::write(
                 folder.join("house/exceptions.yaml"),
                 "apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions: []\n",
@@ -233,7 +237,8 @@ mod tests {
 
     #[test]
     fn documents_of_one_name_keep_their_paths() {
-        let documents = |paths: &[&str]| paths.iter().map(|path| ((*path).to_owned(), String::new())).collect::<Vec<_>>();
+        let documents =
+            |paths: &[&str]| paths.iter().map(|path| ((*path).to_owned(), String::new())).collect::<Vec<_>>();
         assert_eq!(shortened(documents(&["/a/x.yaml", "b/y.yaml"])), documents(&["x.yaml", "y.yaml"]));
         assert_eq!(shortened(documents(&["a/x.yaml", "b/x.yaml"])), documents(&["a/x.yaml", "b/x.yaml"]));
     }

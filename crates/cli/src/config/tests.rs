@@ -25,7 +25,8 @@ fn the_example_of_the_documentation_is_read_and_shows_every_key() {
     assert_eq!(config.log.format, Some(LogFormat::Json));
     let schema = schema();
     let objects = schema["$defs"].as_object().unwrap().values().chain([&schema]);
-    let keys: Vec<&String> = objects.filter_map(|object| object["properties"].as_object()).flatten().map(|(key, _)| key).collect();
+    let keys: Vec<&String> =
+        objects.filter_map(|object| object["properties"].as_object()).flatten().map(|(key, _)| key).collect();
     assert!(keys.len() > 35, "{keys:?}");
     for key in keys {
         assert!(example().contains(&format!("{key}:")), "the example does not show {key}");

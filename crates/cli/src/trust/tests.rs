@@ -61,7 +61,7 @@ fn s27_what_is_no_key_or_certificate_ends_the_command() {
     let pair = SigningKey::generate(None).unwrap();
     fs::write(folder.path().join("private.key"), &pair.private).unwrap();
     fs::write(folder.path().join("empty"), "").unwrap();
-    fs::write(folder.path().join("large"), vec![b'-'; KEY + 1]).unwrap();
+    fs::write(folder.path().join("large"), vec![b'-'; (64 << 10) + 1]).unwrap();
     let x509 =
         |certificate: &str| format!("  signers: {{ a: {{ x509: {{ type: ca, certificates: [{certificate}] }} }} }}");
     for (spec, why) in [

@@ -88,7 +88,11 @@ fn what_cannot_be_meant_is_refused() {
     ] {
         let auth = Auth { tokens: vec![entry], anonymous_reads: None };
         let failure = setup(Config { auth, ..config(folder.path(), "127.0.0.1:0") }).unwrap_err();
-        assert!(failure.what.starts_with("auth.tokens:") && !failure.what.contains("the token itself"), "{}", failure.what);
+        assert!(
+            failure.what.starts_with("auth.tokens:") && !failure.what.contains("the token itself"),
+            "{}",
+            failure.what
+        );
     }
     let mut zero = config(folder.path(), "127.0.0.1:0");
     zero.limits.concurrency = Some(0);
