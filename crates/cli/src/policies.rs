@@ -224,12 +224,12 @@ mod tests {
             bundle(&[folder.join("policy.yaml")])
         };
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let made = make(one.path()).unwrap();
-        assert_eq!(made.documents[0].0, "policy.yaml");
-        assert_eq!(made.files[0].keys().collect::<Vec<_>>(), ["house/exceptions.yaml", "house/rule.rego"]);
-        let rule = STANDARD.decode(&made.files[0]["house/rule.rego"]).unwrap();
+        let found = make(one.path()).unwrap();
+        assert_eq!(found.documents[0].0, "policy.yaml");
+        assert_eq!(found.files[0].keys().collect::<Vec<_>>(), ["house/exceptions.yaml", "house/rule.rego"]);
+        let rule = STANDARD.decode(&found.files[0]["house/rule.rego"]).unwrap();
         assert!(rule.starts_with(b"package house"));
-        assert_eq!(made, make(other.path()).unwrap(), "the same policy elsewhere is the same version");
+        assert_eq!(found, make(other.path()).unwrap(), "the same policy elsewhere is the same version");
         fs::remove_file(one.path().join("house/exceptions.yaml")).unwrap();
         let failure = bundle(&[one.path().join("policy.yaml")]).unwrap_err();
         assert!(failure.what.contains("exceptions.yaml"), "{}", failure.what);

@@ -25,8 +25,8 @@ async fn app(folder: &std::path::Path, limits: Limits) -> App {
     App::new(gate, Settings { tokens: Vec::new(), anonymous_reads: true, limits, metrics, now })
 }
 
-fn with(app: App, path: &'static str, method: Method, handler: MethodRouter<App>) -> Router {
-    let route: Route = listed().into_iter().find(|route| route.path == path && route.method == method).unwrap();
+fn with(app: App, path: &'static str, method: &Method, handler: MethodRouter<App>) -> Router {
+    let route: Route = listed().into_iter().find(|route| route.path == path && route.method == *method).unwrap();
     guarded(vec![(route, handler)], app)
 }
 
@@ -48,12 +48,8 @@ fn decisions() -> axum::http::request::Builder {
 #[tokio::test]
 async fn a_handler_that_panics_is_a_500_that_says_nothing_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let panics = get(|| async {
-        if true {
-            panic!("the inside of it")
-        }
-    });
-    let router = with(app(folder.path(), Limits::default()).await, "/api/v1/decisions", Method::GET, panics);
+    let panics = get(|| async { assert!(std::process::id() == 0, "the inside of it") });
+    let router = with(app(folder.path(), Limits::default()).await, "/api/v1/decisions", &Method::GET, panics);
     for _ in 0..3 {
         let (status, headers, body) = ask(&router, decisions().header("x-request-id", "mine-1")).await;
         assert_eq!(status, 500);
@@ -68,7 +64,7 @@ async fn a_request_that_takes_too_long_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { request: Duration::from_millis(50), ..Limits::default() };
     let slow = get(|| async { tokio::time::sleep(Duration::from_mins(1)).await });
-    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", Method::GET, slow);
+    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", &Method::GET, slow);
     let (status, headers, body) = ask(&router, decisions()).await;
     assert_eq!((status.as_u16(), problem(&body).code.as_str()), (503, "limit.time"));
     assert!(headers.contains_key("retry-after"));
@@ -76,16 +72,16 @@ async fn a_request_that_takes_too_long_is_ended() {
 
 #[tokio::test]
 async fn no_more_is_worked_on_at_once_than_the_bound_and_a_place_comes_back() {
-    let folder = tempfile::tempdir().unwrap();
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
+    let folder = tempfile::tempdir().unwrap();
     let limits = Limits { concurrency: 3, ..Limits::default() };
     let slow = get(|| async {
         MOST.fetch_max(INSIDE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(300)).await;
         INSIDE.fetch_sub(1, Ordering::SeqCst);
     });
-    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", Method::GET, slow);
+    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", &Method::GET, slow);
     let all = futures_util::future::join_all((0..10).map(|_| ask(&router, decisions()))).await;
     let (served, shed): (Vec<_>, Vec<_>) = all.into_iter().partition(|(status, ..)| status.is_success());
     assert_eq!((served.len(), shed.len(), MOST.load(Ordering::SeqCst)), (3, 7, 3));
@@ -98,7 +94,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back_and_others_are_s
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { per_client: Some(PerClient { per_second: 1, burst: 2 }), ..Limits::default() };
     let quick = get(|| async { "here" });
-    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", Method::GET, quick);
+    let router = with(app(folder.path(), limits).await, "/api/v1/decisions", &Method::GET, quick);
     let from = |last: u8| {
         let address = SocketAddr::from(([192, 0, 2, last], 4711));
         decisions().extension(ConnectInfo(address))
@@ -120,7 +116,7 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { receiving: Duration::from_millis(50), ..Limits::default() };
     let reads = post(|Json { value, .. }: Json<serde_json::Value, 64>| async move { value.to_string() });
-    let router = with(app(folder.path(), limits).await, "/api/v1/decide", Method::POST, reads);
+    let router = with(app(folder.path(), limits).await, "/api/v1/decide", &Method::POST, reads);
     let never = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let request =
         Request::post("/api/v1/decide").header("host", "localhost").header("content-type", "application/json");

@@ -15,8 +15,8 @@ fn token() -> TokenEntry {
     TokenEntry { name: "ci".to_owned(), sha256: "ab".repeat(32), role: Role::Read }
 }
 
-fn tls() -> Option<Tls> {
-    Some(Tls { certificate: "tls.crt".into(), key: "tls.key".into() })
+fn tls() -> Tls {
+    Tls { certificate: "tls.crt".into(), key: "tls.key".into() }
 }
 
 fn setup(config: Config) -> Result<Setup, Failure> {
@@ -50,15 +50,15 @@ fn s36_beyond_this_machine_only_with_a_certificate_and_tokens() {
         for (config, why) in [
             (with(None, vec![token()], None), "there is no certificate"),
             (with(None, Vec::new(), None), "there is no certificate"),
-            (with(tls(), Vec::new(), None), "no token is configured"),
-            (with(tls(), vec![token()], Some(true)), "anonymousReads is for loopback"),
+            (with(Some(tls()), Vec::new(), None), "no token is configured"),
+            (with(Some(tls()), vec![token()], Some(true)), "anonymousReads is for loopback"),
         ] {
             let failure = setup(config).unwrap_err();
             assert_eq!(failure.exit, Exit::Configuration);
             assert!(failure.what.contains(why) && !failure.hints.is_empty(), "{listen}: {}", failure.what);
         }
         assert!(!folder.path().join("data").exists(), "what is refused leaves nothing behind");
-        let sound = setup(with(tls(), vec![token()], None)).unwrap();
+        let sound = setup(with(Some(tls()), vec![token()], None)).unwrap();
         assert!(!sound.anonymous_reads && sound.admin.is_none());
         fs::remove_dir(folder.path().join("data")).unwrap();
     }
