@@ -194,3 +194,52 @@ fn refused(error: &DocumentError) -> Failure {
         None => failure.hint("`ecr-gate policy schema` prints what a policy may say"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn f6_a_bundle_holds_every_file_that_its_documents_name_and_not_where_they_lay() {
+        let make = |folder: &Path| {
+            fs::create_dir_all(folder.join("house")).unwrap();
+            fs::write(
+                folder.join("policy.yaml"),
+                "apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: { name: p }\nspec:\n  exceptions: [house/exceptions.yaml]\n  \
+                 rules: [{ id: r, rego: { file: house/rule.rego, query: data.house.deny } }]\n",
+            )
+            .unwrap();
+            fs::write(
+                folder.join("house/rule.rego"),
+                "package house\n\nimport rego.v1\n\ndeny contains \"no\" if false\n",
+            )
+            .unwrap();
+            fs::write(
+                folder.join("house/exceptions.yaml"),
+                "apiVersion: ecr-gate.dev/v1\nkind: GateExceptions\nexceptions: []\n",
+            )
+            .unwrap();
+            bundle(&[folder.join("policy.yaml")])
+        };
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let found = make(one.path()).unwrap();
+        assert_eq!(found.documents[0].0, "policy.yaml");
+        assert_eq!(found.files[0].keys().collect::<Vec<_>>(), ["house/exceptions.yaml", "house/rule.rego"]);
+        let rule = STANDARD.decode(&found.files[0]["house/rule.rego"]).unwrap();
+        assert!(rule.starts_with(b"package house"));
+        assert_eq!(found, make(other.path()).unwrap(), "the same policy elsewhere is the same version");
+        fs::remove_file(one.path().join("house/exceptions.yaml")).unwrap();
+        let failure = bundle(&[one.path().join("policy.yaml")]).unwrap_err();
+        assert!(failure.what.contains("exceptions.yaml"), "{}", failure.what);
+    }
+
+    #[test]
+    fn documents_of_one_name_keep_their_paths() {
+        let documents =
+            |paths: &[&str]| paths.iter().map(|path| ((*path).to_owned(), String::new())).collect::<Vec<_>>();
+        assert_eq!(shortened(documents(&["/a/x.yaml", "b/y.yaml"])), documents(&["x.yaml", "y.yaml"]));
+        assert_eq!(shortened(documents(&["a/x.yaml", "b/x.yaml"])), documents(&["a/x.yaml", "b/x.yaml"]));
+    }
+}

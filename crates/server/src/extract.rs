@@ -106,7 +106,7 @@ async fn body(request: Request, most: usize, receiving: Duration) -> Result<Byte
 }
 
 fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+    matches!(std::error::Error::source(error), Some(source) if source.is::<http_body_util::LengthLimitError>())
 }
 
 /// The query. A parameter that is not known or there twice is refused.

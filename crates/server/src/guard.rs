@@ -44,9 +44,8 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let template = matched.as_ref().and_then(|path| app.shared.routes.template(path.as_str())).unwrap_or(UNMATCHED);
     let mut who = None;
-    let response = match admit(&app, &request, matched.as_ref(), began) {
+    let response = match admit(&app, &request, matched.as_ref(), began, &mut who) {
         Ok(Admitted { caller, time, slot }) => {
-            who = caller.as_ref().and_then(|caller| caller.name.clone());
             request.extensions_mut().extend(caller.map(extension).unwrap_or_default());
             request.extensions_mut().insert(trace.clone());
             let answer = AssertUnwindSafe(tokio::time::timeout(time, next.run(request))).catch_unwind().await;
@@ -76,7 +75,14 @@ struct Admitted {
     slot: Option<OwnedSemaphorePermit>,
 }
 
-fn admit(app: &App, request: &Request, matched: Option<&MatchedPath>, now: Instant) -> Result<Admitted, Fail> {
+/// `who` is told also where the request is refused: the log says whose it was.
+fn admit(
+    app: &App,
+    request: &Request,
+    matched: Option<&MatchedPath>,
+    now: Instant,
+    who: &mut Option<Arc<str>>,
+) -> Result<Admitted, Fail> {
     let shared = &app.shared;
     let limits = &shared.limits;
     let route = matched.and_then(|path| shared.routes.find(path.as_str(), request.method()));
@@ -84,11 +90,11 @@ fn admit(app: &App, request: &Request, matched: Option<&MatchedPath>, now: Insta
         return Ok(Admitted { caller: None, time: limits.request, slot: None });
     };
     let caller = shared.tokens.caller(request.headers(), request.uri(), shared.anonymous_reads);
+    *who = caller.as_ref().ok().and_then(|caller| caller.as_ref()?.name.clone());
     if let Some(rates) = &shared.rates {
         // Wrong tokens count for the address: they are guesses.
-        let name = caller.as_ref().ok().and_then(|caller| caller.as_ref()?.name.clone());
         let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-        let client = name.map(Client::Named).or_else(|| address.map(Client::at)).unwrap_or(Client::Others);
+        let client = who.clone().map(Client::Named).or_else(|| address.map(Client::at)).unwrap_or(Client::Others);
         rates.take(client, now).map_err(Fail::too_often)?;
     }
     let caller = caller?.ok_or_else(|| Fail::unauthenticated(false))?;
@@ -141,7 +147,7 @@ fn log(line: &Line<'_>, response: &Response) {
     let decided = response.extensions().get::<DecidedForLog>();
     let (code, cause) = line.fail.map(Fail::for_the_log).unzip();
     let status = response.status().as_u16();
-    let duration_ms = line.took.as_secs_f64() * 1000.0;
+    let duration_ms = (line.took.as_secs_f64() * 1e6).round() / 1e3;
     macro_rules! access {
         ($level:ident) => {
             tracing::$level!(
@@ -165,9 +171,12 @@ fn log(line: &Line<'_>, response: &Response) {
             )
         };
     }
-    if status >= 500 {
-        access!(error);
-    } else {
-        access!(info);
+    match status {
+        500 => access!(error),
+        501.. => access!(warn),
+        _ => access!(info),
     }
 }
+
+#[cfg(test)]
+mod tests;

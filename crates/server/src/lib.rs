@@ -21,5 +21,5 @@ pub use app::{App, Limits, PerClient, Settings};
 pub use auth::{AdminToken, Role, Token, admin_token};
 pub use openapi::DOCUMENT as OPENAPI;
 pub use routes::{Access, Route, listed, router};
-pub use run::{Ended, Listening, RunSettings, run};
+pub use run::{Ended, Listening, RunSettings, run, run_until};
 pub use tls::{Certificate, TlsError, TlsFiles};

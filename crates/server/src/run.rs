@@ -94,13 +94,16 @@ pub async fn run(app: App, listening: Listening, settings: RunSettings) -> io::R
             }
         }
     });
-    let ended = until(app, listening, settings, signals).await;
+    let ended = run_until(app, listening, settings, signals).await;
     watching.abort();
     ended
 }
 
 /// The same with signals that come from somewhere else.
-pub(crate) async fn until(
+///
+/// # Errors
+/// The port cannot be had.
+pub async fn run_until(
     app: App,
     listening: Listening,
     settings: RunSettings,

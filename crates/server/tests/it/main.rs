@@ -1,0 +1,16 @@
+//! The API over a real port: a gate on a SQLite file in a temporary folder, and a real client.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests: a helper may fail one, and how much was tried is told"
+)]
+
+mod auth;
+mod ending;
+mod openapi;
+mod requests;
+mod stage;
+mod tls;
