@@ -210,3 +210,66 @@ async fn s42_without_the_store_nothing_is_permitted() {
     assert_ne!(gate.unready().await, Vec::<String>::new());
     gate.stop().await;
 }
+
+/// The clock of one test, in seconds before the real one.
+static BEHIND: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+fn behind() -> model::Timestamp {
+    let behind = BEHIND.load(std::sync::atomic::Ordering::Relaxed);
+    model::Timestamp::now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s9_a_clock_that_went_back_decides_nothing() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let settings = engine::GateSettings { now: behind, ..scene.settings(NON_ROOT) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    while gate.checkpoint().await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    BEHIND.store(50, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow, "clocks differ by a little");
+    BEHIND.store(120, std::sync::atomic::Ordering::Relaxed);
+    let error = ask(&gate, &scene.named(":1")).await.unwrap_err();
+    assert!(matches!(&error, AskError::StoreUnavailable(why) if why.contains("clock")), "{error:?}");
+    assert!(gate.unready().await.iter().any(|why| why.contains("clock")));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a16_whoever_pushes_and_then_asks_means_what_was_pushed() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    scene.push("1", "root");
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Deny);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o4_a_package_finds_its_images() {
+    let scene = Scene::new();
+    let status = "Package: openssl\nStatus: install ok installed\nVersion: 3.0.8-1\nArchitecture: amd64\n\n";
+    let layer = testkit::oci::Layer::new()
+        .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+        .file("var/lib/dpkg/status", status);
+    let image = testkit::oci::ImageBuilder::new().layer(layer).user("1000").build();
+    let digest = scene.registry.push("team/app", Some("1"), &image);
+    let gate = scene.gate("- { id: none, packages: { deny: [\"pkg:deb/telnet\"] } }").await;
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    let found = gate.images_with("pkg:deb/debian/openssl", None, 10).await.unwrap();
+    let named =
+        found.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
+    let expected = [(scene.registry.reference("team/app"), digest, "3.0.8-1".to_owned())];
+    let expected =
+        expected.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
+    assert_eq!(named.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let version = |version: &str| format!("pkg:deb/debian/openssl@{version}");
+    assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10).await.unwrap().len(), 1);
+    assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10).await.unwrap(), []);
+    assert!(gate.images_with("openssl", None, 10).await.is_err());
+    gate.stop().await;
+}
