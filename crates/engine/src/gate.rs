@@ -133,6 +133,9 @@ pub enum GateError {
         /// What.
         what: String,
     },
+    /// A scan is on its way still.
+    #[error("it is pending still")]
+    Pending,
     /// It cannot be set up like this.
     #[error("{what}")]
     Setup {
@@ -262,7 +265,10 @@ impl Gate {
         let answer = Arc::new(Later::default());
         self.inner.later.insert(id.clone(), Arc::clone(&answer));
         let (inner, by) = (Arc::clone(&self.inner), by.clone());
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that ended are not kept.
+        while behind.try_join_next().is_some() {}
+        behind.spawn(async move {
             let answered = inner.ask(asked, &by).await.map(Arc::new);
             *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
         });

@@ -15,6 +15,8 @@ const TOGETHER: Duration = Duration::from_millis(200);
 /// Answers of different kinds that wait; beyond that each is written at once.
 const WAITING: usize = 20_000;
 
+const NOBODY: Asker = Asker { identity: None, point: Point::Gate, pipeline: None, commit: None, trace_id: None };
+
 /// Answers that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -75,9 +77,13 @@ impl Answers {
         if rows.is_empty() {
             return;
         }
-        let count: i64 = rows.iter().map(|row| row.times).sum();
-        if let Err(error) = store.write(Batch { answers: rows, ..Batch::default() }).await {
-            tracing::error!(%error, answers = count, "answers that were given are not on record");
+        let Err(error) = store.write(Batch { answers: rows.clone(), ..Batch::default() }).await else { return };
+        tracing::error!(%error, answers = rows.len(), "answers that were given are not on record yet");
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows.into_iter().take(WAITING.saturating_sub(waiting.len())) {
+            // Under a key of its own, so that those of this moment are not counted with it.
+            let by = Asker { identity: Some(row.id.clone()), ..NOBODY };
+            waiting.insert((row.decision.clone(), by), row);
         }
     }
 

@@ -9,7 +9,7 @@ use store::{Batch, NewJob};
 use telemetry::Cache;
 
 use super::answers::{self, is_durable};
-use super::asking::{Answered, AskError, Asked, Asker, RecordedDecision, Via};
+use super::asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 use super::collecting::{Wanted, repository};
 use super::force::InForce;
 use super::memory::{Judged, Key, Known};
@@ -120,7 +120,7 @@ impl Inner {
         let now = self.now()?;
         let force = self.follower.force();
         let metrics = &self.settings.metrics;
-        let key = self.key(understood);
+        let key = self.key(understood, by.point);
         if let Some(key) = &key
             && !dry_run
         {
@@ -137,29 +137,29 @@ impl Inner {
             }
         }
         let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
-        let (known, via) = match remembered {
+        let via = if remembered.is_some() { Via::Evaluated } else { Via::Collected };
+        let known = match remembered {
             Some(known) => {
                 metrics.cache_hit(Cache::Facts);
-                (known, Via::Evaluated)
+                known
             }
             None => {
                 metrics.cache_miss(Cache::Facts);
-                let wanted = Wanted {
-                    image: understood.image.to_string(),
-                    environment: understood.environment.clone(),
-                    dry_run,
-                };
-                (self.collected(&understood.image, wanted, deadline).await?, Via::Collected)
+                self.wanted(understood, dry_run, deadline).await?
             }
         };
         // What came into force while it was collected counts.
-        let confirmed =
-            self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))?;
+        let confirmed = self.confirmed().await?;
         let force = self.follower.force();
         let now = self.now()?;
+        // Another policy may want to know more.
+        let known = if force.wants(&known.ask) == known.wants {
+            known
+        } else {
+            self.wanted(understood, dry_run, deadline).await?
+        };
         if force.wants(&known.ask) != known.wants {
-            let what = "the policy changed while the image was looked at; ask again".to_owned();
-            return Err(AskError::Overloaded(what));
+            return Err(AskError::Overloaded("policies change faster than the image can be looked at".to_owned()));
         }
         let judged = if dry_run {
             Arc::new(self.judged(&known, &force, by, now, true).await?.0)
@@ -169,6 +169,22 @@ impl Inner {
         };
         let answered = self.answer(&judged, via, dry_run, by, now, confirmed).await?;
         Ok((answered, known.degraded))
+    }
+
+    async fn confirmed(&self) -> Result<Instant, AskError> {
+        self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))
+    }
+
+    /// What is known about the image now.
+    async fn wanted(
+        self: &Arc<Self>,
+        understood: &Understood,
+        dry_run: bool,
+        deadline: Instant,
+    ) -> Result<Arc<Known>, AskError> {
+        let Understood { image, environment } = understood;
+        let wanted = Wanted { image: image.to_string(), environment: environment.clone(), dry_run };
+        self.collected(image, wanted, deadline).await
     }
 
     /// Judges and records, one at a time for one image: of many that ask at once, one decides for all.
@@ -193,14 +209,18 @@ impl Inner {
         Ok(judged)
     }
 
-    /// Under what the image is remembered; `None` if nobody knows what its tag stands for.
-    fn key(&self, understood: &Understood) -> Option<Key> {
+    /// Under what the image is remembered; `None` if nobody knows what its tag stands for. Where what runs is the digest that was decided about, a tag
+    /// may have been looked up a moment ago; whoever pushes and then asks means what was pushed.
+    fn key(&self, understood: &Understood, point: Point) -> Option<Key> {
         let image = &understood.image;
         let repository = repository(image);
         let digest = match (&image.digest, &image.tag) {
             (Some(digest), None) => digest.clone(),
             // A16: with a tag, the tag has to stand for the digest.
             (expected, Some(tag)) => {
+                if !matches!(point, Point::Admission | Point::Proxy | Point::Node) {
+                    return None;
+                }
                 let digest = self.memory.tags.get(&format!("{repository}:{tag}"))?;
                 if expected.as_ref().is_some_and(|expected| *expected != digest) {
                     return None;

@@ -21,6 +21,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const TAKEN: u32 = 8;
 /// After so many failures a job is dead.
 const ATTEMPTS: i64 = 10;
+/// After so many looks at what stays pending nobody waits for it any more; whoever asks, looks.
+const LOOKS: i64 = 40;
 /// Images that are judged anew in one job.
 const PAGE: u32 = 200;
 
@@ -66,6 +68,10 @@ impl Inner {
                 let batch = Batch { done: vec![job.id.clone()], ..batch };
                 self.store.write(batch).await.map(|_| ())
             }
+            Err(error) if matches!(&error, GateError::Pending) => {
+                let again = (job.attempts < LOOKS).then(|| self.later(job.attempts));
+                self.store.fail_job(&job.id, again, &error.to_string()).await
+            }
             Err(error) => {
                 let again = (job.attempts < ATTEMPTS).then(|| self.later(job.attempts));
                 tracing::warn!(kind = job.kind, attempts = job.attempts, dead = again.is_none(), %error, "a job failed");
@@ -88,7 +94,7 @@ impl Inner {
     /// F5: what was pending is looked at again, so that its decision is there when somebody asks.
     async fn collect_job(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
         let Collect { image, environment } = payload(job)?;
-        let asked = Asked { image, environment: Some(environment), wait: self.settings.longest_wait, dry_run: false };
+        let asked = Asked { image, environment: Some(environment), wait: self.settings.pace.timeout, dry_run: false };
         let by = Asker {
             identity: Some("ecr-gate".to_owned()),
             point: Point::Gate,
@@ -98,7 +104,7 @@ impl Inner {
         };
         let answered = self.ask(asked, &by).await.map_err(|error| GateError::invalid(error.to_string()))?;
         if answered.retry_after.is_some() {
-            return Err(GateError::invalid("it is pending still"));
+            return Err(GateError::Pending);
         }
         Ok(Batch::default())
     }

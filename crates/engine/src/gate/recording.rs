@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use model::{Digest, FactsDocument, Judgement, RecordedFacts, Timestamp};
+use model::{Digest, FactsDocument, Judgement, RecordedFacts, Timestamp, Verdict};
 use policy::{evaluate, trust_score};
 use serde_json::{Value, json};
 use store::{Batch, DecisionRow, EvidenceRow, LeafRow};
@@ -26,6 +26,11 @@ use crate::record::{Answer, Record};
 pub(super) const FACTS: &str = "application/vnd.ecr-gate.facts.v1+json+gzip";
 /// The largest facts that are read back, in bytes, unpacked.
 const LARGEST: u64 = 256 << 20;
+
+/// The most reasons in an entry of the audit log; the record, whose digest is in it, has all.
+const REASONS: usize = 100;
+/// The longest reason there, in characters.
+const REASON: usize = 1_000;
 
 /// A judgement, ready to be recorded.
 pub(super) struct Draft {
@@ -127,6 +132,12 @@ pub(super) fn record(
     let now = record.recorded_at;
     record.id = (!dry_run).then(|| id.clone());
     record.dry_run = dry_run;
+    // Whoever asked has a code of its own for each way not to know; what reads the record alone must not take a refusal for a 0.
+    record.exit_code = match record.verdict {
+        Verdict::Allow | Verdict::Warn => 0,
+        Verdict::Deny => 1,
+        Verdict::Pending => 4,
+    };
     let bytes = serde_json::to_vec(&record).map_err(|error| internal(&error))?;
     let document = FactsDocument::new(&known.ask, judgement.environment_class, &known.facts, known.at, None);
     let facts = serde_json::to_vec(&document.decided(&judgement)).map_err(|error| internal(&error))?;
@@ -153,8 +164,8 @@ pub(super) fn record(
         "validUntil": row.valid_until,
         "policyVersion": row.policy,
         "policies": record.policies,
-        "reasons": record.reasons.iter().map(|reason| json!({
-            "code": reason.reason.code, "message": reason.reason.message, "rules": reason.rules,
+        "reasons": record.reasons.iter().take(REASONS).map(|reason| json!({
+            "code": reason.reason.code, "message": shortened(&reason.reason.message), "rules": reason.rules,
         })).collect::<Vec<_>>(),
         "exceptions": record.exceptions.len(),
         "facts": row.facts,
@@ -167,6 +178,10 @@ pub(super) fn record(
         leaf(id, "decision", Some((&row.repository, &row.digest)), now, body).map_err(|error| internal(&error))?;
     let decision = recorded(row.clone());
     Ok((decision, Batch { decisions: vec![row], evidence: vec![evidence], leaves: vec![leaf], ..Batch::default() }))
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(REASON).collect()
 }
 
 /// An entry of the audit log.
