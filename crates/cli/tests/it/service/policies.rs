@@ -51,7 +51,10 @@ fn b5_a_push_takes_every_file_along_that_the_policies_name() {
     let bundle = service.seen()[0].json();
     assert_eq!(
         bundle["documents"],
-        json!([[first, fs::read_to_string(&first).unwrap()], ["team/gate.yaml", fs::read_to_string(&second).unwrap()]])
+        json!([
+            ["first.yaml", fs::read_to_string(&first).unwrap()],
+            ["gate.yaml", fs::read_to_string(&second).unwrap()]
+        ])
     );
     let encoded = |text: &str| BASE64_STANDARD.encode(text);
     let files = json!([{}, { "release.pub": encoded(key), "exceptions.yaml": encoded(exceptions), "house.rego": encoded(rego) }]);
