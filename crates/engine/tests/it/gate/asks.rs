@@ -165,15 +165,8 @@ async fn b5_a_submitted_report_counts_with_the_next_ask() {
     let pinned = scene.named(&format!("@{digest}"));
     let before = ask(&gate, &pinned).await.unwrap();
     assert_eq!(before.decision.verdict, Verdict::Deny, "no scan is not a clean scan");
-    let report = serde_json::json!({
-        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
-        "Trivy": { "Version": "0.59.1" },
-        "Metadata": { "OS": { "Family": "debian", "Name": "12" },
-            "RepoDigests": [format!("{}@{digest}", scene.registry.reference("team/app"))] },
-        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
-    });
-    let submission =
-        Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.to_string().into() };
+    let report = trivy(&pinned, &digest);
+    let submission = Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.into() };
     let submitted = gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap();
     assert_eq!(submitted.format, "trivy");
     let after = ask(&gate, &pinned).await.unwrap();
@@ -271,5 +264,39 @@ async fn o4_a_package_finds_its_images() {
     assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10).await.unwrap().len(), 1);
     assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10).await.unwrap(), []);
     assert!(gate.images_with("openssl", None, 10).await.is_err());
+    gate.stop().await;
+}
+
+/// A report of Trivy that lists nothing.
+fn trivy(pinned: &str, digest: &str) -> String {
+    let (repository, _) = pinned.split_once('@').unwrap();
+    let report = serde_json::json!({
+        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
+        "Trivy": { "Version": "0.59.1" },
+        "Metadata": { "OS": { "Family": "debian", "Name": "12" }, "RepoDigests": [format!("{repository}@{digest}")] },
+        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
+    });
+    report.to_string()
+}
+
+/// Time goes by, and nothing else: the decision is the one that is on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_what_is_found_again_as_it_was_is_no_new_decision() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }\n  - { id: user, config: { nonRoot: true } }";
+    let settings = engine::GateSettings { fresh: Duration::ZERO, ..scene.settings(rules) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let submission =
+        Submission { image: pinned.clone(), kind: "report".to_owned(), document: trivy(&pinned, &digest).into() };
+    gate.submit(submission, &by(Point::Ci)).await.unwrap();
+    let first = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(first.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&first.decision.record));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for name in [&pinned, &scene.named(":1"), &pinned] {
+        let again = ask(&gate, name).await.unwrap();
+        assert_eq!((again.via, &again.decision.id), (Via::Collected, &first.decision.id), "{name}");
+    }
     gate.stop().await;
 }
