@@ -175,6 +175,7 @@ impl Inner {
             .collect();
         Ok(Known {
             wants: force.wants(&ask),
+            collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),
             size: size(&facts),
             facts: Arc::new(facts),

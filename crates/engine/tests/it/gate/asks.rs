@@ -300,3 +300,25 @@ async fn b3_what_is_found_again_as_it_was_is_no_new_decision() {
     }
     gate.stop().await;
 }
+
+/// Who attaches what was missing and asks again is not told no from what was seen before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_a_pipeline_rests_on_what_was_just_looked_at() {
+    let scene = Scene::new();
+    let app = image("1000");
+    let digest = scene.registry.push("team/app", Some("1"), &app);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry] } }").await;
+    let pinned = scene.named(&format!("@{digest}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    let sbom = serde_json::json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [],
+        "metadata": { "component": { "type": "container", "name": "app", "version": digest } } });
+    let attached = testkit::oci::Referrer::new(&app, "application/vnd.cyclonedx+json")
+        .layer("application/vnd.cyclonedx+json", sbom.to_string())
+        .build();
+    scene.registry.push("team/app", None, &attached);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let again = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(again.via, Via::Collected);
+    assert_eq!(again.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&again.decision.record));
+    gate.stop().await;
+}
