@@ -19,11 +19,13 @@ mod recording;
 mod submitting;
 mod versions;
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
 use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
@@ -229,14 +231,24 @@ impl Gate {
             store,
         });
         let mut behind = JoinSet::new();
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.follower.follow().await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.answers.keep_flushing(&run.store).await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.log.keep(&run.store).await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.work().await });
+        let run = |inner: &Arc<Inner>| Arc::clone(inner);
+        let (follows, flushes, logs, works) = (run(&inner), run(&inner), run(&inner), run(&inner));
+        behind.spawn(always("reading changes", move || {
+            let inner = run(&follows);
+            async move { inner.follower.follow().await }
+        }));
+        behind.spawn(always("writing answers", move || {
+            let inner = run(&flushes);
+            async move { inner.answers.keep_flushing(&inner.store).await }
+        }));
+        behind.spawn(always("continuing the audit log", move || {
+            let inner = run(&logs);
+            async move { inner.log.keep(&inner.store).await }
+        }));
+        behind.spawn(always("doing jobs", move || {
+            let inner = run(&works);
+            async move { inner.work().await }
+        }));
         Ok(Self { inner, behind: Arc::new(Mutex::new(behind)) })
     }
 
@@ -490,5 +502,15 @@ impl Gate {
         metrics.lease_age(self.inner.follower.age());
         metrics.write_queue(self.inner.store.at_risk());
         metrics.text()
+    }
+}
+
+/// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.
+async fn always<F: Future<Output = ()> + Send>(what: &'static str, run: impl Fn() -> F + Send) {
+    loop {
+        if AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+            tracing::error!("{what} panicked; it begins anew");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -18,6 +18,7 @@ mod kms;
 mod material;
 mod measure;
 mod pace;
+mod parts;
 mod place;
 mod record;
 pub mod scan;

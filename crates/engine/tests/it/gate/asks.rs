@@ -322,3 +322,26 @@ async fn a_refusal_in_a_pipeline_rests_on_what_was_just_looked_at() {
     assert_eq!(again.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&again.decision.record));
     gate.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_and_configuration_are_read_once_and_the_manifest_is_asked_for_each_time() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let settings = engine::GateSettings {
+        fresh: Duration::ZERO,
+        ..scene.settings("- { id: shell, config: { nonRoot: true, noSecrets: true } }")
+    };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let first = ask(&gate, &pinned).await.unwrap().decision.id.clone();
+    let (blobs, manifests) = (scene.registry.count("GET", "/blobs/"), scene.registry.count("GET", "/manifests/"));
+    assert!(blobs >= 1 && manifests >= 1, "{:?}", scene.registry.lines());
+    assert_eq!(ask(&gate, &pinned).await.unwrap().decision.id, first);
+    assert_eq!(scene.registry.count("GET", "/blobs/"), blobs);
+    assert!(scene.registry.count("GET", "/manifests/") > manifests);
+    // What is gone is not there, whatever was read before.
+    scene.registry.remove_manifest("team/app", &digest);
+    let gone = ask(&gate, &pinned).await;
+    assert!(gone.as_ref().map_or(true, |answered| answered.permit.is_err()), "{gone:?}");
+    gate.stop().await;
+}
