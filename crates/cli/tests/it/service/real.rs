@@ -25,12 +25,12 @@ impl Real {
         let begun = Instant::now();
         while real.url.is_empty() {
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_mins(1),
                 "{}",
                 fs::read_to_string(gate.path("serve.log")).unwrap()
             );
             thread::sleep(Duration::from_millis(20));
-            real.url = fs::read_to_string(gate.path("ready")).unwrap_or_default().trim().to_owned();
+            fs::read_to_string(gate.path("ready")).unwrap_or_default().trim().clone_into(&mut real.url);
         }
         real
     }
