@@ -125,6 +125,7 @@ impl Inner {
             && !dry_run
         {
             if let Some(judged) = self.remembered(key, &force, now)
+                && may_say(&judged, by.point)
                 && (may_remember || judged.decision.verdict != Verdict::Pending)
             {
                 metrics.cache_hit(Cache::Judgements);
@@ -137,6 +138,13 @@ impl Inner {
             }
         }
         let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
+        let remembered = match remembered {
+            Some(known) if !is_news(&known) && !by.point.repeats() => {
+                let verdict = recording::judge(&force, &known, now, by)?.judgement.verdict;
+                allows(verdict).then_some(known)
+            }
+            remembered => remembered,
+        };
         let via = if remembered.is_some() { Via::Evaluated } else { Via::Collected };
         let known = match remembered {
             Some(known) => {
@@ -218,7 +226,7 @@ impl Inner {
             (Some(digest), None) => digest.clone(),
             // A16: with a tag, the tag has to stand for the digest.
             (expected, Some(tag)) => {
-                if !matches!(point, Point::Admission | Point::Proxy | Point::Node) {
+                if !point.repeats() {
                     return None;
                 }
                 let digest = self.memory.tags.get(&format!("{repository}:{tag}"))?;
@@ -398,6 +406,23 @@ impl Inner {
         let by_time = by_time.map_or(judged.known.fresh_until, |left| Instant::now() + left);
         by_time.min(judged.known.fresh_until)
     }
+}
+
+/// Facts that were collected so long ago are news still.
+const NEWS: Duration = Duration::from_secs(2);
+
+fn is_news(known: &Known) -> bool {
+    known.collected.elapsed() < NEWS
+}
+
+/// Whether a remembered judgement is answered with. Who signs an image, or attaches what was missing, and then asks, is not told no from what was seen
+/// before. Where the same is asked again and again by machines, it is.
+fn may_say(judged: &Judged, point: Point) -> bool {
+    allows(judged.decision.verdict) || is_news(&judged.known) || point.repeats()
+}
+
+fn allows(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Allow | Verdict::Warn)
 }
 
 fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {

@@ -165,15 +165,8 @@ async fn b5_a_submitted_report_counts_with_the_next_ask() {
     let pinned = scene.named(&format!("@{digest}"));
     let before = ask(&gate, &pinned).await.unwrap();
     assert_eq!(before.decision.verdict, Verdict::Deny, "no scan is not a clean scan");
-    let report = serde_json::json!({
-        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
-        "Trivy": { "Version": "0.59.1" },
-        "Metadata": { "OS": { "Family": "debian", "Name": "12" },
-            "RepoDigests": [format!("{}@{digest}", scene.registry.reference("team/app"))] },
-        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
-    });
-    let submission =
-        Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.to_string().into() };
+    let report = trivy(&pinned, &digest);
+    let submission = Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.into() };
     let submitted = gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap();
     assert_eq!(submitted.format, "trivy");
     let after = ask(&gate, &pinned).await.unwrap();
@@ -208,5 +201,124 @@ async fn s42_without_the_store_nothing_is_permitted() {
         assert!(matches!(error, AskError::StoreUnavailable(_)), "{error:?}");
     }
     assert_ne!(gate.unready().await, Vec::<String>::new());
+    gate.stop().await;
+}
+
+/// The clock of one test, in seconds before the real one.
+static BEHIND: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+fn behind() -> model::Timestamp {
+    let behind = BEHIND.load(std::sync::atomic::Ordering::Relaxed);
+    model::Timestamp::now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s9_a_clock_that_went_back_decides_nothing() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let settings = engine::GateSettings { now: behind, ..scene.settings(NON_ROOT) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    while gate.checkpoint().await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    BEHIND.store(50, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow, "clocks differ by a little");
+    BEHIND.store(120, std::sync::atomic::Ordering::Relaxed);
+    let error = ask(&gate, &scene.named(":1")).await.unwrap_err();
+    assert!(matches!(&error, AskError::StoreUnavailable(why) if why.contains("clock")), "{error:?}");
+    assert!(gate.unready().await.iter().any(|why| why.contains("clock")));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a16_whoever_pushes_and_then_asks_means_what_was_pushed() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    scene.push("1", "root");
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Deny);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o4_a_package_finds_its_images() {
+    let scene = Scene::new();
+    let status = "Package: openssl\nStatus: install ok installed\nVersion: 3.0.8-1\nArchitecture: amd64\n\n";
+    let layer = testkit::oci::Layer::new()
+        .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+        .file("var/lib/dpkg/status", status);
+    let image = testkit::oci::ImageBuilder::new().layer(layer).user("1000").build();
+    let digest = scene.registry.push("team/app", Some("1"), &image);
+    let gate = scene.gate("- { id: none, packages: { deny: [\"pkg:deb/telnet\"] } }").await;
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    let found = gate.images_with("pkg:deb/debian/openssl", None, 10).await.unwrap();
+    let named =
+        found.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
+    let expected = [(scene.registry.reference("team/app"), digest, "3.0.8-1".to_owned())];
+    let expected =
+        expected.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
+    assert_eq!(named.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let version = |version: &str| format!("pkg:deb/debian/openssl@{version}");
+    assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10).await.unwrap().len(), 1);
+    assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10).await.unwrap(), []);
+    assert!(gate.images_with("openssl", None, 10).await.is_err());
+    gate.stop().await;
+}
+
+/// A report of Trivy that lists nothing.
+fn trivy(pinned: &str, digest: &str) -> String {
+    let (repository, _) = pinned.split_once('@').unwrap();
+    let report = serde_json::json!({
+        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
+        "Trivy": { "Version": "0.59.1" },
+        "Metadata": { "OS": { "Family": "debian", "Name": "12" }, "RepoDigests": [format!("{repository}@{digest}")] },
+        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
+    });
+    report.to_string()
+}
+
+/// Time goes by, and nothing else: the decision is the one that is on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_what_is_found_again_as_it_was_is_no_new_decision() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }\n  - { id: user, config: { nonRoot: true } }";
+    let settings = engine::GateSettings { fresh: Duration::ZERO, ..scene.settings(rules) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let submission =
+        Submission { image: pinned.clone(), kind: "report".to_owned(), document: trivy(&pinned, &digest).into() };
+    gate.submit(submission, &by(Point::Ci)).await.unwrap();
+    let first = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(first.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&first.decision.record));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for name in [&pinned, &scene.named(":1"), &pinned] {
+        let again = ask(&gate, name).await.unwrap();
+        assert_eq!((again.via, &again.decision.id), (Via::Collected, &first.decision.id), "{name}");
+    }
+    gate.stop().await;
+}
+
+/// Who attaches what was missing and asks again is not told no from what was seen before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_a_pipeline_rests_on_what_was_just_looked_at() {
+    let scene = Scene::new();
+    let app = image("1000");
+    let digest = scene.registry.push("team/app", Some("1"), &app);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry] } }").await;
+    let pinned = scene.named(&format!("@{digest}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    let sbom = serde_json::json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [],
+        "metadata": { "component": { "type": "container", "name": "app", "version": digest } } });
+    let attached = testkit::oci::Referrer::new(&app, "application/vnd.cyclonedx+json")
+        .layer("application/vnd.cyclonedx+json", sbom.to_string())
+        .build();
+    scene.registry.push("team/app", None, &attached);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let again = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(again.via, Via::Collected);
+    assert_eq!(again.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&again.decision.record));
     gate.stop().await;
 }
