@@ -74,13 +74,9 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
         let (flight, waiting) = self.flight(image, wanted);
-        match tokio::time::timeout_at(deadline.into(), flight).await {
-            Ok(known) => known,
-            Err(_) => {
-                let why = waiting.why();
-                Err(AskError::Refused(why.unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
-            }
-        }
+        tokio::time::timeout_at(deadline.into(), flight).await.unwrap_or_else(|_| {
+            Err(AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
+        })
     }
 
     fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> (Flight, Arc<Waiting>) {

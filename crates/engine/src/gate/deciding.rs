@@ -146,15 +146,12 @@ impl Inner {
             remembered => remembered,
         };
         let via = if remembered.is_some() { Via::Evaluated } else { Via::Collected };
-        let known = match remembered {
-            Some(known) => {
-                metrics.cache_hit(Cache::Facts);
-                known
-            }
-            None => {
-                metrics.cache_miss(Cache::Facts);
-                self.wanted(understood, dry_run, deadline).await?
-            }
+        let known = if let Some(known) = remembered {
+            metrics.cache_hit(Cache::Facts);
+            known
+        } else {
+            metrics.cache_miss(Cache::Facts);
+            self.wanted(understood, dry_run, deadline).await?
         };
         // What came into force while it was collected counts.
         let confirmed = self.confirmed().await?;
@@ -366,7 +363,7 @@ impl Inner {
         confirmed: Instant,
     ) -> Result<Answered, AskError> {
         let decision = &judged.decision;
-        let until = self.holds_until(judged, now);
+        let until = holds_until(judged, now);
         let permit = |basis| Permit {
             subject: decision.digest.clone(),
             children: judged.known.manifests.iter().filter(|child| **child != decision.digest).cloned().collect(),
@@ -399,13 +396,13 @@ impl Inner {
         let in_force_at = ago(now, confirmed.elapsed());
         Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })
     }
+}
 
-    fn holds_until(&self, judged: &Judged, now: Timestamp) -> Instant {
-        let by_time =
-            judged.valid_until.map(|until| until.duration_since(now)).and_then(|left| Duration::try_from(left).ok());
-        let by_time = by_time.map_or(judged.known.fresh_until, |left| Instant::now() + left);
-        by_time.min(judged.known.fresh_until)
-    }
+/// The moment at which a judgement ends, by time or because what it rests on has to be looked at again.
+fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
+    let fresh_until = judged.known.fresh_until;
+    let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
+    left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
 }
 
 /// Facts that were collected so long ago are news still.

@@ -6,7 +6,7 @@ use engine::{AskError, Asked, Basis, DecisionQuery, Point, Refusal, Submission, 
 use model::{Digest, Verdict};
 use testkit::oci::{Fault, IndexBuilder};
 
-use super::scene::{NON_ROOT, Scene, ask, asked, by, image, verdict};
+use super::scene::{NON_ROOT, Scene, ask, asked, by, image, now, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
@@ -209,7 +209,7 @@ static BEHIND: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(
 
 fn behind() -> model::Timestamp {
     let behind = BEHIND.load(std::sync::atomic::Ordering::Relaxed);
-    model::Timestamp::now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
+    now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,7 +271,7 @@ async fn o4_a_package_finds_its_images() {
 fn trivy(pinned: &str, digest: &str) -> String {
     let (repository, _) = pinned.split_once('@').unwrap();
     let report = serde_json::json!({
-        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
+        "SchemaVersion": 2, "CreatedAt": now(), "ArtifactName": pinned, "ArtifactType": "container_image",
         "Trivy": { "Version": "0.59.1" },
         "Metadata": { "OS": { "Family": "debian", "Name": "12" }, "RepoDigests": [format!("{repository}@{digest}")] },
         "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
