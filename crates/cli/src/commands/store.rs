@@ -6,9 +6,9 @@ mod import;
 mod prune;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use engine::{Store, StoreOptions, migrate_store, restore_store};
+use engine::{Store, StoreError, StoreOptions, migrate_store, restore_store};
 use serde_json::json;
 
 use crate::database::{self, DatabaseArgs};
@@ -112,7 +112,7 @@ impl BackupArgs {
     async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let store = look(&self.database).await?;
         ui.say("writing and checking the backup");
-        let size = store.backup(&self.file).await.map_err(|error| database::failed(&error))?;
+        let size = store.backup(&self.file).await.map_err(|error| of_file(&error, &self.file))?;
         store.close().await;
         match self.output {
             OutputFormat::Json => {
@@ -149,17 +149,33 @@ impl RestoreArgs {
     async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let url = self.database.new_url()?;
         ui.say("checking and restoring the backup");
-        restore_store(&url, &self.file).await.map_err(|error| database::failed(&error))?;
+        restore_store(&url, &self.file).await.map_err(|error| of_file(&error, &self.file))?;
         ui.say("restored; the service can be started");
         Ok(Exit::Allowed)
+    }
+}
+
+/// What is wrong with the backup is told of the backup, and not of the database.
+fn of_file(error: &StoreError, file: &Path) -> Failure {
+    match error {
+        StoreError::Address { url, why } if Path::new(url) == file => {
+            let failure = Failure::configuration(format!("the backup {}: {why}", file.display()));
+            if file.exists() { failure } else { failure.hint("check the path; it is relative to the current folder") }
+        }
+        _ => database::failed(error),
     }
 }
 
 /// Opens the database to look at it; a service may be running on it.
 async fn look(database: &DatabaseArgs) -> Result<Store, Failure> {
     let url = database.url()?;
-    Store::look(&url).await.map_err(|error| {
-        database::unopened(&error).hint("a database that is not there yet is made by `ecr-gate store migrate`, or by the first start of the service")
+    Store::look(&url).await.map_err(|error| match &error {
+        StoreError::Address { why, .. } if why.ends_with("is no file") => {
+            database::failed(&error).hint("name it with --data-dir or --database-url, as for `ecr-gate serve`").hint(
+                "one that is not there yet is made by `ecr-gate store migrate`, or by the first start of the service",
+            )
+        }
+        _ => database::unopened(&error),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `ecr-gate store export`: every table as lines of JSON.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write, stdout};
+use std::io::{BufWriter, ErrorKind, Write, stdout};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +74,10 @@ fn new_file(path: &Path) -> Result<File, Failure> {
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    if error.kind() == ErrorKind::AlreadyExists {
+        return Failure::configuration(format!("the export {} is there already", path.display()))
+            .hint("nothing is overwritten: name another file");
+    }
     Failure::configuration(format!("the export {} cannot be written: {error}", path.display()))
-        .hint("name a file that is not there yet, in a folder that may be written to")
+        .hint("check that the folder is there and may be written to")
 }

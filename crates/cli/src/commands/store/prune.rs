@@ -142,7 +142,8 @@ pub(in crate::commands) fn past(flag: &str, text: &str, now: Timestamp) -> Resul
         return Err(Failure::usage(format!("{flag}: {text} is in the future"))
             .hint("a day such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or 90d for ninety days ago"));
     }
-    Ok(moment)
+    // Nobody means parts of a second.
+    Ok(Timestamp::from_second(moment.as_second()).unwrap_or(moment))
 }
 
 #[cfg(test)]
