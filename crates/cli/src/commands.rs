@@ -20,5 +20,6 @@ pub(crate) mod measure;
 pub(crate) mod policy;
 pub(crate) mod reference;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

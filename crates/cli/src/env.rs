@@ -57,10 +57,10 @@ variables! {
     GITHUB_ACTIONS "GITHUB_ACTIONS" "`true`: annotations are written for the workflow run.";
     GITHUB_STEP_SUMMARY "GITHUB_STEP_SUMMARY" "GitHub: the file that the summary is appended to.";
     TRACEPARENT "TRACEPARENT" "W3C trace context; its trace id is put into the record.";
-    CONFIG "ECR_GATE_CONFIG" "`serve`: as `--config`.";
+    CONFIG "ECR_GATE_CONFIG" "`serve`, `store`: as `--config`.";
     LISTEN "ECR_GATE_LISTEN" "`serve`: as `--listen`, over `listen` of the configuration.";
-    DATA_DIR "ECR_GATE_DATA_DIR" "`serve`: as `--data-dir`, over `dataDir`.";
-    DATABASE_URL "ECR_GATE_DATABASE_URL" "`serve`: as `--database-url`, over `database.url`; the place for a password.";
+    DATA_DIR "ECR_GATE_DATA_DIR" "`serve`, `store`: as `--data-dir`, over `dataDir`.";
+    DATABASE_URL "ECR_GATE_DATABASE_URL" "`serve`, `store`: as `--database-url`, over `database.url`; the place for a password.";
     TLS_CERTIFICATE "ECR_GATE_TLS_CERTIFICATE" "`serve`: as `--tls-certificate`, over `tls.certificate`.";
     TLS_KEY "ECR_GATE_TLS_KEY" "`serve`: as `--tls-key`, over `tls.key`.";
     TOKENS "ECR_GATE_TOKENS" "`serve`: over `auth.tokens`; each `NAME:ROLE:SHA256`, several with commas.";
@@ -84,8 +84,9 @@ variables! {
     FINISH_WITHIN "ECR_GATE_FINISH_WITHIN" "`serve`: over `shutdown.finishWithin`.";
     LOG "ECR_GATE_LOG" "`serve`: what is logged, over `log.level`: `info`, `debug`, `warn,ecr_gate=debug`, …";
     LOG_FORMAT "ECR_GATE_LOG_FORMAT" "`serve`: as `--log-format`, over `log.format`.";
-    STATE_HOME "XDG_STATE_HOME" "`serve`: the folder in which the data folder lies, if none is named.";
+    STATE_HOME "XDG_STATE_HOME" "`serve`, `store`: the folder in which the data folder lies, if none is named.";
     HOME "HOME" "The home folder: `serve` keeps its data in `.local/state/ecr-gate` there, if nothing else is named.";
+    USER "USER" "`audit drop`: who drops, for the log, if `--by` does not say.";
     NO_COLOR "NO_COLOR" "Set to anything: no colour.";
 }
 

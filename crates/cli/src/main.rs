@@ -3,6 +3,7 @@
 mod clock;
 mod commands;
 mod config;
+mod database;
 mod delivery;
 mod env;
 mod exit;
@@ -51,6 +52,7 @@ enum Command {
     Keys(commands::keys::KeysArgs),
     Doctor(Box<commands::doctor::DoctorArgs>),
     Serve(Box<commands::serve::ServeArgs>),
+    Store(commands::store::StoreArgs),
     IamPolicy(Box<commands::iam_policy::IamPolicyArgs>),
     TrustPolicy(commands::trust_policy::TrustPolicyArgs),
     Init(commands::init::InitArgs),
@@ -111,6 +113,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Keys(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Doctor(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Serve(args) => args.run(ui).map(|exit| exit as u8),
+        Command::Store(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::IamPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::TrustPolicy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Init(args) => args.run(ui).map(|exit| exit as u8),

@@ -6,6 +6,7 @@ mod audit;
 mod collecting;
 mod counting;
 mod deciding;
+mod dropping;
 mod force;
 mod idempotency;
 mod jobs;
@@ -40,6 +41,7 @@ use memory::{Locks, Memory};
 
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
+pub use dropping::drop_audit_entries;
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;

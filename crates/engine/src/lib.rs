@@ -37,7 +37,7 @@ pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
     Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, HistoryEntry,
-    Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via,
+    Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
@@ -50,8 +50,9 @@ pub use record::{
     SignalRecord, TimingRecord,
 };
 pub use store::{
-    AnswerRow, DecisionQuery, DecisionRow, Idempotency, LeafQuery, LeafRow, LogHead, LogNode, Options as StoreOptions,
-    PromotionRow, Store, StoreError, WorkloadRow,
+    AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
+    Options as StoreOptions, PromotionRow, Status as StoreStatus, Store, StoreError, WorkloadRow,
+    migrate as migrate_store, restore as restore_store,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};
 pub use telemetry::Metrics;

@@ -31,7 +31,7 @@ impl Store {
             copied.map_err(|error| Trouble::from(error).while_doing("writing the backup"))?;
             // Only read from.
             let _closed = connection.close().await;
-            check(&copy).await?;
+            check(&copy, to).await?;
             put(&partial, to)
         };
         let made = made.await;
@@ -60,7 +60,7 @@ pub async fn restore(url: &str, from: &Path) -> Result<()> {
         let copy = Place::of(&format!("sqlite:{text}"))?;
         lock::make_file(&copy)?;
         fs::copy(from, &partial).map_err(|error| wrong(from, &error.to_string()))?;
-        check(&copy).await?;
+        check(&copy, from).await?;
         for end in ["-wal", "-shm"] {
             if let Err(error) = fs::remove_file(beside(file, end))
                 && error.kind() != std::io::ErrorKind::NotFound
@@ -101,14 +101,13 @@ async fn is_empty(place: &Place) -> Result<bool> {
     Ok(empty)
 }
 
-/// A copy that can be relied on: whole, and of a schema that this version knows.
-async fn check(copy: &Place) -> Result<()> {
-    let file = copy.file.clone().unwrap_or_default();
+/// A copy that can be relied on: whole, and of a schema that this version knows. What is wrong is told of `file`.
+async fn check(copy: &Place, file: &Path) -> Result<()> {
     let mut connection =
-        copy.connect().await.map_err(|trouble| wrong(&file, &trouble.while_doing("opening it").to_string()))?;
-    let found = schema::found(copy, &mut connection).await.map_err(|error| wrong(&file, &error.to_string()))?;
+        copy.connect().await.map_err(|trouble| wrong(file, &trouble.while_doing("opening it").to_string()))?;
+    let found = schema::found(copy, &mut connection).await.map_err(|error| wrong(file, &error.to_string()))?;
     if found == 0 {
-        return Err(wrong(&file, "it is no database of this program"));
+        return Err(wrong(file, "it is no database of this program"));
     }
     if found > SCHEMA {
         return Err(StoreError::Schema { found, known: SCHEMA });
@@ -117,8 +116,8 @@ async fn check(copy: &Place) -> Result<()> {
     let said = said.and_then(|row| row.try_get::<String, _>(0));
     match said.as_deref() {
         Ok("ok") => {}
-        Ok(why) => return Err(wrong(&file, &format!("it is damaged: {why}"))),
-        Err(error) => return Err(wrong(&file, &format!("it cannot be checked: {error}"))),
+        Ok(why) => return Err(wrong(file, &format!("it is damaged: {why}"))),
+        Err(error) => return Err(wrong(file, &format!("it cannot be checked: {error}"))),
     }
     // Folds the log into the file, so that the file is all there is.
     connection.close().await.map_err(|error| Trouble::from(error).while_doing("closing the copy"))

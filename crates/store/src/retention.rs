@@ -1,9 +1,11 @@
 //! Forgetting, table by table, and never more than is asked for. A piece at a time, so that writes go on in between.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use futures_util::TryStreamExt as _;
 use model::Timestamp;
 use sqlx::Row as _;
@@ -12,7 +14,7 @@ use crate::place::Backend;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
 use crate::writer::write_alone;
-use crate::{Batch, LeafRow, Result, Store};
+use crate::{Batch, LeafRow, Result, SCHEMA, Store, StoreError, schema};
 
 const DOING: &str = "forgetting";
 /// How many rows one transaction looks at.
@@ -21,6 +23,9 @@ const PIECE: i64 = 1000;
 const EVIDENCE: usize = 200;
 /// How long the bytes of the audit log are dropped before it is given up: one transaction, whatever its size.
 const LONG: Duration = Duration::from_mins(10);
+
+/// The largest evidence that is looked into, in bytes, unpacked.
+const LARGEST: u64 = 256 << 20;
 
 /// What can be forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,32 +124,7 @@ impl Store {
     /// Evidence is also named inside other evidence: facts name what they were read from. Whatever is written as a digest there counts as named. A batch
     /// brings the evidence that its decision names along, so what is stored again meanwhile is no longer old, and stays.
     async fn prune_evidence(&self, before: i64) -> Result<u64> {
-        let failed = |error: sqlx::Error| Trouble::from(error).while_doing(DOING);
-        let mut old = HashSet::new();
-        {
-            let sql = format!("SELECT digest FROM evidence WHERE stored_at < $1 AND {UNNAMED}");
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before);
-            let mut rows = query.fetch(&self.inner.readers);
-            while let Some(row) = rows.try_next().await.map_err(failed)? {
-                let digest: String = row.try_get(0).map_err(failed)?;
-                old.extend(digest.strip_prefix("sha256:").and_then(bytes_of));
-            }
-        }
-        for sql in [
-            "SELECT e.bytes AS b FROM evidence e WHERE EXISTS (SELECT 1 FROM decisions d WHERE d.facts = e.digest)",
-            "SELECT record AS b FROM decisions WHERE facts IS NULL",
-        ] {
-            if old.is_empty() {
-                return Ok(0);
-            }
-            let mut rows = sqlx::query(sql).fetch(&self.inner.readers);
-            while let Some(row) = rows.try_next().await.map_err(failed)? {
-                let bytes: Vec<u8> = row.try_get(0).map_err(failed)?;
-                for named in digests_in(&bytes) {
-                    old.remove(&named);
-                }
-            }
-        }
+        let old = self.unnamed_evidence(before).await?;
         let mut old: Vec<String> = old.iter().map(|digest| format!("sha256:{}", hex::encode(digest))).collect();
         old.sort_unstable();
         let backend = self.inner.place.backend;
@@ -174,6 +154,59 @@ impl Store {
         Ok(forgotten)
     }
 
+    /// How many rows [`Self::prune`] would forget as things are. Changes nothing, and can be asked of a database that another process serves from.
+    pub async fn prunable(&self, what: Forgettable, before: Timestamp) -> Result<u64> {
+        let before = before.as_millisecond();
+        let place = &self.inner.place;
+        let mut connection = place.connect().await.map_err(|trouble| trouble.while_doing("connecting"))?;
+        let found = schema::found(place, &mut connection).await?;
+        if found != SCHEMA {
+            return Err(StoreError::Schema { found, known: SCHEMA });
+        }
+        if what == Forgettable::Evidence {
+            return Ok(self.unnamed_evidence(before).await?.len() as u64);
+        }
+        let (_, time, and) = what.rule();
+        let sql = format!("SELECT COUNT(*) AS n FROM {} WHERE {time} < $1 AND {and}", what.as_str());
+        // Without a bound: it may look at every row.
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before).fetch_one(&mut connection).await;
+        let count = row.and_then(|row| row.try_get::<i64, _>(0));
+        count.map(i64::unsigned_abs).map_err(|error| Trouble::from(error).while_doing(DOING))
+    }
+
+    /// Old evidence that nothing names.
+    async fn unnamed_evidence(&self, before: i64) -> Result<HashSet<[u8; 32]>> {
+        let failed = |error: sqlx::Error| Trouble::from(error).while_doing(DOING);
+        let mut old = HashSet::new();
+        {
+            let sql = format!("SELECT digest FROM evidence WHERE stored_at < $1 AND {UNNAMED}");
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(before);
+            let mut rows = query.fetch(&self.inner.readers);
+            while let Some(row) = rows.try_next().await.map_err(failed)? {
+                let digest: String = row.try_get(0).map_err(failed)?;
+                old.extend(digest.strip_prefix("sha256:").and_then(bytes_of));
+            }
+        }
+        for sql in [
+            "SELECT e.bytes AS b, e.media_type AS m FROM evidence e WHERE EXISTS (SELECT 1 FROM decisions d WHERE d.facts = e.digest)",
+            "SELECT record AS b, '' AS m FROM decisions WHERE facts IS NULL",
+        ] {
+            if old.is_empty() {
+                return Ok(old);
+            }
+            let mut rows = sqlx::query(sql).fetch(&self.inner.readers);
+            while let Some(row) = rows.try_next().await.map_err(failed)? {
+                let (bytes, media_type): (Vec<u8>, String) =
+                    (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+                let bytes = if media_type.ends_with("+gzip") { unpacked(&bytes)? } else { bytes };
+                for named in digests_in(&bytes) {
+                    old.remove(&named);
+                }
+            }
+        }
+        Ok(old)
+    }
+
     /// Empties the bytes of what is older than this in the audit log and has its place there, and writes `trace`, which says so, in the same transaction.
     /// Hashes stay, so that the tree can still be verified; entries of the kind of `trace` stay whole. Gives the number of entries.
     pub async fn drop_leaf_bytes(&self, before: Timestamp, trace: LeafRow) -> Result<u64> {
@@ -195,6 +228,18 @@ impl Store {
         })
         .await
     }
+}
+
+/// What was packed. What cannot be read might name anything: then nothing is forgotten.
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let wrong = |why: String| StoreError::Unreadable { what: "piece of evidence", why };
+    let read =
+        GzDecoder::new(packed).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
+    if read as u64 > LARGEST {
+        return Err(wrong(format!("it is larger than {LARGEST} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// Every `sha256:…` in there.

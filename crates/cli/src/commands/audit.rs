@@ -1,5 +1,6 @@
-//! `ecr-gate audit`: the audit log of a gate. What verifies asks nobody; the others ask the decision service.
+//! `ecr-gate audit`: the audit log of a gate. What verifies asks nobody, what drops works on the database; the others ask the decision service.
 
+mod drop;
 mod material;
 mod page;
 mod verify;
@@ -21,6 +22,7 @@ pub(crate) struct AuditArgs {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     Verify(verify::VerifyArgs),
+    Drop(Box<drop::DropArgs>),
     #[command(flatten)]
     Service(ServiceCommand),
 }
@@ -29,6 +31,7 @@ impl AuditArgs {
     pub(crate) fn run(&self, ui: Ui) -> Result<u8, Failure> {
         match &self.command {
             AuditCommand::Verify(args) => args.run(ui).map(|exit| exit as u8),
+            AuditCommand::Drop(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
             AuditCommand::Service(command) => on_runtime(command.run(ui))?.map(|exit| exit as u8),
         }
     }

@@ -154,7 +154,7 @@ pub(super) fn segment(flag: &str, text: &str) -> Result<String, Failure> {
 }
 
 /// A time, or how long ago.
-fn moment(flag: &str, text: &str) -> Result<Timestamp, Failure> {
+pub(super) fn moment(flag: &str, text: &str) -> Result<Timestamp, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }

@@ -7,12 +7,12 @@ mod tests;
 
 use std::path::PathBuf;
 
-use engine::{Gate, GateError, Metrics, Store, StoreError, StoreOptions};
+use engine::{Gate, GateError, Metrics, Store, StoreOptions};
 use server::{App, Certificate, Ended, Listening, RunSettings};
 
 use self::setup::Setup;
 use crate::config::{self, LogFormat};
-use crate::env;
+use crate::database::{DatabaseArgs, unopened};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::registry::RegistryArgs;
@@ -31,18 +31,11 @@ Examples:
   ecr-gate serve --config serve.yaml
   curl -s http://127.0.0.1:8181/api/v1/decide --json '{\"image\": \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2\"}'")]
 pub(crate) struct ServeArgs {
-    /// The configuration, a YAML file [env: ECR_GATE_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// Where to listen; port 0 is any that is free [default: 127.0.0.1:8181] [env: ECR_GATE_LISTEN]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// The folder for what is kept [default: ~/.local/state/ecr-gate] [env: ECR_GATE_DATA_DIR]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// The database: sqlite:PATH or postgres://… [default: gate.db in the data folder] [env: ECR_GATE_DATABASE_URL]
-    #[arg(long, value_name = "URL")]
-    database_url: Option<String>,
     /// Policy files that come into force at the start, if they are others than at the last one [env: ECR_GATE_POLICY]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     policy: Vec<PathBuf>,
@@ -71,9 +64,7 @@ impl ServeArgs {
             ui.data(&format!("{:#}", config::schema()))?;
             return Ok(Exit::Allowed);
         }
-        env::check()?;
-        let file = self.config.clone().or_else(|| env::CONFIG.get().map(PathBuf::from));
-        let mut config = config::read(file.as_deref())?;
+        let mut config = self.database.read()?;
         self.over(&mut config);
         let registries = self.registry.settings()?;
         let setup = Setup::of(config, registries)?;
@@ -96,8 +87,6 @@ impl ServeArgs {
             }
         }
         over(self.listen.as_ref(), &mut config.listen);
-        over(self.data_dir.as_ref(), &mut config.data_dir);
-        over(self.database_url.as_ref(), &mut config.database.url);
         over(self.log_format.as_ref(), &mut config.log.format);
         if !self.policy.is_empty() {
             config.policy.clone_from(&self.policy);
@@ -168,22 +157,6 @@ fn tell(setup: &Setup, url: &str, policy: &str, format: LogFormat, ui: Ui) {
     ui.say(&format!(
         "  ask it         curl -s {url}/api/v1/decide{who} --json '{{\"image\": \"HOST/REPOSITORY:TAG\"}}'"
     ));
-}
-
-fn unopened(error: &StoreError) -> Failure {
-    let what = error.to_string();
-    match error {
-        StoreError::Address { .. } => {
-            Failure::configuration(what).hint("sqlite:PATH, or postgres://USER@HOST/DATABASE")
-        }
-        StoreError::InUse { .. } => Failure::configuration(what).hint(
-            "one process has a SQLite file; for several replicas use PostgreSQL, or give this one another --data-dir",
-        ),
-        StoreError::Schema { found, known } if found > known => {
-            Failure::configuration(what).hint("a newer version wrote it: run that version")
-        }
-        _ => Failure::internal(what),
-    }
 }
 
 fn failed(error: GateError) -> Failure {

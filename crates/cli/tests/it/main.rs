@@ -19,3 +19,4 @@ mod output;
 mod policy_commands;
 mod policy_test;
 mod service;
+mod store;

@@ -9,7 +9,7 @@ mod fail_on;
 mod faults;
 mod lists;
 mod policies;
-mod real;
+pub(crate) mod real;
 mod stub;
 mod waiting;
 
@@ -75,27 +75,27 @@ fn check<'a>(gate: &'a Gate, service: &Service) -> Check<'a> {
 
 /// What became of a command other than `check`.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Said {
     #[track_caller]
-    fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         self
     }
 
     #[track_caller]
-    fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.stdout.contains(text) || self.stderr.contains(text), "{text:?}: {self:#?}");
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 }

@@ -1,5 +1,9 @@
 //! Forgetting takes what is old and not needed, and nothing else.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use store::{Batch, EvidenceRow, Forgettable, LogHead, NewJob, Store};
 
 use crate::round_trips::{promotion, signal};
@@ -45,6 +49,11 @@ async fn what_is_old_is_forgotten(database: &Database) {
     for job in store.take_jobs(at(1), std::time::Duration::from_secs(1), 2).await.unwrap() {
         store.fail_job(&job.id, (job.key == "waiting").then(|| at(2)), "no").await.unwrap();
     }
+    // Whoever only looks is told how many that would be.
+    let looking = Store::look(&database.url).await.unwrap();
+    assert_eq!(looking.prunable(Forgettable::Answers, at(2200)).await.unwrap(), 2200);
+    assert_eq!(looking.prunable(Forgettable::Idempotency, at(7)).await.unwrap(), 7);
+    assert_eq!(looking.prunable(Forgettable::Jobs, at(100)).await.unwrap(), 1);
     assert_eq!(store.prune(Forgettable::Answers, at(2200)).await.unwrap(), 2200);
     assert_eq!(store.prune(Forgettable::Answers, at(2200)).await.unwrap(), 0);
     assert_eq!(count(&store, "answers").await, 300);
@@ -77,6 +86,7 @@ async fn a_decision_that_is_needed_stays(database: &Database) {
     let mut promoted = promotion(1);
     promoted.decision = id(6);
     store.write(Batch { decisions, promotions: vec![promoted], ..Batch::default() }).await.unwrap();
+    assert_eq!(store.prunable(Forgettable::Decisions, at(50)).await.unwrap(), 2);
     assert_eq!(store.prune(Forgettable::Decisions, at(50)).await.unwrap(), 2);
     let mut gone = Vec::new();
     for number in [1, 2, 3, 4, 5, 6, 7, 90, 91] {
@@ -93,7 +103,8 @@ async fn a_decision_that_is_needed_stays(database: &Database) {
 async fn evidence_that_is_named_stays(database: &Database) {
     let store = database.open().await;
     let (raw, loose) = (evidence("raw"), evidence("loose"));
-    let facts = evidence(&format!("{{\"read\":\"{}\"}}", raw.digest));
+    // Packed, as the gate keeps them.
+    let facts = packed(&format!("{{\"read\":\"{}\"}}", raw.digest));
     let (bare_raw, submitted) = (evidence("bare raw"), evidence("submitted"));
     let sha512 = EvidenceRow { digest: format!("sha512:{}", "0".repeat(128)).parse().unwrap(), ..evidence("long") };
     let mut judged = decision(1);
@@ -112,6 +123,7 @@ async fn evidence_that_is_named_stays(database: &Database) {
     let again = Batch { evidence: vec![loose.clone()], leaves: vec![leaf(90_000)], ..Batch::default() };
     store.write(again).await.unwrap();
     assert_eq!(store.prune(Forgettable::Evidence, at(80_000)).await.unwrap(), 0);
+    assert_eq!(store.prunable(Forgettable::Evidence, year).await.unwrap(), 1);
     assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 1);
     assert!(store.evidence(&loose.digest).await.unwrap().is_none());
     for kept in [&raw, &facts, &bare_raw, &submitted, &sha512] {
@@ -129,6 +141,14 @@ async fn evidence_that_is_named_stays(database: &Database) {
     assert_eq!(store.prune(Forgettable::Decisions, at(3)).await.unwrap(), 2);
     assert_eq!(store.prune(Forgettable::Signals, year).await.unwrap(), 1);
     assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 4);
+}
+
+/// Facts that were packed.
+fn packed(text: &str) -> EvidenceRow {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    let bytes = packer.finish().unwrap();
+    EvidenceRow { digest: model::Digest::of(&bytes), media_type: "application/x+json+gzip".to_owned(), bytes }
 }
 
 async fn o3_bytes_of_the_log_are_dropped_with_a_trace(database: &Database) {

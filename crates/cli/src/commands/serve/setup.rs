@@ -1,7 +1,6 @@
 //! What the service is set up with, checked as a whole: what would be open to strangers does not start (S36).
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFile
 
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time, TokenEntry};
-use crate::env;
+use crate::database;
 use crate::failure::Failure;
 use crate::policies;
 use crate::registry::RegistryArgs;
@@ -55,14 +54,14 @@ impl Setup {
         let registries = registries(&config.registries, flags)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
         let policy = (!config.policy.is_empty()).then(|| policies::bundle(&config.policy)).transpose()?;
-        let folder = config.data_dir.map_or_else(usual_folder, Ok)?;
-        make(&folder)?;
+        let folder = database::folder(config.data_dir)?;
+        database::make(&folder)?;
         let admin = if tokens.is_empty() { Some(first_token(&folder)?) } else { None };
         let time = |time: Option<Time>, usual: u64| time.map_or(Duration::from_secs(usual), |Time(time)| time);
         let pace = pace(time(config.scans.poll_interval, 15), time(config.scans.call_timeout, 30))?;
         Ok(Self {
             listen,
-            database: config.database.url.unwrap_or_else(|| format!("sqlite:{}", folder.join("gate.db").display())),
+            database: database::url(config.database.url, &folder),
             tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key }),
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
@@ -214,31 +213,6 @@ fn limits(config: &config::Limits, loopback: bool) -> Result<Limits, Failure> {
         per_client,
         ..usual
     })
-}
-
-/// `$XDG_STATE_HOME/ecr-gate`, else `~/.local/state/ecr-gate`.
-fn usual_folder() -> Result<PathBuf, Failure> {
-    let absolute = |variable: env::Variable| variable.get().map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute(env::STATE_HOME).or_else(|| Some(absolute(env::HOME)?.join(".local/state")));
-    state.map(|state| state.join("ecr-gate")).ok_or_else(|| {
-        Failure::usage("there is no home folder to keep anything in").hint("name a folder with --data-dir")
-    })
-}
-
-/// The folder holds keys and decisions: for its owner alone.
-fn make(folder: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::configuration(format!("the data folder {} cannot be used: {error}", folder.display()))
-    };
-    if !folder.is_dir() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    }
-    let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
-    if mode & 0o022 != 0 {
-        let what = format!("the data folder {} can be written by others (mode {:o})", folder.display(), mode & 0o777);
-        return Err(Failure::configuration(what).hint(format!("chmod 700 {}", folder.display())));
-    }
-    Ok(())
 }
 
 fn first_token(folder: &Path) -> Result<AdminToken, Failure> {

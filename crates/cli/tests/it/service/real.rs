@@ -9,13 +9,15 @@ use super::*;
 use crate::gate::policy;
 
 /// A service with its data in the gate's folder; it is ended with the test.
-struct Real {
+pub(crate) struct Real {
     child: Child,
     url: String,
 }
 
 impl Real {
-    fn start(gate: &Gate) -> Self {
+    pub(crate) fn start(gate: &Gate) -> Self {
+        // Of one that was there before.
+        let _ = fs::remove_file(gate.path("ready"));
         let log = fs::File::create(gate.path("serve.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-gate"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--ready-file", "ready"]).env_clear();
@@ -36,7 +38,7 @@ impl Real {
     }
 
     #[track_caller]
-    fn run(&self, gate: &Gate, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, gate: &Gate, arguments: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecr-gate"));
         command.args(arguments).env_clear().current_dir(gate.path(""));
         command.env("ECR_GATE_SERVER", &self.url).env("ECR_GATE_TOKEN_FILE", "data/admin.token");
@@ -45,9 +47,19 @@ impl Real {
         Said { code: ran.status.code().unwrap(), stdout: text(ran.stdout), stderr: text(ran.stderr) }
     }
 
-    fn check<'a>(&self, gate: &'a Gate) -> Check<'a> {
+    pub(crate) fn check<'a>(&self, gate: &'a Gate) -> Check<'a> {
         let file = gate.path("data/admin.token");
         gate.check().timeout("30s").args(&["--server", &self.url, "--token-file", file.to_str().unwrap()])
+    }
+}
+
+impl Real {
+    /// Ends it as an operator does, and waits until it has written everything.
+    #[track_caller]
+    pub(crate) fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
