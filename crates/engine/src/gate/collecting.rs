@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use model::{Digest, ImageReference, Signal, UnknownClass};
+use tokio::sync::Notify;
 
 use super::Inner;
 use super::asking::AskError;
@@ -42,22 +43,40 @@ pub(super) struct Wanted {
     pub(super) environment: String,
     /// S15: nothing is started.
     pub(super) dry_run: bool,
+    /// One look: what is pending is not waited for.
+    pub(super) brief: bool,
 }
 
 /// What a collection waits for at the moment.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<Option<model::Reason>>);
+pub(super) struct Waiting {
+    why: Mutex<Option<model::Reason>>,
+    told: Notify,
+}
 
 impl Waiting {
     pub(super) fn why(&self) -> Option<model::Reason> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns at this moment or later, once it waits for a scan.
+    async fn for_a_scan(&self, from: Instant) {
+        tokio::time::sleep_until(from.into()).await;
+        loop {
+            let told = self.told.notified();
+            if self.why().is_some_and(|why| why.code.class() == Some(UnknownClass::ScanPending)) {
+                return;
+            }
+            told.await;
+        }
     }
 }
 
 impl Progress for Waiting {
     fn event(&self, event: &Event<'_>) {
         if let Event::Waiting { why, .. } = event {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((*why).clone());
+            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some((*why).clone());
+            self.told.notify_waiters();
         }
     }
 }
@@ -73,10 +92,24 @@ impl Inner {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
-        let (flight, waiting) = self.flight(image, wanted);
-        tokio::time::timeout_at(deadline.into(), flight).await.unwrap_or_else(|_| {
-            Err(AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
-        })
+        // Who does not want to wait gets what can be had at once, which still takes the time of a few requests.
+        let at_least = || Instant::now() + self.settings.shortest_look;
+        let late = |waiting: &Waiting| {
+            AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry")))
+        };
+        let (flight, waiting) = self.flight(image, wanted.clone());
+        let known = tokio::time::timeout_at(deadline.max(at_least()).into(), flight);
+        if wanted.brief {
+            return known.await.unwrap_or_else(|_| Err(late(&waiting)));
+        }
+        tokio::select! {
+            biased;
+            known = known => return known.unwrap_or_else(|_| Err(late(&waiting))),
+            () = waiting.for_a_scan(deadline) => {}
+        }
+        // S11: that a scan is pending is an answer too. The collection goes on for whoever asks next.
+        let (flight, waiting) = self.flight(image, Wanted { brief: true, ..wanted });
+        tokio::time::timeout_at(at_least().into(), flight).await.unwrap_or_else(|_| Err(late(&waiting)))
     }
 
     fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> (Flight, Arc<Waiting>) {
@@ -89,6 +122,10 @@ impl Inner {
         // A task of its own: it goes on when whoever asked first no longer waits.
         let task = tokio::spawn(async move {
             let collected = inner.collect(&image, &key, &told).await;
+            // Whoever asked may have gone meanwhile.
+            if let (Ok(known), false, false) = (&collected, key.dry_run, key.brief) {
+                inner.remember(known);
+            }
             inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             collected
         });
@@ -153,12 +190,19 @@ impl Inner {
             access: &self.access,
             trust: &force.trust,
             start_scan: self.settings.start_scans && !wanted.dry_run,
-            pace: Pace { seed: uuid::Uuid::now_v7().as_u64_pair().1, ..self.settings.pace },
+            pace: Pace { seed: uuid::Uuid::now_v7().as_u64_pair().1, ..self.pace(wanted.brief) },
             now: self.settings.now,
         };
         let looked = look(&question, &force.policies, &force.exceptions, None, told);
         let found = Box::pin(looked).await.map_err(|refused| AskError::Refused(refused.reason))?;
         Ok((found, started.elapsed()))
+    }
+
+    /// With a floor as long as there is time, there is no second look.
+    fn pace(&self, brief: bool) -> Pace {
+        let once = self.settings.shortest_look;
+        let pace = self.settings.pace;
+        if brief { Pace { timeout: once, poll_interval: once, floor: once, ..pace } } else { pace }
     }
 
     async fn known(&self, found: (Found, Duration), force: &InForce, ticket: i64) -> Result<Known, AskError> {

@@ -38,8 +38,7 @@ impl Inner {
         let understood = self.understand(&asked)?;
         let mut first = true;
         loop {
-            let until = deadline.max(self.at_least());
-            let (answered, degraded) = self.once(&understood, asked.dry_run, by, until, first).await?;
+            let (answered, degraded) = self.once(&understood, asked.dry_run, by, deadline, first).await?;
             let next = Instant::now() + self.settings.pace.poll_interval;
             // S11: what is pending is waited for, as long as there is time; a refusal is not.
             if answered.decision.verdict != Verdict::Pending || asked.dry_run || next > deadline {
@@ -48,11 +47,6 @@ impl Inner {
             tokio::time::sleep_until(next.into()).await;
             first = false;
         }
-    }
-
-    /// Who does not want to wait gets what can be had at once, which still takes the time of a few requests.
-    fn at_least(&self) -> Instant {
-        Instant::now() + self.settings.shortest_look
     }
 
     fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
@@ -115,8 +109,7 @@ impl Inner {
         deadline: Instant,
         may_remember: bool,
     ) -> Result<(Answered, bool), AskError> {
-        let confirmed =
-            self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))?;
+        let confirmed = self.confirmed().await?;
         let now = self.now()?;
         let force = self.follower.force();
         let metrics = &self.settings.metrics;
@@ -180,6 +173,21 @@ impl Inner {
         self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))
     }
 
+    /// S42: to put an answer on record may take longer than the lease, and meanwhile something else may have come into force. Then it is not given.
+    async fn still_in_force(&self, judged: &Judged, confirmed: Instant) -> Result<Instant, AskError> {
+        if self.follower.is_within_lease(confirmed) {
+            return Ok(confirmed);
+        }
+        let confirmed = self.confirmed().await?;
+        if judged.global == self.follower.force().global
+            && self.follower.unchanged(&judged.known.manifests, judged.known.ticket)
+        {
+            return Ok(confirmed);
+        }
+        let what = "something changed while the answer was put on record; ask again".to_owned();
+        Err(AskError::Overloaded(what))
+    }
+
     /// What is known about the image now.
     async fn wanted(
         self: &Arc<Self>,
@@ -188,7 +196,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
         let Understood { image, environment } = understood;
-        let wanted = Wanted { image: image.to_string(), environment: environment.clone(), dry_run };
+        let wanted = Wanted { image: image.to_string(), environment: environment.clone(), dry_run, brief: false };
         self.collected(image, wanted, deadline).await
     }
 
@@ -243,7 +251,7 @@ impl Inner {
         })
     }
 
-    fn remember(&self, known: &Arc<Known>) {
+    pub(super) fn remember(&self, known: &Arc<Known>) {
         let key = Key::of(&known.ask);
         if let Some(tag) = &key.tag {
             self.memory.tags.insert(format!("{}:{tag}", key.repository), key.digest.clone());
@@ -392,6 +400,7 @@ impl Inner {
         } else {
             self.answers.note(&self.store, &decision.id, by, basis, now)?
         };
+        let confirmed = self.still_in_force(judged, confirmed).await?;
         let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
         let in_force_at = ago(now, confirmed.elapsed());
         Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })

@@ -100,10 +100,23 @@ impl Follower {
     /// The store cannot be read, so that nothing cached may be acted on.
     pub(super) async fn confirmed(&self) -> Result<Instant, GateError> {
         let read = self.read();
-        if read.at.elapsed() <= self.lease {
+        if self.is_within_lease(read.at) {
             return Ok(read.at);
         }
-        self.catch_up().await
+        // What was read may be old by the time it is there: a store that hung a moment is asked once more.
+        for _ in 0..2 {
+            let at = self.catch_up().await?;
+            if self.is_within_lease(at) {
+                return Ok(at);
+            }
+        }
+        let why = format!("it took longer than the lease of {:?}", self.lease);
+        Err(StoreError::Database { doing: "reading what changed", why }.into())
+    }
+
+    /// True if what was confirmed then may still be acted on.
+    pub(super) fn is_within_lease(&self, confirmed: Instant) -> bool {
+        confirmed.elapsed() <= self.lease
     }
 
     /// Reads what changed. Afterwards everything acknowledged before the call is known.

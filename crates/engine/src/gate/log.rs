@@ -85,8 +85,9 @@ impl Log {
 
     /// Gives places to what waits. True if there may be more.
     pub(super) async fn extend(&self, store: &Store) -> Result<bool, GateError> {
-        let waiting = store.unsequenced(PAGE).await?;
+        // The head first: what another sequencer places after it is neither waiting here nor taken for a conflict.
         let head = store.log_head().await?;
+        let waiting = store.unsequenced(PAGE).await?;
         if let Some(head) = &head {
             self.seen(head.at);
         }
@@ -141,23 +142,56 @@ fn key(path: &Path, origin: &str) -> Result<LogKey, GateError> {
         what: format!("the audit log's key {}: {what}", path.display()),
         hint: "it is a private Ed25519 key, PKCS #8 in PEM; without a file, one is made".to_owned(),
     };
-    let text = match std::fs::read(path) {
-        Ok(text) if text.len() > 16 << 10 => return Err(setup("it is too large for a key".to_owned())),
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let read = || match std::fs::read(path) {
+        Ok(text) if text.len() > 16 << 10 => Err(setup("it is too large for a key".to_owned())),
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(setup(error.to_string())),
+    };
+    let text = match read()? {
+        Some(text) => text,
+        None => {
             let made = LogKey::generate().map_err(|error| setup(error.to_string()))?;
             write_new(path, made.as_bytes()).map_err(|error| setup(error.to_string()))?;
-            made.as_bytes().to_vec()
+            // Another replica may have been first: then its key is the one.
+            read()?.ok_or_else(|| setup("it went away".to_owned()))?
         }
-        Err(error) => return Err(setup(error.to_string())),
     };
     LogKey::from_pem(origin, &text, None).map_err(|error| setup(error.to_string()))
 }
 
+/// Puts the whole file there at once, unless there is one: who starts at the same time finds it complete or not at all.
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", uuid::Uuid::now_v7()));
+    let temporary = path.with_file_name(name);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| {
+        match std::fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    });
+    std::fs::remove_file(&temporary)?;
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_that_start_together_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.key");
+        let open = || key(&path, "gate.example/audit").unwrap().verifier().to_string();
+        let keys: Vec<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the key is left behind");
+    }
 }
