@@ -328,7 +328,7 @@ async fn online(
         Err(reason) => return Ok(unknown(question, digest, &reason)),
     };
     // A16: the tag still stands for the digest that is judged.
-    if let (Some(tag), Source::Registry { client, location }) = (&question.image.tag, &source)
+    if let (Some(tag), Source::Registry { client, location, .. }) = (&question.image.tag, &source)
         && let Err(reason) = confirm(client, location, tag, &digest).await
     {
         return Ok(unknown(question, digest, &reason));

@@ -17,18 +17,19 @@ mod packages;
 mod permit;
 mod policies;
 mod recording;
+mod settings;
 mod submitting;
 mod versions;
 
-use std::path::PathBuf;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
 use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
-use telemetry::Metrics;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -43,70 +44,9 @@ pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
+pub use settings::GateSettings;
 
-use crate::pace::Pace;
-use crate::place::{RegistryAccess, RegistrySettings};
-
-/// How the gate is set up. Everything that changes later is in the store.
-#[derive(Debug, Clone)]
-pub struct GateSettings {
-    /// How registries are spoken to.
-    pub registries: RegistrySettings,
-    /// The registries that are dialled at all (S37): hosts, or `*.` and the end of hosts. Empty: every one.
-    pub allowed_registries: Vec<String>,
-    /// The policy that comes into force at the start, unless it is already; `None`: what the store has, and the built-in one if it has none.
-    pub policy: Option<Bundle>,
-    /// The private key that signs checkpoints of the audit log: Ed25519, PKCS #8 PEM. Made if it is not there.
-    pub audit_key: PathBuf,
-    /// The log's name in its checkpoints (C2SP origin): a host name or URL without scheme.
-    pub origin: String,
-    /// Longest wait for a decision of one ask.
-    pub longest_wait: Duration,
-    /// What an ask that does not want to wait gets all the same: the time of a few requests.
-    pub shortest_look: Duration,
-    /// How long facts that may change (scans, referrers) are taken for what is so.
-    pub fresh: Duration,
-    /// How scans are waited for.
-    pub pace: Pace,
-    /// Whether the gate may start scans.
-    pub start_scans: bool,
-    /// How many asks are collected for at the same time.
-    pub collecting: usize,
-    /// How long answers may rest on changes read this long ago (S42).
-    pub lease: Duration,
-    /// Where everything is counted; whoever serves the gate counts there too.
-    pub metrics: Metrics,
-    /// The clock.
-    pub now: fn() -> Timestamp,
-}
-
-impl GateSettings {
-    /// What suits most gates.
-    pub fn new(audit_key: PathBuf, origin: String, now: fn() -> Timestamp) -> Self {
-        Self {
-            registries: RegistrySettings::default(),
-            allowed_registries: Vec::new(),
-            policy: None,
-            audit_key,
-            origin,
-            longest_wait: Duration::from_mins(10),
-            shortest_look: Duration::from_secs(8),
-            fresh: Duration::from_mins(1),
-            pace: Pace {
-                timeout: Duration::from_mins(1),
-                call_timeout: Duration::from_secs(30),
-                poll_interval: Duration::from_secs(15),
-                floor: Duration::from_secs(10),
-                seed: 0,
-            },
-            start_scans: true,
-            collecting: 64,
-            lease: Duration::from_secs(1),
-            metrics: Metrics::new(),
-            now,
-        }
-    }
-}
+use crate::place::RegistryAccess;
 
 /// What the gate could not do.
 #[derive(Debug, thiserror::Error)]
@@ -231,14 +171,24 @@ impl Gate {
             store,
         });
         let mut behind = JoinSet::new();
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.follower.follow().await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.answers.keep_flushing(&run.store).await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.log.keep(&run.store).await });
-        let run = Arc::clone(&inner);
-        behind.spawn(async move { run.work().await });
+        let run = |inner: &Arc<Inner>| Arc::clone(inner);
+        let (follows, flushes, logs, works) = (run(&inner), run(&inner), run(&inner), run(&inner));
+        behind.spawn(always("reading changes", move || {
+            let inner = run(&follows);
+            async move { inner.follower.follow().await }
+        }));
+        behind.spawn(always("writing answers", move || {
+            let inner = run(&flushes);
+            async move { inner.answers.keep_flushing(&inner.store).await }
+        }));
+        behind.spawn(always("continuing the audit log", move || {
+            let inner = run(&logs);
+            async move { inner.log.keep(&inner.store).await }
+        }));
+        behind.spawn(always("doing jobs", move || {
+            let inner = run(&works);
+            async move { inner.work().await }
+        }));
         Ok(Self { inner, behind: Arc::new(Mutex::new(behind)) })
     }
 
@@ -492,5 +442,15 @@ impl Gate {
         metrics.lease_age(self.inner.follower.age());
         metrics.write_queue(self.inner.store.at_risk());
         metrics.text()
+    }
+}
+
+/// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.
+async fn always<F: Future<Output = ()> + Send>(what: &'static str, run: impl Fn() -> F + Send) {
+    loop {
+        if AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+            tracing::error!("{what} panicked; it begins anew");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -3,6 +3,8 @@
 
 mod documents;
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use model::{
     Ask, Digest, Facts, KnownBase, ManifestFacts, NonEmpty, Observed, Origin, Platform, Reason, ReasonCode, Signal,
@@ -16,6 +18,7 @@ use signals::manifest::{Manifest, attestations, manifest};
 use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::authenticate::Trust;
 use crate::evidence::Evidence;
+use crate::parts::Parts;
 use crate::scan::signal;
 use crate::signed::{SignedContent, Tagged, signed, tagged};
 use crate::source::Source;
@@ -319,7 +322,7 @@ impl Gatherer<'_> {
         names.dedup();
         platforms.sort_unstable();
         platforms.dedup();
-        let Source::Registry { client, .. } = self.source else {
+        let Source::Registry { client, parts, .. } = self.source else {
             let none = |name: &String| {
                 let message = format!("{name} was not looked up: the image is not in a registry");
                 (name.clone(), Signal::NotCollected(Reason::new(ReasonCode::RegistryNotFound, message)))
@@ -329,7 +332,7 @@ impl Gatherer<'_> {
         // A base image is another one for each platform.
         let wanted = names.iter().flat_map(|name| platforms.iter().map(move |platform| (name, platform)));
         join_all(wanted.map(|(name, platform)| async move {
-            let found = base(client, name, platform).await;
+            let found = base(client, parts, name, platform).await;
             let digest = found.as_ref().map_or_else(|_| Digest::of(name.as_bytes()), |base| base.digest.clone());
             (name.clone(), self.observed(found, &digest))
         }))
@@ -360,7 +363,7 @@ impl Listed {
 }
 
 /// A base image by its name, for one platform.
-async fn base(client: &Client, name: &str, platform: &Platform) -> Result<KnownBase, Reason> {
+async fn base(client: &Client, parts: &Arc<Parts>, name: &str, platform: &Platform) -> Result<KnownBase, Reason> {
     let invalid = |what: String| Reason::new(ReasonCode::RegistryNotFound, what);
     let image: model::ImageReference =
         name.parse().map_err(|error| invalid(format!("the base image {name:?}: {error}")))?;
@@ -368,7 +371,7 @@ async fn base(client: &Client, name: &str, platform: &Platform) -> Result<KnownB
         return Err(invalid(format!("the base image {name:?} names no host, or neither tag nor digest")));
     };
     let found = client.manifest(&location, &reference).await.map_err(|error| error.reason())?;
-    let source = Source::Registry { client: client.clone(), location };
+    let source = Source::Registry { client: client.clone(), location, parts: Arc::clone(parts) };
     let (index, child) = match manifest(&found.bytes, &Limits::STANDARD)? {
         Manifest::Image => (None, found),
         Manifest::Index(children) => {

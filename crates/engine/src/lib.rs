@@ -18,6 +18,7 @@ mod kms;
 mod material;
 mod measure;
 mod pace;
+mod parts;
 mod place;
 mod record;
 pub mod scan;
@@ -40,7 +41,7 @@ pub use gate::{
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
-pub use material::{MaterialFile, MaterialProblem, trust_files, trust_inputs};
+pub use material::{MaterialFile, MaterialProblem, MaterialReader, trust_files, trust_inputs};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
 pub use pace::Pace;
 pub use place::{Place, RegistryAccess, RegistrySettings};

@@ -42,13 +42,16 @@ pub struct MaterialFile<'a> {
     pub limit: usize,
 }
 
+/// Reads a file that a policy names: what it is called in errors, and its bytes.
+pub type MaterialReader<'r, E> = &'r dyn Fn(MaterialFile<'_>) -> Result<(String, Vec<u8>), E>;
+
 /// The material that these policies name, read by `read`, which also says how a file is called in errors.
 ///
 /// # Errors
 /// A file cannot be read, or holds something else.
 pub fn trust_inputs<E: From<MaterialProblem>>(
     policies: &PolicySet,
-    read: &dyn Fn(MaterialFile<'_>) -> Result<(String, Vec<u8>), E>,
+    read: MaterialReader<'_, E>,
 ) -> Result<TrustInputs, E> {
     let mut inputs = TrustInputs::none();
     for source in policies.trust_sources() {

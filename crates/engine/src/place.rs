@@ -9,6 +9,7 @@ use registry::docker_config::{Chain, DockerConfig};
 use registry::source::{LocalReference, Source as LocalSource, SourceLimits, Subject};
 use registry::{Client, Credentials, Location, Options, Reference};
 
+use crate::parts::Parts;
 use crate::source::Source;
 
 /// Where the image is to be looked for.
@@ -67,6 +68,7 @@ pub struct RegistrySettings {
 pub struct RegistryAccess {
     pub(crate) options: Options,
     pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) parts: Arc<Parts>,
 }
 
 impl RegistryAccess {
@@ -81,7 +83,7 @@ impl RegistryAccess {
         }
         let logins =
             Chain::new().ecr(Arc::new(RegistryTokens::new(now))).then(Arc::new(DockerConfig::from_environment()));
-        Self { options, credentials: Arc::new(logins) }
+        Self { options, credentials: Arc::new(logins), parts: Arc::new(Parts::new()) }
     }
 }
 
@@ -122,7 +124,8 @@ pub(crate) fn registry(image: &ImageReference, access: &RegistryAccess) -> Resul
         .ok_or_else(|| Reason::new(ReasonCode::RegistryNotFound, format!("{image} names no registry host")))?;
     let client =
         Client::new(access.options.clone(), Arc::clone(&access.credentials)).map_err(|error| error.reason())?;
-    let source = Source::Registry { client: client.clone(), location: location.clone() };
+    let parts = Arc::clone(&access.parts);
+    let source = Source::Registry { client: client.clone(), location: location.clone(), parts };
     Ok((source, client, location))
 }
 

@@ -4,6 +4,7 @@
 //! partial (S25); one envelope that cannot be read is named and does not count.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -79,8 +80,8 @@ pub(crate) async fn signed(
 ) -> Result<SignedContent, Reason> {
     let mut holders = holders(source, subject, (listed, tagged), "").await?;
     for location in elsewhere {
-        let Source::Registry { client, .. } = source else { continue };
-        let other = Source::Registry { client: client.clone(), location: location.clone() };
+        let Source::Registry { client, parts, .. } = source else { continue };
+        let other = Source::Registry { client: client.clone(), location: location.clone(), parts: Arc::clone(parts) };
         let (listed, tagged) = join(other.referrers(subject), self::tagged(&other, subject)).await;
         holders.extend(self::holders(&other, subject, (&listed?, tagged?), &format!(" in {location}")).await?);
     }

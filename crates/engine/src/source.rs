@@ -10,6 +10,8 @@ use signals::Limits;
 use signals::image::{self, Reader};
 use tokio_util::io::SyncIoBridge;
 
+use crate::parts::Parts;
+
 /// The largest configuration that is read, in bytes.
 const CONFIG_LIMIT: u64 = 8 << 20;
 /// The largest attached document that is read, in bytes.
@@ -24,6 +26,8 @@ pub(crate) enum Source {
         client: Client,
         /// The repository.
         location: Location,
+        /// What was read from it before, and never changes.
+        parts: Arc<Parts>,
     },
     /// A layout or archive.
     Local(Arc<LocalSource>),
@@ -33,7 +37,7 @@ impl Source {
     /// A manifest or index by its digest.
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Manifest, Reason> {
         match self {
-            Self::Registry { client, location } => {
+            Self::Registry { client, location, .. } => {
                 let reference = Reference::Digest(digest.clone());
                 client.manifest(location, &reference).await.map_err(|error| error.reason())
             }
@@ -44,7 +48,7 @@ impl Source {
     /// A blob of at most `limit` bytes.
     pub(crate) async fn blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, Reason> {
         match self {
-            Self::Registry { client, location } => {
+            Self::Registry { client, location, .. } => {
                 client.blob(location, digest, limit).await.map(|bytes| bytes.to_vec()).map_err(|error| error.reason())
             }
             Self::Local(images) => {
@@ -56,20 +60,34 @@ impl Source {
     /// The configuration of an image.
     pub(crate) async fn config(&self, manifest: &[u8]) -> Result<ImageConfig, Reason> {
         let invalid = |error: signals::ParseError| error.reason(ReasonCode::ConfigInvalid);
+        if let Self::Registry { location, parts, .. } = self
+            && let Some(known) = parts.config(location, manifest)
+        {
+            return Ok(known);
+        }
         let digest = signals::manifest::image_id(manifest, &Limits::STANDARD)?;
         let bytes = self.blob(&digest, CONFIG_LIMIT).await?;
-        image::config(manifest, &bytes, &digest, &Limits::STANDARD).map_err(invalid)
+        let config = image::config(manifest, &bytes, &digest, &Limits::STANDARD).map_err(invalid)?;
+        if let Self::Registry { location, parts, .. } = self {
+            parts.keep_config(location, manifest, &config);
+        }
+        Ok(config)
     }
 
     /// What the layers hold, each read once, lowest first. Reading runs on a thread of its own, so that the network is
     /// read while the layer is unpacked.
     pub(crate) async fn contents(&self, config: &ImageConfig) -> Result<Contents, Reason> {
+        if let Self::Registry { location, parts, .. } = self
+            && let Some(known) = parts.contents(location, config)
+        {
+            return Ok(known);
+        }
         let mut reader = Reader::new(config, &Limits::STANDARD);
         for layer in &config.layers {
             let descriptor = Descriptor::new(layer.media_type.as_str(), layer.digest.clone(), layer.size_bytes);
             let media_type = layer.media_type.clone();
             let read = match self {
-                Self::Registry { client, location } => {
+                Self::Registry { client, location, .. } => {
                     let stream = client.blob_stream(location, &descriptor).await.map_err(|error| error.reason())?;
                     let runtime = tokio::runtime::Handle::current();
                     tokio::task::spawn_blocking(move || {
@@ -89,13 +107,17 @@ impl Source {
             };
             reader = read.map_err(|error| Reason::new(ReasonCode::Internal, format!("reading a layer: {error}")))??;
         }
-        reader.finish().map_err(|error| error.reason(ReasonCode::ConfigInvalid))
+        let contents = reader.finish().map_err(|error| error.reason(ReasonCode::ConfigInvalid))?;
+        if let Self::Registry { location, parts, .. } = self {
+            parts.keep_contents(location, config, &contents);
+        }
+        Ok(contents)
     }
 
     /// What refers to this digest.
     pub(crate) async fn referrers(&self, digest: &Digest) -> Result<Referrers, Reason> {
         match self {
-            Self::Registry { client, location } => {
+            Self::Registry { client, location, .. } => {
                 client.referrers(location, digest, None).await.map_err(|error| error.reason())
             }
             Self::Local(images) => {
@@ -109,7 +131,7 @@ impl Source {
     /// What cosign keeps about this digest under its fallback tag with a suffix.
     pub(crate) async fn under_tag(&self, digest: &Digest, suffix: &str) -> Result<Vec<Manifest>, Reason> {
         match self {
-            Self::Registry { client, location } => {
+            Self::Registry { client, location, .. } => {
                 let found = client.under_tag(location, digest, suffix).await.map_err(|error| error.reason())?;
                 Ok(found.into_iter().collect())
             }

@@ -8,7 +8,7 @@ use trust::{Artifact, Material, PublicKey, SUMMARY_TYPE, VerificationSummary, Ve
 use crate::attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
 use crate::check::{Checked, Refused};
 use crate::place::{RegistryAccess, registry};
-use crate::source::{DOCUMENT_LIMIT, Source};
+use crate::source::DOCUMENT_LIMIT;
 
 /// A summary that is older is attached again although nothing changed: those who read it limit its age.
 const RENEWED: SignedDuration = SignedDuration::from_hours(24);
@@ -98,13 +98,12 @@ async fn unchanged(
     access: &RegistryAccess,
     key: PublicKey,
 ) -> Result<Option<Digest>, Reason> {
-    let (_, client, location) = registry(image, access)?;
+    let (source, client, location) = registry(image, access)?;
     // Nothing that others attach keeps a decision from being attached.
     let Ok(listed) = client.referrers(&location, subject, Some(BUNDLE)).await else { return Ok(None) };
     let name = TrustName { policy: "ecr-gate".to_owned(), signer: "own".to_owned() };
     let material = Material { keys: vec![(name, key)], ..Material::none() };
     let verifier = Verifier::new(&material).map_err(|error| error.reason())?;
-    let source = Source::Registry { client, location };
     let mut newest: Option<(Timestamp, Digest, Value)> = None;
     for descriptor in listed.descriptors {
         let manifest = match listed.opened.get(&descriptor.digest) {

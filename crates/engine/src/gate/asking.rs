@@ -58,6 +58,11 @@ pub enum Point {
 }
 
 impl Point {
+    /// True where machines ask the same again and again, and what runs is the digest that was decided about.
+    pub(super) fn repeats(self) -> bool {
+        matches!(self, Self::Admission | Self::Proxy | Self::Node)
+    }
+
     /// `ci`, `api`, …
     pub fn as_str(self) -> &'static str {
         match self {

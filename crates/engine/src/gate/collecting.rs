@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use model::{Digest, ImageReference, ReasonCode, Signal, UnknownClass};
+use model::{Digest, ImageReference, Signal, UnknownClass};
 
 use super::Inner;
 use super::asking::AskError;
@@ -74,13 +74,9 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
         let (flight, waiting) = self.flight(image, wanted);
-        match tokio::time::timeout_at(deadline.into(), flight).await {
-            Ok(known) => known,
-            Err(_) => {
-                let why = waiting.why();
-                Err(AskError::Refused(why.unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
-            }
-        }
+        tokio::time::timeout_at(deadline.into(), flight).await.unwrap_or_else(|_| {
+            Err(AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry"))))
+        })
     }
 
     fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> (Flight, Arc<Waiting>) {
@@ -175,6 +171,7 @@ impl Inner {
             .collect();
         Ok(Known {
             wants: force.wants(&ask),
+            collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),
             size: size(&facts),
             facts: Arc::new(facts),
@@ -190,39 +187,18 @@ impl Inner {
 
     /// How long facts are taken for what is so: what could not be asked is asked again soon, and so is what is on its way.
     fn freshness(&self, facts: &model::Facts) -> Duration {
-        let manifests = std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
-        let gaps = manifests.flat_map(|manifest| {
-            let reports = manifest.reports.iter().filter_map(|report| report.scan.why_not());
-            let others = [
-                manifest.config.why_not(),
-                manifest.contents.why_not(),
-                manifest.sboms.why_not(),
-                manifest.measurements.why_not(),
-                manifest.signed.why_not(),
-            ];
-            reports.chain(others.into_iter().flatten())
+        let mut manifests =
+            std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
+        let passes = manifests.any(|manifest| {
+            manifest.reports.iter().any(|report| will_pass(&report.scan))
+                || will_pass(&manifest.config)
+                || will_pass(&manifest.contents)
+                || will_pass(&manifest.sboms)
+                || will_pass(&manifest.measurements)
+                || will_pass(&manifest.signed)
         });
-        let passes = |code: ReasonCode| {
-            use UnknownClass as Class;
-            matches!(
-                code.class(),
-                Some(
-                    Class::ScanPending
-                        | Class::Throttled
-                        | Class::RegistryUnavailable
-                        | Class::TrustUnavailable
-                        | Class::StoreUnavailable
-                        | Class::Deadline
-                        | Class::Internal
-                )
-            )
-        };
-        let bases = facts.bases.iter().filter_map(|(_, base)| base.why_not());
-        if gaps.chain(bases).any(|why| passes(why.code)) {
-            self.settings.pace.floor.max(SOON)
-        } else {
-            self.settings.fresh
-        }
+        let passes = passes || facts.bases.iter().any(|(_, base)| will_pass(base));
+        if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh }
     }
 
     /// What was submitted about an image, as files.
@@ -244,6 +220,19 @@ impl Inner {
             }
         }
         Ok(handed)
+    }
+}
+
+/// True for what could not be known at the moment, and may be a moment later.
+fn will_pass<T>(signal: &Signal<T>) -> bool {
+    match signal {
+        Signal::Pending(_) | Signal::Unavailable { .. } => true,
+        Signal::Failed(why) => {
+            use UnknownClass as Class;
+            let passing = [Class::TrustUnavailable, Class::StoreUnavailable, Class::Internal, Class::AccessDenied];
+            why.code.class().is_some_and(|class| passing.contains(&class))
+        }
+        Signal::Present(_) | Signal::Absent(_) | Signal::Unsupported(_) | Signal::NotCollected(_) => false,
     }
 }
 

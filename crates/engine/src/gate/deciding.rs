@@ -125,6 +125,7 @@ impl Inner {
             && !dry_run
         {
             if let Some(judged) = self.remembered(key, &force, now)
+                && may_say(&judged, by.point)
                 && (may_remember || judged.decision.verdict != Verdict::Pending)
             {
                 metrics.cache_hit(Cache::Judgements);
@@ -137,16 +138,20 @@ impl Inner {
             }
         }
         let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
+        let remembered = match remembered {
+            Some(known) if !is_news(&known) && !by.point.repeats() => {
+                let verdict = recording::judge(&force, &known, now, by)?.judgement.verdict;
+                allows(verdict).then_some(known)
+            }
+            remembered => remembered,
+        };
         let via = if remembered.is_some() { Via::Evaluated } else { Via::Collected };
-        let known = match remembered {
-            Some(known) => {
-                metrics.cache_hit(Cache::Facts);
-                known
-            }
-            None => {
-                metrics.cache_miss(Cache::Facts);
-                self.wanted(understood, dry_run, deadline).await?
-            }
+        let known = if let Some(known) = remembered {
+            metrics.cache_hit(Cache::Facts);
+            known
+        } else {
+            metrics.cache_miss(Cache::Facts);
+            self.wanted(understood, dry_run, deadline).await?
         };
         // What came into force while it was collected counts.
         let confirmed = self.confirmed().await?;
@@ -218,7 +223,7 @@ impl Inner {
             (Some(digest), None) => digest.clone(),
             // A16: with a tag, the tag has to stand for the digest.
             (expected, Some(tag)) => {
-                if !matches!(point, Point::Admission | Point::Proxy | Point::Node) {
+                if !point.repeats() {
                     return None;
                 }
                 let digest = self.memory.tags.get(&format!("{repository}:{tag}"))?;
@@ -358,7 +363,7 @@ impl Inner {
         confirmed: Instant,
     ) -> Result<Answered, AskError> {
         let decision = &judged.decision;
-        let until = self.holds_until(judged, now);
+        let until = holds_until(judged, now);
         let permit = |basis| Permit {
             subject: decision.digest.clone(),
             children: judged.known.manifests.iter().filter(|child| **child != decision.digest).cloned().collect(),
@@ -391,13 +396,30 @@ impl Inner {
         let in_force_at = ago(now, confirmed.elapsed());
         Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })
     }
+}
 
-    fn holds_until(&self, judged: &Judged, now: Timestamp) -> Instant {
-        let by_time =
-            judged.valid_until.map(|until| until.duration_since(now)).and_then(|left| Duration::try_from(left).ok());
-        let by_time = by_time.map_or(judged.known.fresh_until, |left| Instant::now() + left);
-        by_time.min(judged.known.fresh_until)
-    }
+/// The moment at which a judgement ends, by time or because what it rests on has to be looked at again.
+fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
+    let fresh_until = judged.known.fresh_until;
+    let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
+    left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
+}
+
+/// Facts that were collected so long ago are news still.
+const NEWS: Duration = Duration::from_secs(2);
+
+fn is_news(known: &Known) -> bool {
+    known.collected.elapsed() < NEWS
+}
+
+/// Whether a remembered judgement is answered with. Who signs an image, or attaches what was missing, and then asks, is not told no from what was seen
+/// before. Where the same is asked again and again by machines, it is.
+fn may_say(judged: &Judged, point: Point) -> bool {
+    allows(judged.decision.verdict) || is_news(&judged.known) || point.repeats()
+}
+
+fn allows(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Allow | Verdict::Warn)
 }
 
 fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {

@@ -56,7 +56,8 @@ pub(super) struct Known {
     pub(super) ticket: i64,
     /// Every manifest in it.
     pub(super) manifests: Vec<Digest>,
-    /// Until when it is taken for what is so.
+    /// When it was collected, and until when it is taken for what is so.
+    pub(super) collected: Instant,
     pub(super) fresh_until: Instant,
     /// When it was collected.
     pub(super) at: Timestamp,

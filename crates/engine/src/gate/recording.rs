@@ -92,7 +92,7 @@ fn essence(mut record: Value, version: &Digest) -> Digest {
         for signal in fields.get_mut("signals").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(signal) = signal.as_object_mut() {
                 signal.remove("ageSeconds");
-                signal.remove("at");
+                signal.remove("observedAt");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is wrong with requests, in words; and what a policy version and an image go through.
 
 use serde_json::json;
+use server::{Limits, PerClient};
 
 use crate::stage::{ADMIN, How, PIPELINE, served};
 
@@ -171,7 +172,28 @@ async fn f6_a_policy_is_uploaded_brought_into_force_and_rolled_back() {
     let back = served.post("/api/v1/policies/rollback", Some(ADMIN), "").await;
     assert_eq!(back.status, 200, "{}", back.body);
     assert_eq!(in_force().await, "built-in");
-    let lines = served.get("/api/v1/audit/entries").await;
+    // Entries get their places a moment after they are written.
+    let mut lines = served.get("/api/v1/audit/entries").await;
+    for _ in 0..100 {
+        if lines.body.contains("stricter") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        lines = served.get("/api/v1/audit/entries").await;
+    }
     assert_eq!(lines.headers["content-type"], "application/jsonl");
     assert!(lines.body.contains(r#""by":"admin""#) && lines.body.contains("stricter"), "{}", lines.body);
+}
+
+#[tokio::test]
+async fn clients_are_told_apart_by_the_address_of_their_connection() {
+    let limits = Limits { per_client: Some(PerClient { per_second: 1, burst: 2 }), ..Limits::default() };
+    let served = served(How { limits, ..How::default() }).await;
+    let from = async |address: [u8; 4]| {
+        let client = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build().unwrap();
+        served.send(client.get(served.url("/api/v1/policies"))).await.status
+    };
+    let one = [from([127, 0, 0, 1]).await, from([127, 0, 0, 1]).await, from([127, 0, 0, 1]).await];
+    assert_eq!((one, from([127, 0, 0, 2]).await), ([200, 200, 429], 200));
+    assert_eq!(served.get("/readyz").await.status, 200, "health is for everybody, always");
 }

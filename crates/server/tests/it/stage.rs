@@ -16,7 +16,7 @@ pub(crate) const ADMIN: &str = "a-token-of-somebody-who-runs-it-all";
 /// A served gate. It ends with the test.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     pub(crate) signals: mpsc::Sender<()>,
     pub(crate) ended: JoinHandle<std::io::Result<Ended>>,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn served(how: How) -> Served {
     let address = listening.address;
     let (signals, receive) = mpsc::channel(2);
     let ended = tokio::spawn(run_until(app, listening, how.run, receive));
-    Served { address, folder, signals, ended }
+    Served { address, _folder: folder, signals, ended }
 }
 
 /// An answer.

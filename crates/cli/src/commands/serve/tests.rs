@@ -1,6 +1,7 @@
 //! What starts, and what would be open to strangers and does not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::setup::{Setup, shown};
 use crate::config::{Auth, Config, Role, Tls, TokenEntry};
@@ -33,7 +34,6 @@ fn s36_without_configuration_it_is_loopback_one_folder_and_a_token_for_changes()
     let admin = setup.admin.unwrap();
     assert!(admin.made && admin.file.ends_with("deep/data/admin.token"));
     assert_eq!(setup.database, format!("sqlite:{}", folder.path().join("deep/data/gate.db").display()));
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("deep/data"), mode("deep/data/admin.token")), (0o700, 0o600));
 }

@@ -110,11 +110,12 @@ fn o4_every_filter_goes_along() {
 fn b3_one_decision_is_shown_whole() {
     let record = allowed();
     let id = record["id"].as_str().unwrap().to_owned();
-    let whole = json!({ "decision": record, "answers": [{ "point": "ci" }] });
+    let whole = record;
     let served = whole.clone();
     let service = Service::start(move |_, _| Answer::json(200, &served));
     let gate = bare();
-    assert_eq!(run(&gate, &service, &["decisions", "--id", &id]).exits(0).json(), whole);
+    let said = run(&gate, &service, &["decisions", "--id", &id]).exits(0);
+    assert_eq!(said.stdout.trim_end(), whole.to_string(), "as it was written");
     assert_eq!(service.seen()[0].target, format!("/api/v1/decisions/{id}"));
     for odd in ["../policies", "a/b", "", "a?b", "%2e"] {
         run(&gate, &service, &["decisions", "--id", odd]).exits(64);

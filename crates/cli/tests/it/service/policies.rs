@@ -49,10 +49,8 @@ fn b5_a_push_takes_every_file_along_that_the_policies_name() {
         .exits(0)
         .says(&format!("uploaded: {} (house)", digest(1)));
     let bundle = service.seen()[0].json();
-    assert_eq!(
-        bundle["documents"],
-        json!([[first, fs::read_to_string(&first).unwrap()], ["team/gate.yaml", fs::read_to_string(&second).unwrap()]])
-    );
+    let text = |path: &str| fs::read_to_string(path).unwrap();
+    assert_eq!(bundle["documents"], json!([["first.yaml", text(&first)], ["gate.yaml", text(&second)]]));
     let encoded = |text: &str| BASE64_STANDARD.encode(text);
     let files = json!([{}, { "release.pub": encoded(key), "exceptions.yaml": encoded(exceptions), "house.rego": encoded(rego) }]);
     assert_eq!(bundle["files"], files);

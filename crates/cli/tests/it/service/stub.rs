@@ -1,6 +1,7 @@
 //! A small HTTP service on loopback: one thread a connection, one request a connection. It answers what a function says, and can cut off,
 //! drip or never end what it answers.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,10 +205,10 @@ fn converse(mut stream: impl Read + Write, says: &Says, seen: &Mutex<Vec<Request
     }
     let mut head = format!("HTTP/1.1 {status} Said\r\nconnection: close\r\n");
     for (name, value) in &headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if fault != Fault::Endless {
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
+        let _ = write!(head, "content-length: {}\r\n", body.len());
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;

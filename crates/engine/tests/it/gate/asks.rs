@@ -6,7 +6,7 @@ use engine::{AskError, Asked, Basis, DecisionQuery, Point, Refusal, Submission, 
 use model::{Digest, Verdict};
 use testkit::oci::{Fault, IndexBuilder};
 
-use super::scene::{NON_ROOT, Scene, ask, asked, by, image, verdict};
+use super::scene::{NON_ROOT, Scene, ask, asked, by, image, now, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
@@ -165,15 +165,8 @@ async fn b5_a_submitted_report_counts_with_the_next_ask() {
     let pinned = scene.named(&format!("@{digest}"));
     let before = ask(&gate, &pinned).await.unwrap();
     assert_eq!(before.decision.verdict, Verdict::Deny, "no scan is not a clean scan");
-    let report = serde_json::json!({
-        "SchemaVersion": 2, "CreatedAt": model::Timestamp::now(), "ArtifactName": pinned, "ArtifactType": "container_image",
-        "Trivy": { "Version": "0.59.1" },
-        "Metadata": { "OS": { "Family": "debian", "Name": "12" },
-            "RepoDigests": [format!("{}@{digest}", scene.registry.reference("team/app"))] },
-        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
-    });
-    let submission =
-        Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.to_string().into() };
+    let report = trivy(&pinned, &digest);
+    let submission = Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.into() };
     let submitted = gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap();
     assert_eq!(submitted.format, "trivy");
     let after = ask(&gate, &pinned).await.unwrap();
@@ -216,7 +209,7 @@ static BEHIND: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(
 
 fn behind() -> model::Timestamp {
     let behind = BEHIND.load(std::sync::atomic::Ordering::Relaxed);
-    model::Timestamp::now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
+    now().checked_sub(model::SignedDuration::from_secs(behind)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,5 +264,84 @@ async fn o4_a_package_finds_its_images() {
     assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10).await.unwrap().len(), 1);
     assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10).await.unwrap(), []);
     assert!(gate.images_with("openssl", None, 10).await.is_err());
+    gate.stop().await;
+}
+
+/// A report of Trivy that lists nothing.
+fn trivy(pinned: &str, digest: &str) -> String {
+    let (repository, _) = pinned.split_once('@').unwrap();
+    let report = serde_json::json!({
+        "SchemaVersion": 2, "CreatedAt": now(), "ArtifactName": pinned, "ArtifactType": "container_image",
+        "Trivy": { "Version": "0.59.1" },
+        "Metadata": { "OS": { "Family": "debian", "Name": "12" }, "RepoDigests": [format!("{repository}@{digest}")] },
+        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [] }],
+    });
+    report.to_string()
+}
+
+/// Time goes by, and nothing else: the decision is the one that is on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_what_is_found_again_as_it_was_is_no_new_decision() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }\n  - { id: user, config: { nonRoot: true } }";
+    let settings = engine::GateSettings { fresh: Duration::ZERO, ..scene.settings(rules) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let submission =
+        Submission { image: pinned.clone(), kind: "report".to_owned(), document: trivy(&pinned, &digest).into() };
+    gate.submit(submission, &by(Point::Ci)).await.unwrap();
+    let first = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(first.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&first.decision.record));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for name in [&pinned, &scene.named(":1"), &pinned] {
+        let again = ask(&gate, name).await.unwrap();
+        assert_eq!((again.via, &again.decision.id), (Via::Collected, &first.decision.id), "{name}");
+    }
+    gate.stop().await;
+}
+
+/// Who attaches what was missing and asks again is not told no from what was seen before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_a_pipeline_rests_on_what_was_just_looked_at() {
+    let scene = Scene::new();
+    let app = image("1000");
+    let digest = scene.registry.push("team/app", Some("1"), &app);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry] } }").await;
+    let pinned = scene.named(&format!("@{digest}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    let sbom = serde_json::json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [],
+        "metadata": { "component": { "type": "container", "name": "app", "version": digest } } });
+    let attached = testkit::oci::Referrer::new(&app, "application/vnd.cyclonedx+json")
+        .layer("application/vnd.cyclonedx+json", sbom.to_string())
+        .build();
+    scene.registry.push("team/app", None, &attached);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let again = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(again.via, Via::Collected);
+    assert_eq!(again.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&again.decision.record));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_and_configuration_are_read_once_and_the_manifest_is_asked_for_each_time() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let settings = engine::GateSettings {
+        fresh: Duration::ZERO,
+        ..scene.settings("- { id: shell, config: { nonRoot: true, noSecrets: true } }")
+    };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let first = ask(&gate, &pinned).await.unwrap().decision.id.clone();
+    let (blobs, manifests) = (scene.registry.count("GET", "/blobs/"), scene.registry.count("GET", "/manifests/"));
+    assert!(blobs >= 1 && manifests >= 1, "{:?}", scene.registry.lines());
+    assert_eq!(ask(&gate, &pinned).await.unwrap().decision.id, first);
+    assert_eq!(scene.registry.count("GET", "/blobs/"), blobs);
+    assert!(scene.registry.count("GET", "/manifests/") > manifests);
+    // What is gone is not there, whatever was read before.
+    scene.registry.remove_manifest("team/app", &digest);
+    let gone = ask(&gate, &pinned).await;
+    assert!(gone.as_ref().map_or(true, |answered| answered.permit.is_err()), "{gone:?}");
     gate.stop().await;
 }

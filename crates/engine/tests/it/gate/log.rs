@@ -46,11 +46,11 @@ async fn o3_an_export_verifies_offline_and_every_entry_has_its_proof() {
     // All of it, in two pages.
     let first = gate.export(0, 2).await.unwrap();
     let second = gate.export(2, 100).await.unwrap();
-    let all: String = first.lines().chain(second.lines().skip(1)).map(|line| format!("{line}\n")).collect();
+    let (_, second) = second.split_once('\n').unwrap();
     let mut verifier = ExportVerifier::new(Some(key));
-    verifier.feed(all.as_bytes()).unwrap();
-    let verified = verifier.finish().unwrap();
-    assert_eq!(verified.head.size, gate.checkpoint().await.unwrap().unwrap().size);
+    verifier.feed(first.as_bytes()).unwrap();
+    verifier.feed(second.as_bytes()).unwrap();
+    assert_eq!(verifier.finish().unwrap().head.size, gate.checkpoint().await.unwrap().unwrap().size);
     gate.stop().await;
 }
 

@@ -26,6 +26,12 @@ pub(crate) fn image(user: &str) -> Image {
     ImageBuilder::new().layer(Layer::new().file("etc/os-release", "ID=debian\n")).user(user).build()
 }
 
+/// The clock of the gate: the real one, because stores and registries have no other.
+#[allow(clippy::disallowed_methods, reason = "a test is at the edge")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// A folder with the store and the key, and a registry.
 pub(crate) struct Scene {
     pub(crate) registry: Registry,
@@ -45,7 +51,7 @@ impl Scene {
         GateSettings {
             registries: RegistrySettings { insecure: vec![self.registry.host()], ..RegistrySettings::default() },
             policy: Some(bundle(rules)),
-            ..GateSettings::new(self.folder.path().join("audit.key"), "gate.example/log".to_owned(), Timestamp::now)
+            ..GateSettings::new(self.folder.path().join("audit.key"), "gate.example/log".to_owned(), now)
         }
     }
 

@@ -1,0 +1,72 @@
+//! How the gate is set up.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::Timestamp;
+use telemetry::Metrics;
+
+use super::policies::Bundle;
+use crate::pace::Pace;
+use crate::place::RegistrySettings;
+
+/// How the gate is set up. Everything that changes later is in the store.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// How registries are spoken to.
+    pub registries: RegistrySettings,
+    /// The registries that are dialled at all (S37): hosts, or `*.` and the end of hosts. Empty: every one.
+    pub allowed_registries: Vec<String>,
+    /// The policy that comes into force at the start, unless it is already; `None`: what the store has, and the built-in one if it has none.
+    pub policy: Option<Bundle>,
+    /// The private key that signs checkpoints of the audit log: Ed25519, PKCS #8 PEM. Made if it is not there.
+    pub audit_key: PathBuf,
+    /// The log's name in its checkpoints (C2SP origin): a host name or URL without scheme.
+    pub origin: String,
+    /// Longest wait for a decision of one ask.
+    pub longest_wait: Duration,
+    /// What an ask that does not want to wait gets all the same: the time of a few requests.
+    pub shortest_look: Duration,
+    /// How long facts that may change (scans, referrers) are taken for what is so.
+    pub fresh: Duration,
+    /// How scans are waited for.
+    pub pace: Pace,
+    /// Whether the gate may start scans.
+    pub start_scans: bool,
+    /// How many asks are collected for at the same time.
+    pub collecting: usize,
+    /// How long answers may rest on changes read this long ago (S42).
+    pub lease: Duration,
+    /// Where everything is counted; whoever serves the gate counts there too.
+    pub metrics: Metrics,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+impl GateSettings {
+    /// What suits most gates.
+    pub fn new(audit_key: PathBuf, origin: String, now: fn() -> Timestamp) -> Self {
+        Self {
+            registries: RegistrySettings::default(),
+            allowed_registries: Vec::new(),
+            policy: None,
+            audit_key,
+            origin,
+            longest_wait: Duration::from_mins(10),
+            shortest_look: Duration::from_secs(8),
+            fresh: Duration::from_mins(1),
+            pace: Pace {
+                timeout: Duration::from_mins(1),
+                call_timeout: Duration::from_secs(30),
+                poll_interval: Duration::from_secs(15),
+                floor: Duration::from_secs(10),
+                seed: 0,
+            },
+            start_scans: true,
+            collecting: 64,
+            lease: Duration::from_secs(1),
+            metrics: Metrics::new(),
+            now,
+        }
+    }
+}
