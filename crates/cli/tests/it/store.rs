@@ -1,5 +1,7 @@
 //! `ecr-gate store` and `ecr-gate audit drop` from the outside, on SQLite, beside a service that runs and after it has ended.
 
+mod postgres;
+
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;

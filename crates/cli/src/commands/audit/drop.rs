@@ -47,8 +47,7 @@ const NAME: usize = 256;
 
 impl DropArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let now = now();
-        let before = past("--before", &self.before, now)?;
+        let before = past("--before", &self.before)?;
         let by = self.by.clone().or_else(|| env::USER.get());
         let Some(by) = by.filter(|by| !by.trim().is_empty()) else {
             return Err(Failure::usage("who drops is not known").hint("say it with --by NAME: it stands in the log"));
@@ -65,7 +64,7 @@ impl DropArgs {
         }
         let store = open(&self.database).await?;
         ui.say(&format!("dropping the text of audit entries from before {before}"));
-        let dropped = drop_audit_entries(&store, before, &by, now).await;
+        let dropped = drop_audit_entries(&store, before, &by, now()).await;
         store.close().await;
         let dropped = dropped.map_err(|error| match error {
             GateError::Store(error) => database::failed(&error),

@@ -58,12 +58,11 @@ pub(super) struct PruneArgs {
 
 impl PruneArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let now = now();
         let mut wanted = Vec::new();
         for what in Forgettable::ALL {
             let (flag, text) = self.flag(what);
             if let Some(text) = text {
-                wanted.push((what, past(flag, text, now)?));
+                wanted.push((what, past(flag, text)?));
             }
         }
         if wanted.is_empty() {
@@ -131,14 +130,14 @@ impl Pruned {
 }
 
 /// A day (its beginning, UTC), a time, or how long ago; not in the future.
-pub(in crate::commands) fn past(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+pub(in crate::commands) fn past(flag: &str, text: &str) -> Result<Timestamp, Failure> {
     let is_day = text.len() == "2026-01-31".len();
     let day = is_day.then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
     let moment = match day {
         Some(day) => day,
         None => moment(flag, text)?,
     };
-    if moment > now {
+    if moment > now() {
         return Err(Failure::usage(format!("{flag}: {text} is in the future"))
             .hint("a day such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or 90d for ninety days ago"));
     }
@@ -152,12 +151,12 @@ mod tests {
 
     #[test]
     fn a_date_is_a_day_a_time_or_how_long_ago_and_never_the_future() {
-        let now = crate::clock::now();
-        let of = |text: &str| past("--before", text, now);
+        let of = |text: &str| past("--before", text);
         assert_eq!(of("2026-01-31").unwrap().to_string(), "2026-01-31T00:00:00Z");
         assert_eq!(of("2026-01-31T08:00:00Z").unwrap().to_string(), "2026-01-31T08:00:00Z");
-        let ago = now.duration_since(of("90d").unwrap());
+        let ago = now().duration_since(of("90d").unwrap());
         assert!((ago.as_hours() - 90 * 24).abs() <= 1, "{ago}");
+        assert!(of("0s").is_ok());
         for text in ["2026-02-30", "", "yesterday", "9999-12-31", "-1d"] {
             assert_eq!(of(text).unwrap_err().exit, Exit::Usage, "{text}");
         }
