@@ -148,14 +148,13 @@ fn key(path: &Path, origin: &str) -> Result<LogKey, GateError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(setup(error.to_string())),
     };
-    let text = match read()? {
-        Some(text) => text,
-        None => {
-            let made = LogKey::generate().map_err(|error| setup(error.to_string()))?;
-            write_new(path, made.as_bytes()).map_err(|error| setup(error.to_string()))?;
-            // Another replica may have been first: then its key is the one.
-            read()?.ok_or_else(|| setup("it went away".to_owned()))?
-        }
+    let text = if let Some(text) = read()? {
+        text
+    } else {
+        let made = LogKey::generate().map_err(|error| setup(error.to_string()))?;
+        write_new(path, made.as_bytes()).map_err(|error| setup(error.to_string()))?;
+        // Another replica may have been first: then its key is the one.
+        read()?.ok_or_else(|| setup("it went away".to_owned()))?
     };
     LogKey::from_pem(origin, &text, None).map_err(|error| setup(error.to_string()))
 }
