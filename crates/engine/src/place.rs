@@ -1,6 +1,6 @@
 //! Where the image is to be looked for, and opening that place.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws::{RegistryTokens, Target};
 use bytes::Bytes;
@@ -69,6 +69,8 @@ pub struct RegistryAccess {
     pub(crate) options: Options,
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) parts: Arc<Parts>,
+    /// Made when it is first needed: it keeps logins and connections.
+    client: Arc<OnceLock<Client>>,
 }
 
 impl RegistryAccess {
@@ -83,7 +85,17 @@ impl RegistryAccess {
         }
         let logins =
             Chain::new().ecr(Arc::new(RegistryTokens::new(now))).then(Arc::new(DockerConfig::from_environment()));
-        Self { options, credentials: Arc::new(logins), parts: Arc::new(Parts::new()) }
+        Self { options, credentials: Arc::new(logins), parts: Arc::new(Parts::new()), client: Arc::default() }
+    }
+}
+
+impl RegistryAccess {
+    fn client(&self) -> Result<Client, Reason> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let made = Client::new(self.options.clone(), Arc::clone(&self.credentials)).map_err(|error| error.reason())?;
+        Ok(self.client.get_or_init(|| made).clone())
     }
 }
 
@@ -122,8 +134,7 @@ pub(crate) async fn open_registry(image: &ImageReference, access: &RegistryAcces
 pub(crate) fn registry(image: &ImageReference, access: &RegistryAccess) -> Result<(Source, Client, Location), Reason> {
     let location = Location::of(image)
         .ok_or_else(|| Reason::new(ReasonCode::RegistryNotFound, format!("{image} names no registry host")))?;
-    let client =
-        Client::new(access.options.clone(), Arc::clone(&access.credentials)).map_err(|error| error.reason())?;
+    let client = access.client()?;
     let parts = Arc::clone(&access.parts);
     let source = Source::Registry { client: client.clone(), location: location.clone(), parts };
     Ok((source, client, location))
