@@ -139,6 +139,12 @@ impl Ecr {
         Self { client: aws_sdk_ecr::Client::from_conf(ecr.build()), sts: aws_sdk_sts::Client::new(&config), target }
     }
 
+    /// The same client for another repository of the same region.
+    #[must_use]
+    pub fn of(&self, target: Target) -> Self {
+        Self { client: self.client.clone(), sts: self.sts.clone(), target }
+    }
+
     /// Which repository in which registry.
     pub fn target(&self) -> &Target {
         &self.target

@@ -1,6 +1,6 @@
 //! What ECR's own API says: the image, its platforms, and the scan of each.
 
-use aws::{Ecr, ImageId, Target, endpoint_override};
+use aws::{ImageId, Target, endpoint_override};
 use model::{
     Ask, CompleteScan, Digest, Facts, ImageReference, ManifestFacts, NonEmpty, Outcome, Platform, Reason, ReasonCode,
     RuleResult, Signal, Timestamp, Verdict,
@@ -23,7 +23,7 @@ pub(crate) async fn check(
     mut evidence: Evidence,
     progress: &dyn Progress,
 ) -> Result<Found, Refused> {
-    let ecr = Ecr::connect(target.clone()).await;
+    let ecr = question.access.ecr(target).await;
     let mut collector = Collector {
         ecr: &ecr,
         pacer: Pacer::start(question.pace),

@@ -1,8 +1,9 @@
 //! Where the image is to be looked for, and opening that place.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aws::{RegistryTokens, Target};
+use aws::{Ecr, RegistryTokens, Target};
 use bytes::Bytes;
 use model::{Digest, EcrHost, EcrHostError, ImageReference, Reason, ReasonCode, Timestamp};
 use registry::docker_config::{Chain, DockerConfig};
@@ -71,6 +72,8 @@ pub struct RegistryAccess {
     pub(crate) parts: Arc<Parts>,
     /// Made when it is first needed: it keeps logins and connections.
     client: Arc<OnceLock<Client>>,
+    /// ECR by region: it keeps credentials and connections.
+    ecr: Arc<Mutex<BTreeMap<(String, bool, bool), Ecr>>>,
 }
 
 impl RegistryAccess {
@@ -85,11 +88,29 @@ impl RegistryAccess {
         }
         let logins =
             Chain::new().ecr(Arc::new(RegistryTokens::new(now))).then(Arc::new(DockerConfig::from_environment()));
-        Self { options, credentials: Arc::new(logins), parts: Arc::new(Parts::new()), client: Arc::default() }
+        Self {
+            options,
+            credentials: Arc::new(logins),
+            parts: Arc::new(Parts::new()),
+            client: Arc::default(),
+            ecr: Arc::default(),
+        }
     }
 }
 
 impl RegistryAccess {
+    /// ECR for one repository.
+    pub(crate) async fn ecr(&self, target: &Target) -> Ecr {
+        let key = (target.region.clone(), target.fips, target.dual_stack);
+        let known = self.ecr.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(known) = known {
+            return known.of(target.clone());
+        }
+        let made = Ecr::connect(target.clone()).await;
+        self.ecr.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+        made
+    }
+
     fn client(&self) -> Result<Client, Reason> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
