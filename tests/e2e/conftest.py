@@ -26,6 +26,7 @@ import images
 import pytest
 import registries
 import requests
+import services
 
 REGION = "eu-west-1"  # not moto's default region, so that a forgotten region shows
 ACCOUNT = "123456789012"
@@ -364,6 +365,73 @@ def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[reg
 def any_registry(request: pytest.FixtureRequest) -> registries.Registry:
     """Both kinds: without the referrers API, and with it."""
     return request.getfixturevalue("registry" if request.param == "docker-registry" else "referrers_registry")
+
+
+# --- the decision service --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def serve(request: pytest.FixtureRequest, registry: registries.Registry, tmp_path: Path) -> Iterator[services.Services]:
+    """Starts the service: `serve(policy=…, database=…, scans={…})`. It speaks plain http to the registry; its environment is that of `gate`."""
+    endpoint = request.getfixturevalue("moto").url if "moto" in request.fixturenames else NOWHERE
+    env = {"PATH": os.environ["PATH"], "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": endpoint, **TEST_CREDENTIALS.env()}
+    started = services.Services(tmp_path, {**env, "ECR_GATE_INSECURE_REGISTRIES": registry.host})
+    try:
+        yield started
+    finally:
+        for service in started.started:
+            service.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[services.Postgres]:
+    """A PostgreSQL of our own. A test that stops it starts it again."""
+    server = services.Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.end()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str | None:
+    """Both databases: None, for the file in the data folder, and the URL of an empty one."""
+    if request.param == "sqlite":
+        return None
+    server = request.getfixturevalue("postgres")
+    return server.url(server.database())
+
+
+@pytest.fixture
+def verify_export(gate: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
+    """`ecr-gate audit verify` of an export, which has to succeed."""
+    numbers = itertools.count(1)
+
+    def verify(export: str, key: str, *args: str | Path, rc: int = 0) -> Run:
+        file = tmp_path / f"export{next(numbers)}.jsonl"
+        file.write_text(export)
+        run = gate("audit", "verify", file, "--key", key, *args)
+        assert run.rc == rc, run.stdout + run.stderr
+        return run
+
+    return verify
+
+
+@pytest.fixture
+def ecr_between(moto: Moto) -> Iterator[services.Between]:
+    """moto behind a proxy that can be told to answer something else."""
+    with services.between(moto.url.removeprefix("http://")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def many_images(registry: registries.Registry, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Images by their digests, alike but for an annotation."""
+    image = images.build(tmp_path_factory.mktemp("many") / "layout")
+    registry.push(image, "load/app:1")
+    manifest, repository = image.manifest(), registry.repository("load/app")
+    described = [repository.put_manifest({**manifest, "annotations": {"number": str(number)}})[0] for number in range(150)]
+    return [f"{registry.host}/load/app@{one['digest']}" for one in described]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
