@@ -237,6 +237,11 @@ impl Gate {
         Some(answer.transpose())
     }
 
+    /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time.
+    pub fn may_answer(&self, answered: &Answered) -> bool {
+        self.inner.follower.is_within_lease(answered.confirmed)
+    }
+
     /// A decision on record.
     ///
     /// # Errors

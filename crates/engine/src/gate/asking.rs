@@ -1,7 +1,7 @@
 //! What is asked, by whom, and what is answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use model::{Digest, Reason, Timestamp, Verdict};
@@ -124,6 +124,8 @@ pub struct Answered {
     pub in_force_at: Timestamp,
     /// When to ask again, for what is pending.
     pub retry_after: Option<Duration>,
+    /// The same moment as `in_force_at`, by the clock that leases are measured with.
+    pub confirmed: Instant,
 }
 
 /// Why there is no decision.

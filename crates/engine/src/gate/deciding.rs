@@ -403,7 +403,7 @@ impl Inner {
         let confirmed = self.still_in_force(judged, confirmed).await?;
         let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
         let in_force_at = ago(now, confirmed.elapsed());
-        Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after })
+        Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after, confirmed })
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{Answered, Asked, Asker, Basis, Point, Refusal, Via};
+use engine::{Answered, AskError, Asked, Asker, Basis, Point, Refusal, Via};
 use model::{Timestamp, Verdict};
 use serde::Serialize;
 
@@ -43,6 +43,10 @@ pub(crate) async fn decide(
     let dry_run = asked.dry_run;
     let answered = app.gate().ask(asked, &by).await?;
     let body = key.settle(&app, kept, &answered, dry_run, body(&answered)?).await?;
+    if !app.gate().may_answer(&answered) {
+        let late = "putting the answer on record took longer than answers may rest on what was read; ask again";
+        return Err(AskError::StoreUnavailable(late.to_owned()).into());
+    }
     Ok(answer(&answered, body, by))
 }
 

@@ -24,6 +24,7 @@ fn answered(refusal: Refusal, retry_after: Option<Duration>) -> Answered {
         via: Via::Collected,
         in_force_at: Timestamp::UNIX_EPOCH,
         retry_after,
+        confirmed: std::time::Instant::now(),
     }
 }
 
