@@ -173,7 +173,8 @@ pub(crate) async fn look(
     let only_the_reference = needs.reference && !needs.vulnerabilities && !more_is_needed(&needs, &evidence);
     match &question.place {
         Place::Ecr(target) if wants_scans || needs.pushed || only_the_reference => {
-            ecr::check(question, target, (policies, exceptions, &needs), wants_scans, evidence, progress).await
+            let policies = (policies, exceptions, &needs);
+            Box::pin(ecr::check(question, target, policies, wants_scans, evidence, progress)).await
         }
         Place::Nowhere => Err(question.nowhere().into()),
         Place::Ecr(_) | Place::Registry | Place::Local(_) => {

@@ -64,6 +64,9 @@ pub struct RegistrySettings {
     pub token_realms: Vec<String>,
 }
 
+/// A region of ECR, and whether its FIPS and dual-stack endpoints are asked.
+type Region = (String, bool, bool);
+
 /// How registries are spoken to, and as whom.
 #[derive(Debug, Clone)]
 pub struct RegistryAccess {
@@ -73,7 +76,7 @@ pub struct RegistryAccess {
     /// Made when it is first needed: it keeps logins and connections.
     client: Arc<OnceLock<Client>>,
     /// ECR by region: it keeps credentials and connections.
-    ecr: Arc<Mutex<BTreeMap<(String, bool, bool), Ecr>>>,
+    ecr: Arc<Mutex<BTreeMap<Region, Ecr>>>,
 }
 
 impl RegistryAccess {
