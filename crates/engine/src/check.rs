@@ -164,11 +164,15 @@ pub(crate) async fn look(
 ) -> Result<Found, Refused> {
     let evidence = Evidence::read(question.handed, (question.now)())?;
     let needs = needs.unwrap_or_else(|| question.needs(policies));
-    if let Some(exact) = question.alone(&needs, &evidence) {
+    if !question.handed.adds
+        && let Some(exact) = question.alone(&needs, &evidence)
+    {
         return offline(question, exact?, evidence);
     }
     // Where no policy matches, ECR is asked all the same: the answer names the digest that nobody judged.
-    let wants_scans = needs.ecr_required || (!evidence.has_reports() && (needs.vulnerabilities || needs.is_nothing()));
+    let adds = question.handed.adds && needs.ecr;
+    let wants_scans =
+        needs.ecr_required || adds || (!evidence.has_reports() && (needs.vulnerabilities || needs.is_nothing()));
     // Only its API knows when an image was pushed; and what a tag stands for, it knows without more permissions.
     let only_the_reference = needs.reference && !needs.vulnerabilities && !more_is_needed(&needs, &evidence);
     match &question.place {

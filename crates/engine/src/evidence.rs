@@ -30,6 +30,8 @@ pub struct HandedOver {
     pub vex: Vec<HandedFile>,
     /// Measurement documents.
     pub measurements: Vec<HandedFile>,
+    /// They add to what registries and ECR say, who are asked all the same; else they may stand for it.
+    pub adds: bool,
 }
 
 /// A document that was read, and where it came from.

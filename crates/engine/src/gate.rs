@@ -140,8 +140,13 @@ struct Inner {
     later: Cache<String, Arc<Later>>,
 }
 
-/// What became of an ask that nobody waits for: nothing yet, or its answer, or that answer given out.
-type Later = Mutex<Option<Result<Arc<Answered>, AskError>>>;
+/// An ask that nobody waits for, and what became of it: nothing yet, or its answer.
+#[derive(Debug)]
+struct Later {
+    asked: Asked,
+    by: Asker,
+    ended: Mutex<Option<Result<Arc<Answered>, AskError>>>,
+}
 
 /// How long the answer to an ask that nobody waits for is kept.
 const KEPT: Duration = Duration::from_hours(1);
@@ -214,27 +219,40 @@ impl Gate {
     /// Starts to look, and returns at once with an id that [`Self::later`] knows for an hour.
     pub fn ask_later(&self, asked: Asked, by: &Asker) -> String {
         let id = uuid::Uuid::now_v7().to_string();
-        let answer = Arc::new(Later::default());
-        self.inner.later.insert(id.clone(), Arc::clone(&answer));
-        let (inner, by) = (Arc::clone(&self.inner), by.clone());
+        let later = Arc::new(Later { asked: asked.clone(), by: by.clone(), ended: Mutex::default() });
+        self.inner.later.insert(id.clone(), Arc::clone(&later));
+        let inner = Arc::clone(&self.inner);
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended are not kept.
         while behind.try_join_next().is_some() {}
         behind.spawn(async move {
-            let answered = inner.ask(asked, &by).await.map(Arc::new);
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
+            let answered = inner.ask(asked, &later.by).await.map(Arc::new);
+            *later.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
         });
         id
     }
 
-    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour.
+    /// Whether [`Self::later`] knows this id.
+    pub fn knows(&self, id: &str) -> bool {
+        self.inner.later.contains_key(id)
+    }
+
+    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour. What was
+    /// answered then is asked again, as anybody would: an old leave does not come back (S42).
     ///
     /// # Errors
     /// There is no decision, and why.
-    pub fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
-        let answer = self.inner.later.get(id)?;
-        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(answer.transpose())
+    pub async fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
+        let later = self.inner.later.get(id)?;
+        let ended = later.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match ended {
+            None => Some(Ok(None)),
+            Some(Ok(answered)) if !self.may_answer(&answered) => {
+                let asked = Asked { wait: Duration::ZERO, ..later.asked.clone() };
+                Some(self.inner.ask(asked, &later.by).await.map(|answered| Some(Arc::new(answered))))
+            }
+            Some(ended) => Some(ended.map(Some)),
+        }
     }
 
     /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time.

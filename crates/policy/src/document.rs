@@ -32,6 +32,7 @@ pub use attestations::predicate_type;
 pub(crate) use attestations::{Attestations, Condition, PredicateType, VSA};
 pub(crate) use base_image::{BaseImage, BaseName};
 pub(crate) use config::{Config, PortRange};
+pub use image_name::compared_host;
 pub(crate) use image_name::{compared_name, compared_pattern, full_name};
 pub(crate) use load::{Problem, read_open_yaml, read_yaml};
 pub(crate) use measurements::{Baseline, Measurements};

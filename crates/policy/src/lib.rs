@@ -18,6 +18,7 @@ mod scene;
 mod set;
 mod testing;
 
+pub use document::compared_host as canonical_host;
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};

@@ -208,6 +208,15 @@ impl PolicySet {
         readings.find(|member| member.reading.is_for(environment)).unwrap_or(document)
     }
 
+    /// True if every policy that may be about this question judges this platform of an index: what only some of them looked at was not looked at by all
+    /// that an answer speaks for.
+    pub fn all_judge(&self, ask: &Ask, platform: &Platform) -> bool {
+        let mut matching = self.matching(ask).peekable();
+        let judges =
+            |member: &Member| member.platforms().is_none_or(|named| named.iter().any(|name| name.covers(platform)));
+        matching.peek().is_some() && matching.all(judges)
+    }
+
     /// What has to be collected to answer this question.
     pub fn needs(&self, ask: &Ask) -> Needs {
         let mut needs = Needs {

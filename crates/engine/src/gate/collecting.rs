@@ -146,20 +146,22 @@ impl Inner {
         let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
         let slot = tokio::time::timeout(self.settings.longest_wait, self.slots.acquire()).await;
         let _slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
-        let mut handed = HandedOver::default();
-        if let Some(digest) = &image.digest {
-            handed = self.submitted(&repository(image), digest).await?;
-        }
+        // What was submitted is known by digest; with a tag, once it is known what the tag stands for.
+        let mut about = image.digest.clone();
         // What changes while it is collected may be missing in it: then once more.
         for _ in 0..3 {
+            // The ticket first: what is submitted from here on is seen as a change.
             let (force, ticket) = (self.follower.force(), self.follower.ticket());
+            let handed = match &about {
+                Some(digest) => self.submitted(&repository(image), digest).await?,
+                None => HandedOver { adds: true, ..HandedOver::default() },
+            };
             let found = self.look(image, wanted, &handed, &force, told).await?;
             let digest = found.0.ask.digest.clone();
-            // With the digest of a tag it is known what was submitted about it.
-            if image.digest.is_none() {
-                let submitted = self.submitted(&repository(image), &digest).await?;
-                if !submitted.is_empty() && handed.is_empty() {
-                    handed = submitted;
+            if about.as_ref() != Some(&digest) {
+                let is_news = handed.is_empty() && self.submitted(&repository(image), &digest).await?.is_empty();
+                about = Some(digest);
+                if !is_news {
                     continue;
                 }
             }
@@ -213,7 +215,11 @@ impl Inner {
             .chain(facts.platforms.iter().flatten().map(|(_, child)| child))
             .map(|manifest| manifest.digest.clone())
             .collect();
+        let children =
+            facts.platforms.iter().flatten().filter(|(platform, _)| force.policies.all_judge(&ask, platform));
+        let children = children.map(|(_, child)| child.digest.clone()).collect();
         Ok(Known {
+            children,
             wants: force.wants(&ask),
             collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),
@@ -247,7 +253,7 @@ impl Inner {
 
     /// What was submitted about an image, as files.
     async fn submitted(&self, repository: &str, digest: &Digest) -> Result<HandedOver, AskError> {
-        let mut handed = HandedOver::default();
+        let mut handed = HandedOver { adds: true, ..HandedOver::default() };
         for row in self.store.signals(repository, digest).await? {
             let Some(evidence) = self.store.evidence(&row.evidence).await? else {
                 let what = format!("the document {} that was submitted is not there", row.evidence);

@@ -1,10 +1,11 @@
 //! From an ask to an answer: what is remembered and still holds, else known facts judged anew, else facts collected now. Nothing is answered
 //! that is not on record, and nothing remembered is acted on unless all changes up to a moment ago are known (S42).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{EcrHost, ImageReference, Timestamp, Verdict};
+use model::{ImageReference, Timestamp, Verdict};
 use store::{Batch, NewJob};
 use telemetry::Cache;
 
@@ -51,7 +52,7 @@ impl Inner {
 
     fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
         let usage = |what: String, hint: &str| AskError::Usage { what, hint: Some(hint.to_owned()) };
-        let mut image: ImageReference = asked.image.parse().map_err(|error| {
+        let image: ImageReference = asked.image.parse().map_err(|error| {
             usage(
                 format!("{:?} is no image reference: {error}", asked.image.chars().take(300).collect::<String>()),
                 "write the whole reference, as docker push does: HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…",
@@ -65,14 +66,20 @@ impl Inner {
             let what = format!("{image} has neither tag nor digest");
             return Err(usage(what, "name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
+        // Addresses of the link are where clouds keep credentials; no registry is there.
+        let is_listed =
+            self.settings.allowed_registries.iter().chain(&self.settings.registries.insecure).any(|one| one == host);
+        if is_of_the_link(host) && !is_listed {
+            return Err(usage(
+                format!("{host} is an address of the link, and no registry"),
+                "name the registry by its host",
+            ));
+        }
         if !self.settings.allowed_registries.is_empty() && !self.may_dial(host) {
             let what = format!("the gate is not set up for the registry {host}");
             return Err(usage(what, "whoever runs the gate lists it in `registries.allowed`"));
         }
-        // Policies match on the classic host name, however the reference spells the registry.
-        if let Ok(ecr) = host.parse::<EcrHost>() {
-            image.host = Some(EcrHost { fips: false, dual_stack: false, ..ecr }.to_string());
-        }
+        let image = canonical(image);
         let environment = asked.environment.clone().unwrap_or_else(|| "production".to_owned());
         self.follower.force().policies.environment(&environment).map_err(|error| {
             usage(error.to_string(), "environments are declared in `spec.environments` of the policy in force")
@@ -175,10 +182,7 @@ impl Inner {
 
     /// S42: to put an answer on record may take longer than the lease, and meanwhile something else may have come into force. Then it is not given.
     async fn still_in_force(&self, judged: &Judged, confirmed: Instant) -> Result<Instant, AskError> {
-        if self.follower.is_within_lease(confirmed) {
-            return Ok(confirmed);
-        }
-        let confirmed = self.confirmed().await?;
+        let confirmed = if self.follower.is_within_lease(confirmed) { confirmed } else { self.confirmed().await? };
         if judged.global == self.follower.force().global
             && self.follower.unchanged(&judged.known.manifests, judged.known.ticket)
         {
@@ -340,6 +344,10 @@ impl Inner {
         if key.tag.is_some() {
             return Ok(None);
         }
+        // What somebody handed in about the child itself counts for it.
+        if !self.store.signals(&key.repository, &key.digest).await?.is_empty() {
+            return Ok(None);
+        }
         let parent = self.store.parent_decision(&key.repository, &key.digest, &key.environment).await?;
         let Some(parent) = parent.filter(|parent| parent.digest != key.digest) else { return Ok(None) };
         let image = ImageReference { digest: Some(parent.digest), tag: None, ..understood.image.clone() };
@@ -374,7 +382,7 @@ impl Inner {
         let until = holds_until(judged, now);
         let permit = |basis| Permit {
             subject: decision.digest.clone(),
-            children: judged.known.manifests.iter().filter(|child| **child != decision.digest).cloned().collect(),
+            children: judged.known.children.clone(),
             environment: decision.environment.clone(),
             point: by.point,
             basis,
@@ -412,6 +420,26 @@ fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
     let fresh_until = judged.known.fresh_until;
     let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
     left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
+}
+
+fn is_of_the_link(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    match name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_link_local() || address.is_unspecified(),
+        Ok(IpAddr::V6(address)) => address.is_unicast_link_local() || address.is_unspecified(),
+        Err(_) => false,
+    }
+}
+
+/// The reference with one spelling of its registry, whichever it was written with: what is known about an image is known under it.
+pub(super) fn canonical(image: ImageReference) -> ImageReference {
+    let host = image.host.as_deref().map(policy::canonical_host);
+    let official = host.as_deref() == Some("docker.io") && !image.repository.as_str().contains('/');
+    let repository = if official { format!("library/{}", image.repository).parse().ok() } else { None };
+    ImageReference { host, repository: repository.unwrap_or(image.repository), ..image }
 }
 
 /// Facts that were collected so long ago are news still.

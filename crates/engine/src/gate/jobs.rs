@@ -8,7 +8,7 @@ use model::{Digest, SignedDuration, Timestamp};
 use policy::evaluate;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Batch, Job, NewJob};
+use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
 use super::{GateError, Inner, recording, versions};
@@ -113,6 +113,8 @@ impl Inner {
     /// reads decisions sees it without asking. Whoever acts on an image asks anew, and is answered from facts of today.
     async fn reevaluate(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
         let Reevaluate { version, after } = payload(job)?;
+        // The job is there with the activation; what is known here may be older.
+        self.follower.catch_up().await?;
         let force = self.follower.force();
         // A later version has a job of its own.
         if force.version != version {
@@ -127,7 +129,12 @@ impl Inner {
                 continue;
             }
             let Some(facts) = &last.facts else { continue };
-            let Some(row) = self.store.evidence(facts).await? else { continue };
+            let row = match self.store.evidence(facts).await {
+                Ok(Some(row)) => row,
+                // Facts that cannot be read keep no other image from being judged anew.
+                Ok(None) | Err(StoreError::Unreadable { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let Ok(recorded) = recording::read_facts(&row) else { continue };
             let now = (self.settings.now)();
             let judgement = evaluate(&force.policies, &recorded.ask, &recorded.facts, &force.exceptions, now);

@@ -54,8 +54,10 @@ pub(super) struct Known {
     pub(super) wants: Digest,
     /// Changes up to this number are in it.
     pub(super) ticket: i64,
-    /// Every manifest in it.
+    /// Every manifest in it: what changes about one of them changes this.
     pub(super) manifests: Vec<Digest>,
+    /// The platforms of an index that every policy judges: an answer about it covers them (S1).
+    pub(super) children: Vec<Digest>,
     /// When it was collected, and until when it is taken for what is so.
     pub(super) collected: Instant,
     pub(super) fresh_until: Instant,

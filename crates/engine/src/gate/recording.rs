@@ -143,7 +143,7 @@ pub(super) fn record(
     let facts = serde_json::to_vec(&document.decided(&judgement)).map_err(|error| internal(&error))?;
     let facts = packed(&facts).map_err(|error| internal(&error))?;
     let evidence = EvidenceRow { digest: Digest::of(&facts), media_type: FACTS.to_owned(), bytes: facts };
-    let children: Vec<Digest> = known.manifests.iter().filter(|digest| **digest != known.ask.digest).cloned().collect();
+    let children = known.children.clone();
     let row = DecisionRow {
         id: id.clone(),
         repository: known.ask.name(),

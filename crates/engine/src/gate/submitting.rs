@@ -9,6 +9,7 @@ use store::{Batch, EvidenceRow, Scope, SignalRow};
 
 use super::asking::Asker;
 use super::collecting::repository;
+use super::deciding::canonical;
 use super::{GateError, Inner, Submission, Submitted, recording};
 
 /// The most documents about one image in one repository.
@@ -20,6 +21,7 @@ impl Inner {
             .image
             .parse()
             .map_err(|error| GateError::invalid(format!("`image` is no image reference: {error}")))?;
+        let image = canonical(image);
         let (Some(digest), Some(_)) = (&image.digest, &image.host) else {
             return Err(GateError::invalid("a document is about one image in one registry: HOST/REPOSITORY@sha256:…"));
         };

@@ -67,7 +67,7 @@ pub(crate) fn compared_pattern(pattern: &str) -> Cow<'_, str> {
 }
 
 /// A registry's host as policies compare it.
-pub(crate) fn compared_host(written: &str) -> String {
+pub fn compared_host(written: &str) -> String {
     let host = registry_host(written);
     match host.parse::<EcrHost>() {
         Ok(ecr) => EcrHost { fips: false, dual_stack: false, ..ecr }.to_string(),

@@ -53,7 +53,7 @@ pub(crate) async fn decide(
 /// Starts to look, or finds that the same request did.
 async fn accept(app: &App, key: &Key, kept: Option<Bytes>, asked: Asked, by: &Asker) -> Result<Response, Fail> {
     if let Some(accepted) = kept.as_ref().and_then(|kept| serde_json::from_slice::<Accepted>(kept).ok())
-        && app.gate().later(&accepted.id).is_some()
+        && app.gate().knows(&accepted.id)
     {
         return Ok(accepted_response(&accepted));
     }
@@ -80,7 +80,7 @@ pub(crate) async fn later(
     NameInPath(id): NameInPath,
 ) -> Result<Response, Fail> {
     let _ = caller;
-    match app.gate().later(&id) {
+    match app.gate().later(&id).await {
         Some(Ok(Some(answered))) => {
             let body = body(&answered)?;
             Ok(answer(&answered, body, nobody()))

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use engine::{AskError, Asked, Basis, DecisionQuery, Point, Refusal, Submission, Via};
 use model::{Digest, Verdict};
-use testkit::oci::{Fault, IndexBuilder};
+use testkit::oci::{Fault, ImageBuilder, IndexBuilder};
 
-use super::scene::{NON_ROOT, Scene, ask, asked, by, image, now, verdict};
+use super::scene::{NON_ROOT, NOTHING, Scene, ask, asked, bundle, by, image, now, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
@@ -129,7 +129,7 @@ async fn s7_what_is_asked_wrongly_is_said_and_not_decided() {
     let scene = Scene::new();
     scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
-    for image in ["app:1", "Not An Image", &scene.named("")] {
+    for image in ["app:1", "Not An Image", "169.254.169.254/latest/meta-data:1", &scene.named("")] {
         let error = ask(&gate, image).await.unwrap_err();
         assert!(matches!(error, AskError::Usage { .. }), "{image}: {error:?}");
     }
@@ -249,7 +249,7 @@ async fn o4_a_package_finds_its_images() {
     let layer = testkit::oci::Layer::new()
         .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
         .file("var/lib/dpkg/status", status);
-    let image = testkit::oci::ImageBuilder::new().layer(layer).user("1000").build();
+    let image = ImageBuilder::new().layer(layer).user("1000").build();
     let digest = scene.registry.push("team/app", Some("1"), &image);
     let gate = scene.gate("- { id: none, packages: { deny: [\"pkg:deb/telnet\"] } }").await;
     assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
@@ -343,5 +343,59 @@ async fn layers_and_configuration_are_read_once_and_the_manifest_is_asked_for_ea
     scene.registry.remove_manifest("team/app", &digest);
     let gone = ask(&gate, &pinned).await;
     assert!(gone.as_ref().map_or(true, |answered| answered.permit.is_err()), "{gone:?}");
+    gate.stop().await;
+}
+
+/// A platform that no policy looks at may be anything that lies in the repository.
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_an_index_speaks_for_no_platform_that_was_not_judged() {
+    let scene = Scene::new();
+    let (good, foreign) = (image("1000"), ImageBuilder::new().platform("linux/s390x").user("root").build());
+    let index = IndexBuilder::new().image(&good).image(&foreign).build();
+    let digest = scene.registry.push("team/app", Some("1"), &index);
+    let gate = scene.gate(&format!("{NON_ROOT}\n  match: {{ platforms: [linux/amd64] }}")).await;
+    let parent = ask(&gate, &scene.named(&format!("@{digest}"))).await.unwrap();
+    assert_eq!(parent.decision.verdict, Verdict::Allow);
+    let children: Vec<String> = parent.permit.unwrap().children().iter().map(ToString::to_string).collect();
+    assert_eq!(children, [good.digest()]);
+    let alone = ask(&gate, &scene.named(&format!("@{}", foreign.digest()))).await.unwrap();
+    assert_eq!(alone.permit.unwrap_err(), Refusal::Denied);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s42_an_answer_that_is_fetched_later_is_the_one_of_then() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api));
+    let mut first = None;
+    while first.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        first = gate.later(&id).await.unwrap().unwrap();
+    }
+    assert!(first.unwrap().permit.is_ok());
+    let strict = gate.upload(bundle(NOTHING), "ada").await.unwrap().digest;
+    gate.activate(&strict, None, None, "ada").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let then = gate.later(&id).await.unwrap().unwrap().unwrap();
+    assert_eq!(then.decision.verdict, Verdict::Deny);
+    assert!(gate.later("0193a3f0-0000-7000-8000-000000000000").await.is_none());
+    gate.stop().await;
+}
+
+/// Whoever hands a document in and whoever asks may write the registry in different ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_a_document_is_about_the_image_however_its_registry_is_written() {
+    let scene = Scene::new();
+    let gate = scene.gate(NON_ROOT).await;
+    let digest = Digest::of(b"image");
+    for name in ["ghcr.io/team/app", "GHCR.io/team/app", "ghcr.io:443/team/app"] {
+        let document = trivy(&format!("{name}@{digest}"), digest.as_str()).into();
+        let submission = Submission { image: format!("{name}@{digest}"), kind: "report".to_owned(), document };
+        gate.submit(submission, &by(Point::Ci)).await.unwrap();
+    }
+    let life = gate.history(&digest, Some("ghcr.io/team/app"), None, 10).await.unwrap();
+    assert_eq!(life.len(), 3, "{life:?}");
     gate.stop().await;
 }
