@@ -10,8 +10,8 @@ use std::fmt;
 use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, Verdict};
 
 use crate::document::{
-    Action, AgeOf, Check, Compiled, EvidenceSource, EvidenceSources, Need, On, Parameters, Platforms, Policy, Rego,
-    Signer, Source, TextPattern, Vulnerabilities, compared_name,
+    Action, AgeOf, Check, Compiled, EvidenceSource, EvidenceSources, Need, On, OnUnknown, Parameters, Platforms,
+    Policy, Rego, Signer, Source, TextPattern, Vulnerabilities, compared_name,
 };
 use crate::error::DocumentError;
 pub use load::{FileReader, FileUse};
@@ -215,6 +215,12 @@ impl PolicySet {
         let judges =
             |member: &Member| member.platforms().is_none_or(|named| named.iter().any(|name| name.covers(platform)));
         matching.peek().is_some() && matching.all(judges)
+    }
+
+    /// True if a policy that may be about this question lets a last known good fact stand in, whose age counts from when it was seen (S5).
+    pub fn keeps_last_known_good(&self, ask: &Ask) -> bool {
+        let maps = self.matching(ask).filter_map(|member| member.policy.spec.on_unknown.as_ref());
+        maps.flat_map(|map| map.classes.values()).any(|rule| matches!(rule, OnUnknown::LastKnownGood(_)))
     }
 
     /// What has to be collected to answer this question.

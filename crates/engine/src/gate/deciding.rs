@@ -291,7 +291,7 @@ impl Inner {
     ) -> Result<(Judged, Option<Batch>), AskError> {
         let draft = recording::judge(force, known, now, by)?;
         let valid_until = draft.judgement.valid_until;
-        let (decision, batch) = match self.the_same(known, &draft).await? {
+        let (decision, batch) = match self.the_same(known, &draft, force, now).await? {
             Some(decision) if !dry_run => (decision, None),
             _ => {
                 if !dry_run {
@@ -310,11 +310,22 @@ impl Inner {
         Ok((judged, batch))
     }
 
-    async fn the_same(&self, known: &Known, draft: &Draft) -> Result<Option<Arc<RecordedDecision>>, AskError> {
+    async fn the_same(
+        &self,
+        known: &Known,
+        draft: &Draft,
+        force: &InForce,
+        now: Timestamp,
+    ) -> Result<Option<Arc<RecordedDecision>>, AskError> {
         let ask = &known.ask;
         let Some(row) = self.store.latest_decision(&ask.name(), &ask.digest, &ask.environment).await? else {
             return Ok(None);
         };
+        // Facts that may have to stand in one day are of when they were last seen, not of when they were first so.
+        let is_old = now.duration_since(row.recorded_at) > SEEN_AGAIN;
+        if is_old && !known.degraded && force.policies.keeps_last_known_good(ask) {
+            return Ok(None);
+        }
         let same = recording::essence_of(&row).is_some_and(|essence| essence == draft.essence);
         Ok(same.then(|| Arc::new(recording::recorded(row))))
     }
@@ -441,6 +452,9 @@ pub(super) fn canonical(image: ImageReference) -> ImageReference {
     let repository = if official { format!("library/{}", image.repository).parse().ok() } else { None };
     ImageReference { host, repository: repository.unwrap_or(image.repository), ..image }
 }
+
+/// How old recorded facts become before the same facts are recorded again, where a policy may fall back on them.
+const SEEN_AGAIN: model::SignedDuration = model::SignedDuration::from_mins(30);
 
 /// Facts that were collected so long ago are news still.
 const NEWS: Duration = Duration::from_secs(2);

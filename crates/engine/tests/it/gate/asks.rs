@@ -399,3 +399,29 @@ async fn s22_a_document_is_about_the_image_however_its_registry_is_written() {
     assert_eq!(life.len(), 3, "{life:?}");
     gate.stop().await;
 }
+
+/// The clock of one test, in seconds after the real one.
+static AHEAD: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+fn ahead() -> model::Timestamp {
+    let ahead = AHEAD.load(std::sync::atomic::Ordering::Relaxed);
+    now().checked_add(model::SignedDuration::from_secs(ahead)).unwrap()
+}
+
+/// What may stand in one day is of when it was last seen: an outage after a week without a change finds facts of today.
+#[tokio::test(flavor = "multi_thread")]
+async fn s5_facts_that_may_stand_in_are_recorded_again_while_they_stay_the_same() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let rules = format!("{NON_ROOT}\n  onUnknown: {{ registryUnavailable: {{ lastKnownGood: 24h }} }}");
+    let settings = engine::GateSettings { fresh: Duration::ZERO, now: ahead, ..scene.settings(&rules) };
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    let pinned = scene.named(&format!("@{digest}"));
+    let mut ids = Vec::new();
+    for minutes in [0, 10, 40, 50] {
+        AHEAD.store(minutes * 60, std::sync::atomic::Ordering::Relaxed);
+        ids.push(ask(&gate, &pinned).await.unwrap().decision.id.clone());
+    }
+    assert_eq!((ids[0] == ids[1], ids[1] == ids[2], ids[2] == ids[3]), (true, false, true), "{ids:?}");
+    gate.stop().await;
+}
