@@ -215,11 +215,7 @@ impl Inner {
             .chain(facts.platforms.iter().flatten().map(|(_, child)| child))
             .map(|manifest| manifest.digest.clone())
             .collect();
-        let children =
-            facts.platforms.iter().flatten().filter(|(platform, _)| force.policies.all_judge(&ask, platform));
-        let children = children.map(|(_, child)| child.digest.clone()).collect();
         Ok(Known {
-            children,
             wants: force.wants(&ask),
             collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),

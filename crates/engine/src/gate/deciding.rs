@@ -306,7 +306,8 @@ impl Inner {
                 (Arc::new(decision), Some(batch))
             }
         };
-        let judged = Judged { decision, known: Arc::clone(known), global: force.global, valid_until };
+        let children = recording::covered(known, force);
+        let judged = Judged { decision, known: Arc::clone(known), children, global: force.global, valid_until };
         Ok((judged, batch))
     }
 
@@ -393,7 +394,7 @@ impl Inner {
         let until = holds_until(judged, now);
         let permit = |basis| Permit {
             subject: decision.digest.clone(),
-            children: judged.known.children.clone(),
+            children: judged.children.clone(),
             environment: decision.environment.clone(),
             point: by.point,
             basis,

@@ -56,8 +56,6 @@ pub(super) struct Known {
     pub(super) ticket: i64,
     /// Every manifest in it: what changes about one of them changes this.
     pub(super) manifests: Vec<Digest>,
-    /// The platforms of an index that every policy judges: an answer about it covers them (S1).
-    pub(super) children: Vec<Digest>,
     /// When it was collected, and until when it is taken for what is so.
     pub(super) collected: Instant,
     pub(super) fresh_until: Instant,
@@ -76,6 +74,8 @@ pub(super) struct Known {
 pub(super) struct Judged {
     pub(super) decision: Arc<RecordedDecision>,
     pub(super) known: Arc<Known>,
+    /// The platforms of an index that an answer covers.
+    pub(super) children: Vec<Digest>,
     /// The number of what was in force.
     pub(super) global: i64,
     pub(super) valid_until: Option<Timestamp>,

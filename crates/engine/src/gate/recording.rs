@@ -143,7 +143,7 @@ pub(super) fn record(
     let facts = serde_json::to_vec(&document.decided(&judgement)).map_err(|error| internal(&error))?;
     let facts = packed(&facts).map_err(|error| internal(&error))?;
     let evidence = EvidenceRow { digest: Digest::of(&facts), media_type: FACTS.to_owned(), bytes: facts };
-    let children = known.children.clone();
+    let children = covered(known, force);
     let row = DecisionRow {
         id: id.clone(),
         repository: known.ask.name(),
@@ -182,6 +182,14 @@ pub(super) fn record(
 
 fn shortened(text: &str) -> String {
     text.chars().take(REASON).collect()
+}
+
+/// The platforms of an index that every policy in force judges: an answer about it covers them (S1). The same facts may be judged by another policy
+/// later, so this belongs to the judgement.
+pub(super) fn covered(known: &Known, force: &InForce) -> Vec<Digest> {
+    let children = known.facts.platforms.iter().flatten();
+    let judged = children.filter(|(platform, _)| force.policies.all_judge(&known.ask, platform));
+    judged.map(|(_, child)| child.digest.clone()).collect()
 }
 
 /// An entry of the audit log.
