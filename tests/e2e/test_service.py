@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
@@ -74,6 +75,25 @@ def test_a1_images_of_ecr_are_blocked_and_allowed(serve, moto, push_image, seed_
     events = service.get(f"/api/v1/images/{good}/events").json()["events"]
     assert [(event["kind"], event["id"]) for event in events] == [("decision", allowed["decision"]["id"])]
     verify_export(export_with(service, allowed, denied), service.vkey())
+
+
+def test_s22_a_report_that_is_handed_in_does_not_stand_for_the_scan_of_ecr(serve, moto, push_image, seed_scan):
+    digest = push_image("shop/handed", "1")
+    seed_scan("shop/handed", digest, complete(LOW, CRITICAL))
+    service = serve()
+    assert service.decided(f"{REGISTRY}/shop/handed:1", point="ci")["verdict"] == "deny"
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = {
+        "SchemaVersion": 2, "CreatedAt": now, "ArtifactName": f"{REGISTRY}/shop/handed:1", "ArtifactType": "container_image", "Trivy": {"Version": "0.59.1"},
+        "Metadata": {"OS": {"Family": "debian", "Name": "12"}, "RepoDigests": [f"{REGISTRY}/shop/handed@{digest}"]},
+        "Results": [{"Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": []}],
+    }
+    handed = service.post("/api/v1/signals", report, "write", params={"image": f"{REGISTRY}/shop/handed@{digest}", "kind": "report"})
+    assert handed.status_code == 201, handed.text
+    for name in ("shop/handed:1", f"shop/handed@{digest}"):
+        answer = service.decided(f"{REGISTRY}/{name}", point="ci")
+        assert (answer["verdict"], codes(answer["decision"])) == ("deny", ["vuln.maxExceeded"]), answer
+        assert "submitted by write" in str(answer["decision"]["signals"]), "both were looked at"
 
 
 def export_with(service, *answers) -> str:
