@@ -219,6 +219,37 @@ def test_s42_a_replica_that_is_cut_off_does_not_go_on_by_the_old_policy(serve, p
 
 # --- two at once -----------------------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize(
+    ("says", "stands_in"),
+    [({"lastKnownGood": "1h"}, True), ("warn", True), ({"lastKnownGood": "1s"}, False), ("deny", False), ("pending", False), (None, False)],
+    ids=["an hour", "warn", "a second", "deny", "pending", "nothing"],
+)
+def test_s42_without_a_store_the_last_decision_stands_in_where_the_policy_says_so(serve, postgres, many_images, tmp_path, says, stands_in):
+    spec = {"onUnknown": {"storeUnavailable": says}} if says else {}
+    name = postgres.database()
+    gate = serve(database=postgres.url(name), policy=policy(tmp_path / "p.yaml", {"config": {"nonRoot": True}}, **spec))
+    known, unknown = many_images[0], many_images[1]
+    before = gate.decided(known)
+    postgres.stop()
+    try:
+        time.sleep(max(LEASE_S, 1.0) + 0.5)
+        answer = gate.ask(known)
+        if stands_in:
+            answer = answer.json()
+            assert (answer["permit"], answer["decision"]["id"]) == ("failOpen", before["decision"]["id"]), answer
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (503, "store.unavailable"), answer.text
+        # What has to be on record, and what nobody decided yet, waits for the store whatever the policy says.
+        for refused in (gate.ask(known, point="ci"), gate.ask(known, point="promotion"), gate.ask(unknown)):
+            assert (refused.status_code, refused.json()["code"]) == (503, "store.unavailable"), refused.text
+    finally:
+        postgres.start()
+    until("it decides again", lambda: gate.ask(unknown).status_code == 200)
+    assert gate.decided(known)["permit"] == "allowed"
+    if stands_in:
+        until("what was answered meanwhile is on record", lambda: postgres.sql("SELECT 1 FROM answers WHERE basis = 'failOpen'", name).strip() == "1")
+
+
 
 def test_two_sequencers_write_one_log(serve, postgres, allowing, asks, verify_export):
     name = postgres.database()

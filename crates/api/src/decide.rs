@@ -65,7 +65,7 @@ pub struct Decided {
 
 /// Whether the image may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum PermitWord {
     /// Yes: every rule passed.
     Allowed,
@@ -73,6 +73,8 @@ pub enum PermitWord {
     Warned,
     /// Yes: an index that covers it is allowed (S1).
     Inherited,
+    /// Yes, by the last decision: the gate's store is away, and the policy lets it stand in.
+    FailOpen,
     /// No.
     Denied,
     /// Not decided yet.

@@ -20,6 +20,7 @@ mod recording;
 mod settings;
 mod submitting;
 mod versions;
+mod without_store;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -255,9 +256,11 @@ impl Gate {
         }
     }
 
-    /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time.
+    /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time. One that the policy gives leave for
+    /// while the store is away says so itself.
     pub fn may_answer(&self, answered: &Answered) -> bool {
-        self.inner.follower.is_within_lease(answered.confirmed)
+        let stands_in = matches!(&answered.permit, Ok(permit) if matches!(permit.basis(), Basis::FailOpen(_)));
+        stands_in || self.inner.follower.is_within_lease(answered.confirmed)
     }
 
     /// A decision on record.

@@ -7,7 +7,9 @@ mod trust;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, Verdict};
+use model::{
+    Ask, Digest, EnvironmentClass, ImageConfig, Platform, PolicyId, Scanner, SignedDuration, UnknownClass, Verdict,
+};
 
 use crate::document::{
     Action, AgeOf, Check, Compiled, EvidenceSource, EvidenceSources, Need, On, OnUnknown, Parameters, Platforms,
@@ -83,6 +85,17 @@ impl fmt::Display for EnvironmentError {
 }
 
 impl std::error::Error for EnvironmentError {}
+
+/// What a policy says of a gate whose store is away, the strictest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WithoutStore {
+    /// Nothing is let through.
+    Refuse,
+    /// What was decided on evidence of at most this age stands in (S5).
+    LastKnownGood(SignedDuration),
+    /// What was decided last stands in, as a warning.
+    Warn,
+}
 
 /// What has to be collected for a question: no more than the matching rules look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +234,21 @@ impl PolicySet {
     pub fn keeps_last_known_good(&self, ask: &Ask) -> bool {
         let maps = self.matching(ask).filter_map(|member| member.policy.spec.on_unknown.as_ref());
         maps.flat_map(|map| map.classes.values()).any(|rule| matches!(rule, OnUnknown::LastKnownGood(_)))
+    }
+
+    /// What the policies that may be about this question say of a gate whose store is away (`onUnknown.storeUnavailable`): the strictest of them counts.
+    pub fn without_store(&self, ask: &Ask) -> WithoutStore {
+        let says = |member: &Member| match &member.policy.spec.on_unknown {
+            Some(map) => map.classes.get(&UnknownClass::StoreUnavailable).copied().unwrap_or(map.default),
+            None => OnUnknown::Deny,
+        };
+        let each = self.matching(ask).map(|member| match says(member) {
+            OnUnknown::Deny | OnUnknown::Pending => WithoutStore::Refuse,
+            OnUnknown::LastKnownGood(age) => WithoutStore::LastKnownGood(age),
+            OnUnknown::Warn => WithoutStore::Warn,
+        });
+        // Nobody spoke for it: no.
+        each.min().unwrap_or(WithoutStore::Refuse)
     }
 
     /// What has to be collected to answer this question.

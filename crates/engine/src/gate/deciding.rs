@@ -19,7 +19,7 @@ use super::recording::{self, Draft};
 use super::{Inner, counting, packages};
 
 /// An ask that was understood.
-struct Understood {
+pub(super) struct Understood {
     image: ImageReference,
     environment: String,
 }
@@ -39,7 +39,12 @@ impl Inner {
         let understood = self.understand(&asked)?;
         let mut first = true;
         loop {
-            let (answered, degraded) = self.once(&understood, asked.dry_run, by, deadline, first).await?;
+            let (answered, degraded) = match self.once(&understood, asked.dry_run, by, deadline, first).await {
+                Err(away @ AskError::StoreUnavailable(_)) if !asked.dry_run => {
+                    self.without_store(&understood, by, away)?
+                }
+                ended => ended?,
+            };
             let next = Instant::now() + self.settings.pace.poll_interval;
             // S11: what is pending is waited for, as long as there is time; a refusal is not.
             if answered.decision.verdict != Verdict::Pending || asked.dry_run || next > deadline {
@@ -129,7 +134,7 @@ impl Inner {
                 && (may_remember || judged.decision.verdict != Verdict::Pending)
             {
                 metrics.cache_hit(Cache::Judgements);
-                let answered = self.answer(&judged, Via::Recorded, false, by, now, confirmed).await?;
+                let answered = self.answer(&judged, Via::Recorded, None, false, by, now, confirmed).await?;
                 return Ok((answered, judged.known.degraded));
             }
             metrics.cache_miss(Cache::Judgements);
@@ -166,13 +171,13 @@ impl Inner {
         if force.wants(&known.ask) != known.wants {
             return Err(AskError::Overloaded("policies change faster than the image can be looked at".to_owned()));
         }
-        let judged = if dry_run {
-            Arc::new(self.judged(&known, &force, by, now, true).await?.0)
+        let (judged, id) = if dry_run {
+            (Arc::new(self.judged(&known, &force, by, now, true).await?.0), None)
         } else {
             self.remember(&known);
             self.decide(&known, &force, by, now).await?
         };
-        let answered = self.answer(&judged, via, dry_run, by, now, confirmed).await?;
+        let answered = self.answer(&judged, via, id, dry_run, by, now, confirmed).await?;
         Ok((answered, known.degraded))
     }
 
@@ -204,31 +209,38 @@ impl Inner {
         self.collected(image, wanted, deadline).await
     }
 
-    /// Judges and records, one at a time for one image: of many that ask at once, one decides for all.
+    /// Judges and records, one at a time for one image: of many that ask at once, one decides for all. Where the answer has to be on record too, it goes
+    /// with a new decision, in one transaction: then its id is there.
     async fn decide(
         &self,
         known: &Arc<Known>,
         force: &InForce,
         by: &Asker,
         now: Timestamp,
-    ) -> Result<Arc<Judged>, AskError> {
+    ) -> Result<(Arc<Judged>, Option<String>), AskError> {
         let key = Key::of(&known.ask);
         let _one = self.deciding.of(&key).lock().await;
         if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.known, known)) {
-            return Ok(judged);
+            return Ok((judged, None));
         }
         let (judged, batch) = self.judged(known, force, by, now, false).await?;
-        if let Some(batch) = batch {
+        let mut id = None;
+        if let Some(mut batch) = batch {
+            if is_durable(by.point) {
+                let row = answers::row(&judged.decision.id, by, word(&leave(judged.decision.verdict)), now);
+                id = Some(row.id.clone());
+                batch.answers.push(row);
+            }
             self.store.write(batch).await?;
         }
         let judged = Arc::new(judged);
         self.memory.judged.insert(key, Arc::clone(&judged));
-        Ok(judged)
+        Ok((judged, id))
     }
 
     /// Under what the image is remembered; `None` if nobody knows what its tag stands for. Where what runs is the digest that was decided about, a tag
     /// may have been looked up a moment ago; whoever pushes and then asks means what was pushed.
-    fn key(&self, understood: &Understood, point: Point) -> Option<Key> {
+    pub(super) fn key(&self, understood: &Understood, point: Point) -> Option<Key> {
         let image = &understood.image;
         let repository = repository(image);
         let digest = match (&image.digest, &image.tag) {
@@ -380,11 +392,13 @@ impl Inner {
         })
     }
 
-    /// Puts an answer on record; only then there is one.
+    /// Puts an answer on record, unless it is (`id`); only then there is one.
+    #[expect(clippy::too_many_arguments, reason = "each is a fact of its own about one answer")]
     async fn answer(
         &self,
         judged: &Arc<Judged>,
         via: Via,
+        id: Option<String>,
         dry_run: bool,
         by: &Asker,
         now: Timestamp,
@@ -392,33 +406,24 @@ impl Inner {
     ) -> Result<Answered, AskError> {
         let decision = &judged.decision;
         let until = holds_until(judged, now);
-        let permit = |basis| Permit {
+        let permit = leave(decision.verdict).map(|basis| Permit {
             subject: decision.digest.clone(),
             children: judged.children.clone(),
             environment: decision.environment.clone(),
             point: by.point,
             basis,
             until,
-        };
-        let permit = match decision.verdict {
-            Verdict::Allow => Ok(permit(Basis::Allowed)),
-            Verdict::Warn => Ok(permit(Basis::Warned)),
-            Verdict::Pending => Err(Refusal::Pending),
-            Verdict::Deny => Err(Refusal::Denied),
-        };
-        let basis = match &permit {
-            Ok(permit) => permit.basis().as_str(),
-            Err(refusal) => refusal.as_str(),
-        };
-        let id = if dry_run {
-            String::new()
-        } else if is_durable(by.point) {
-            let row = answers::row(&decision.id, by, basis, now);
-            let id = row.id.clone();
-            self.store.write(Batch { answers: vec![row], ..Batch::default() }).await?;
-            id
-        } else {
-            self.answers.note(&self.store, &decision.id, by, basis, now)?
+        });
+        let id = match id {
+            Some(id) => id,
+            None if dry_run => String::new(),
+            None if is_durable(by.point) => {
+                let row = answers::row(&decision.id, by, word(&leave(decision.verdict)), now);
+                let id = row.id.clone();
+                self.store.write(Batch { answers: vec![row], ..Batch::default() }).await?;
+                id
+            }
+            None => self.answers.note(&self.store, &decision.id, by, word(&leave(decision.verdict)), now)?,
         };
         let confirmed = self.still_in_force(judged, confirmed).await?;
         let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
@@ -427,8 +432,23 @@ impl Inner {
     }
 }
 
+/// What a verdict gives leave for by itself.
+fn leave(verdict: Verdict) -> Result<Basis, Refusal> {
+    match verdict {
+        Verdict::Allow => Ok(Basis::Allowed),
+        Verdict::Warn => Ok(Basis::Warned),
+        Verdict::Pending => Err(Refusal::Pending),
+        Verdict::Deny => Err(Refusal::Denied),
+    }
+}
+
+/// What that is called in an answer's row.
+fn word(leave: &Result<Basis, Refusal>) -> &'static str {
+    leave.as_ref().map_or_else(|refusal| refusal.as_str(), Basis::as_str)
+}
+
 /// The moment at which a judgement ends, by time or because what it rests on has to be looked at again.
-fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
+pub(super) fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
     let fresh_until = judged.known.fresh_until;
     let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
     left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
@@ -470,10 +490,10 @@ fn may_say(judged: &Judged, point: Point) -> bool {
     allows(judged.decision.verdict) || is_news(&judged.known) || point.repeats()
 }
 
-fn allows(verdict: Verdict) -> bool {
+pub(super) fn allows(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Allow | Verdict::Warn)
 }
 
-fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {
+pub(super) fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {
     model::SignedDuration::try_from(elapsed).ok().and_then(|ago| now.checked_sub(ago).ok()).unwrap_or(now)
 }

@@ -169,6 +169,11 @@ impl Follower {
         }
     }
 
+    /// All that was acknowledged before this moment is known.
+    pub(super) fn last_read(&self) -> Instant {
+        self.read().at
+    }
+
     /// How long ago the changes were read.
     pub(super) fn age(&self) -> Duration {
         self.read().at.elapsed()

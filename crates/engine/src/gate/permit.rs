@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::{Digest, Verdict};
+use model::{Digest, UnknownClass, Verdict};
 
 use super::asking::Point;
 
@@ -15,15 +15,18 @@ pub enum Basis {
     Warned,
     /// An index that covers it is allowed in this repository and environment (S1): the id of that decision.
     Inherited(String),
+    /// Something that had to be known could not be, and the policy lets the last decision stand in.
+    FailOpen(UnknownClass),
 }
 
 impl Basis {
-    /// `allowed`, `warned`, `inherited`
+    /// `allowed`, `warned`, `inherited`, `failOpen`
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
             Self::Warned => "warned",
             Self::Inherited(_) => "inherited",
+            Self::FailOpen(_) => "failOpen",
         }
     }
 }

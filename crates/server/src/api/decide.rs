@@ -168,6 +168,7 @@ fn permit(answered: &Answered) -> PermitWord {
             Basis::Allowed => PermitWord::Allowed,
             Basis::Warned => PermitWord::Warned,
             Basis::Inherited(_) => PermitWord::Inherited,
+            Basis::FailOpen(_) => PermitWord::FailOpen,
         },
         Err(Refusal::Denied) => PermitWord::Denied,
         Err(Refusal::Pending) => PermitWord::Pending,

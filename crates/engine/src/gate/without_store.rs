@@ -1,0 +1,73 @@
+//! Answers while the store is away: only what is remembered, only where the policy says so (`onUnknown.storeUnavailable`), and said as such (S42). Never
+//! for whoever needs the answer on record before it is given.
+
+use std::sync::Arc;
+
+use model::UnknownClass;
+use policy::WithoutStore;
+
+use super::Inner;
+use super::answers::is_durable;
+use super::asking::{Answered, AskError, Asker, Via};
+use super::deciding::{Understood, ago, allows, holds_until};
+use super::permit::{Basis, Permit};
+
+impl Inner {
+    /// The last judgement, if the policy that was in force then lets it stand in. Otherwise why there is no answer.
+    pub(super) fn without_store(
+        &self,
+        understood: &Understood,
+        by: &Asker,
+        why: AskError,
+    ) -> Result<(Answered, bool), AskError> {
+        // S9: a clock that cannot be believed ends nothing.
+        let now = self.now()?;
+        if is_durable(by.point) {
+            return Err(why);
+        }
+        let force = self.follower.force();
+        let judged = self.key(understood, by.point).and_then(|key| self.memory.judged.get(&key));
+        let Some(judged) = judged.filter(|judged| {
+            judged.global == force.global
+                && allows(judged.decision.verdict)
+                && judged.valid_until.is_none_or(|until| now < until)
+                && self.follower.unchanged(&judged.known.manifests, judged.known.ticket)
+        }) else {
+            return Err(why);
+        };
+        let known = &judged.known;
+        match force.policies.without_store(&known.ask) {
+            WithoutStore::Refuse => return Err(why),
+            // S5: the age counts from the evidence, and a stand-in is no evidence to stand in again.
+            WithoutStore::LastKnownGood(up_to) if known.degraded || now.duration_since(known.at) > up_to => {
+                return Err(why);
+            }
+            WithoutStore::LastKnownGood(_) | WithoutStore::Warn => {}
+        }
+        tracing::warn!(
+            decision = judged.decision.id, digest = %judged.decision.digest, cause = %why,
+            "the store is away: answered with the last decision, as the policy says"
+        );
+        let basis = Basis::FailOpen(UnknownClass::StoreUnavailable);
+        let id = self.answers.note(&self.store, &judged.decision.id, by, basis.as_str(), now)?;
+        let permit = Permit {
+            subject: judged.decision.digest.clone(),
+            children: judged.children.clone(),
+            environment: judged.decision.environment.clone(),
+            point: by.point,
+            basis,
+            until: holds_until(&judged, now).max(std::time::Instant::now() + self.settings.lease),
+        };
+        let confirmed = self.follower.last_read();
+        let answered = Answered {
+            decision: Arc::clone(&judged.decision),
+            permit: Ok(permit),
+            id,
+            via: Via::Recorded,
+            in_force_at: ago(now, confirmed.elapsed()),
+            retry_after: None,
+            confirmed,
+        };
+        Ok((answered, true))
+    }
+}
