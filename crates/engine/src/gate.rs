@@ -1,5 +1,6 @@
 //! The gate as a service: asks are answered from decisions that are recorded, kept true as what they rest on changes.
 
+mod actor;
 mod answers;
 mod asking;
 mod audit;
@@ -40,6 +41,7 @@ use force::Follower;
 use log::Log;
 use memory::{Locks, Memory};
 
+pub use actor::{Actor, Grant, Repositories, Right, Role};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;

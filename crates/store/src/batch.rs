@@ -3,8 +3,8 @@
 use model::Timestamp;
 
 use crate::rows::{
-    ActivationRow, AnswerRow, DecisionRow, EvidenceRow, LeafRow, NewJob, PackagesRow, PolicyRow, PromotionRow, Scope,
-    SignalRow, WorkloadRow,
+    ActivationRow, AnswerRow, DecisionRow, EvidenceRow, ItemRow, LeafRow, NewJob, PackagesRow, PolicyRow, PromotionRow,
+    Scope, SignalRow, WorkloadRow,
 };
 
 /// One transaction. What is there already by its id or digest is left as it is, so that a batch may be sent twice.
@@ -28,6 +28,10 @@ pub struct Batch {
     pub workloads: Vec<WorkloadRow>,
     /// Promotions.
     pub promotions: Vec<PromotionRow>,
+    /// What people settled: each replaces the revision before it, or the batch is refused with [`crate::StoreError::Conflict`].
+    pub items: Vec<ItemRow>,
+    /// Which decisions an item changed: its id, the decision's, and when.
+    pub uses: Vec<(String, String, Timestamp)>,
     /// Jobs to queue.
     pub jobs: Vec<NewJob>,
     /// Jobs that are done, by id: gone with this transaction.

@@ -28,11 +28,11 @@ pub use backup::restore;
 pub use batch::{Activation, Batch, Idempotency};
 pub use error::StoreError;
 pub use place::Backend;
-pub use query::{DecisionQuery, LeafQuery};
+pub use query::{DecisionQuery, ItemQuery, LeafQuery};
 pub use retention::Forgettable;
 pub use rows::{
-    ActivationRow, AnswerRow, Change, DecisionRow, EvidenceRow, Job, LeafRow, LogHead, LogNode, NewJob, PackagesRow,
-    PolicyRow, PromotionRow, Scope, SignalRow, WorkloadRow,
+    ActivationRow, AnswerRow, Change, DecisionRow, EvidenceRow, ItemRow, Job, LeafRow, LogHead, LogNode, NewJob,
+    PackagesRow, PolicyRow, PromotionRow, Scope, SignalRow, WorkloadRow,
 };
 pub use schema::SCHEMA;
 pub use status::{Status, migrate};

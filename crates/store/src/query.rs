@@ -27,6 +27,25 @@ pub struct DecisionQuery {
     pub limit: u32,
 }
 
+/// Which items, the newest first. Every field that is given has to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ItemQuery {
+    /// `exception`, `override`, …
+    pub kind: &'static str,
+    /// In this state.
+    pub state: Option<String>,
+    /// About this repository, exactly.
+    pub repository: Option<String>,
+    /// About this image.
+    pub digest: Option<Digest>,
+    /// For this environment.
+    pub environment: Option<String>,
+    /// Only those before this one (its id): the cursor of the page before.
+    pub before: Option<String>,
+    /// How many at most.
+    pub limit: u32,
+}
+
 /// Which audit entries, in the order in which they happened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeafQuery {

@@ -2,4 +2,5 @@
 
 mod decisions;
 mod images;
+mod items;
 mod policies;

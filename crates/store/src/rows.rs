@@ -55,6 +55,31 @@ pub struct AnswerRow {
     pub times: i64,
 }
 
+/// What people settled beside the policy: an exception, an override, a token, … Only who has seen its last revision replaces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    /// What it is: `exception`, `override`, …
+    pub kind: String,
+    /// UUIDv7, or another name of its own among its kind.
+    pub id: String,
+    /// 1 for a new one; each change is one more.
+    pub revision: i64,
+    /// `requested`, `active`, `ended`, …: what lists are taken by.
+    pub state: String,
+    /// The repository or pattern of repositories that it is about.
+    pub repository: Option<String>,
+    /// The image that it is about.
+    pub digest: Option<Digest>,
+    /// The environment that it is for.
+    pub environment: Option<String>,
+    /// When its first revision was written.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// All of it, as JSON.
+    pub body: Vec<u8>,
+}
+
 /// Content-addressed bytes: facts documents and raw evidence. Kept once, however many decisions name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceRow {

@@ -15,10 +15,11 @@ const DOING: &str = "looking at the schema";
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Every step: its number, what it is about, and what it does.
-const STEPS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
+const STEPS: &[(i64, &str, &str)] =
+    &[(1, "first", include_str!("migrations/0001_first.sql")), (2, "items", include_str!("migrations/0002_items.sql"))];
 
 /// The schema this version works with.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// The step as this database takes it. PostgreSQL compares text byte by byte, as SQLite does.
 fn spelled(backend: Backend, sql: &str) -> String {

@@ -153,6 +153,25 @@ pub(crate) const PROMOTIONS: Table = Table {
     ],
     again: LEAVE,
 };
+pub(crate) const ITEMS: Table = Table {
+    name: "items",
+    key: 2,
+    columns: &[
+        ("kind", Text),
+        ("id", Text),
+        ("revision", Int),
+        ("state", Text),
+        ("repository", Text),
+        ("digest", Text),
+        ("environment", Text),
+        ("created_at", Int),
+        ("until", Int),
+        ("body", Blob),
+    ],
+    again: LEAVE,
+};
+pub(crate) const USES: Table =
+    Table { name: "uses", key: 2, columns: &[("item", Text), ("decision", Text), ("at", Int)], again: LEAVE };
 pub(crate) const JOBS: Table = Table {
     name: "jobs",
     key: 2,
@@ -226,6 +245,8 @@ pub(crate) const ALL: &[&Table] = &[
     &IMAGE_SETS,
     &WORKLOADS,
     &PROMOTIONS,
+    &ITEMS,
+    &USES,
     &JOBS,
     &IDEMPOTENCY,
     &LEAVES,

@@ -8,7 +8,7 @@ use super::rows::Rows;
 use crate::batch::Activation;
 use crate::error::StoreError;
 use crate::place::Backend;
-use crate::rows::Scope;
+use crate::rows::{ItemRow, Scope};
 use crate::tables;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
@@ -20,7 +20,7 @@ const TRIM: i64 = 1000;
 /// What became of each batch: the number of its last change, or why it was refused.
 pub(super) type Outcomes = Vec<Result<Option<i64>, StoreError>>;
 
-/// Writes them, in the transaction that was begun. What an activation says is judged last, so a batch with one has to be alone.
+/// Writes them, in the transaction that was begun. What an activation or an item says is judged last, so a batch with one has to be alone.
 pub(super) async fn write(
     connection: &mut AnyConnection,
     backend: Backend,
@@ -37,6 +37,9 @@ pub(super) async fn write(
     for batch in &kept {
         if let Some(activation) = &batch.batch.activation {
             activate(connection, activation).await?;
+        }
+        for item in &batch.batch.items {
+            settle(connection, item).await?;
         }
     }
     let mut last = number_changes(connection, backend, &kept).await?.into_iter();
@@ -184,6 +187,7 @@ async fn write_happenings(connection: &mut AnyConnection, group: &[&Prepared]) -
     let mut answers = Rows::of(&tables::ANSWERS);
     let mut workloads = Rows::of(&tables::WORKLOADS);
     let mut promotions = Rows::of(&tables::PROMOTIONS);
+    let mut uses = Rows::of(&tables::USES);
     let mut leaves = Rows::of(&tables::LEAVES);
     for batch in group {
         for row in &batch.batch.answers {
@@ -228,6 +232,9 @@ async fn write_happenings(connection: &mut AnyConnection, group: &[&Prepared]) -
                 Value::Text(&row.by),
             ]);
         }
+        for (item, decision, at) in &batch.batch.uses {
+            uses.add(vec![Value::Text(item), Value::Text(decision), (*at).into()]);
+        }
         for row in &batch.batch.leaves {
             leaves.add(vec![
                 Value::Text(&row.id),
@@ -244,6 +251,7 @@ async fn write_happenings(connection: &mut AnyConnection, group: &[&Prepared]) -
     answers.insert(connection, "").await?;
     workloads.insert(connection, "").await?;
     promotions.insert(connection, "").await?;
+    uses.insert(connection, "").await?;
     leaves.insert(connection, "").await?;
     Ok(())
 }
@@ -315,6 +323,43 @@ async fn activate(connection: &mut AnyConnection, activation: &Activation) -> Re
     ]);
     rows.insert(connection, "").await?;
     Ok(())
+}
+
+/// Writes an item over the revision before it, if that is the last one.
+async fn settle(connection: &mut AnyConnection, item: &ItemRow) -> Result<(), Trouble> {
+    let [kind, id] = [Value::Text(&item.kind), Value::Text(&item.id)];
+    let columns = [
+        kind,
+        id,
+        Value::Int(item.revision),
+        Value::Text(&item.state),
+        item.repository.as_deref().into(),
+        item.digest.as_ref().map(model::Digest::as_str).into(),
+        item.environment.as_deref().into(),
+        item.created_at.into(),
+        item.until.map(model::Timestamp::as_millisecond).into(),
+        Value::Blob(&item.body),
+    ];
+    let written = if item.revision == 1 {
+        let mut rows = Rows::of(&tables::ITEMS);
+        rows.add(columns.to_vec());
+        !rows.insert(connection, "id").await?.is_empty()
+    } else {
+        let sql = "UPDATE items SET revision = $3, state = $4, repository = $5, digest = $6, environment = $7, created_at = $8, until = $9, \
+                   body = $10 WHERE kind = $1 AND id = $2 AND revision = $3 - 1";
+        statement(sql, arguments(&columns)?).execute(&mut *connection).await?.rows_affected() > 0
+    };
+    if written {
+        return Ok(());
+    }
+    let there = statement("SELECT revision, body FROM items WHERE kind = $1 AND id = $2", arguments(&[kind, id])?);
+    if let Some(row) = there.fetch_optional(connection).await?
+        && row.try_get::<i64, _>(0)? == item.revision
+        && row.try_get::<Vec<u8>, _>(1)? == item.body
+    {
+        return Ok(()); // sent again
+    }
+    Err(StoreError::Conflict { what: "what was seen of it" }.into())
 }
 
 /// Numbers changes: the clock's lock is held from here to the end of the transaction, so that they become visible in order. Gives the last number

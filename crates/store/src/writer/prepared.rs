@@ -46,6 +46,11 @@ impl From<Batch> for Prepared {
 }
 
 impl Prepared {
+    /// True if it may be refused for what others wrote meanwhile: then it is a transaction of its own.
+    pub(super) fn is_alone(&self) -> bool {
+        self.batch.activation.is_some() || !self.batch.items.is_empty()
+    }
+
     /// Roughly how many bytes it keeps in memory.
     pub(crate) fn size(&self) -> usize {
         let batch = &self.batch;
@@ -55,8 +60,10 @@ impl Prepared {
             + batch.workloads.len()
             + batch.promotions.len()
             + batch.jobs.len()
+            + batch.uses.len()
             + batch.changes.len();
         rows * 512
+            + batch.items.iter().map(|row| row.body.len() + 512).sum::<usize>()
             + batch.decisions.iter().map(|row| row.record.len() + 160 * row.children.len()).sum::<usize>()
             + batch.evidence.iter().map(|row| row.bytes.len() + 256).sum::<usize>()
             + batch.policies.iter().map(|row| row.bundle.len() + 256).sum::<usize>()
@@ -87,6 +94,7 @@ fn newest(batch: &Batch) -> i64 {
         .chain(batch.policies.iter().map(|row| row.uploaded_at))
         .chain(batch.signals.iter().map(|row| row.submitted_at))
         .chain(batch.promotions.iter().map(|row| row.at))
+        .chain(batch.uses.iter().map(|(_, _, at)| *at))
         .chain(batch.leaves.iter().map(|row| row.at));
     // Evidence without anything beside it never looks old.
     times.max().map_or(i64::MAX / 2, model::Timestamp::as_millisecond)

@@ -111,7 +111,7 @@ impl Task {
     async fn write_all(&mut self, batches: Vec<Queued>) {
         let mut run = Vec::new();
         for queued in batches {
-            if queued.batch.batch.activation.is_some() {
+            if queued.batch.is_alone() {
                 self.write_group(std::mem::take(&mut run)).await;
                 self.write_group(vec![queued]).await;
             } else {

@@ -11,6 +11,7 @@
 mod changes;
 mod crashes;
 mod groups;
+mod items;
 mod jobs;
 mod log;
 mod moving;

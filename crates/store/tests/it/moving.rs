@@ -95,7 +95,7 @@ fn an_export_that_is_not_whole_leaves_nothing_behind() {
                 let rows = store.status().await.unwrap().rows;
                 assert!(rows.iter().all(|(table, rows)| *rows == u64::from(*table == "clock")), "{what}: {rows:?}");
             }
-            let later = text.replacen("\"store\":1", "\"store\":99", 1);
+            let later = text.replacen(&format!("\"store\":{}", store::SCHEMA), "\"store\":99", 1);
             let refused = store.import_tables(&mut Cursor::new(later)).await;
             assert!(matches!(refused, Err(StoreError::Schema { found: 99, .. })), "{refused:?}");
             // And not into what is not empty.
@@ -197,7 +197,8 @@ fn an_export_names_its_form_and_ends_with_its_digest() {
         let exported = export(&database.open().await).await;
         let text = String::from_utf8(exported).unwrap();
         let (body, last) = text.trim_end().rsplit_once('\n').unwrap();
-        assert!(body.starts_with("{\"schema\":\"ecr-gate.dev/store-export/v1\",\"store\":1}\n"), "{body}");
+        let head = format!("{{\"schema\":\"ecr-gate.dev/store-export/v1\",\"store\":{}}}\n", store::SCHEMA);
+        assert!(body.starts_with(&head), "{body}");
         let hash = digest(format!("{body}\n")).as_str().trim_start_matches("sha256:").to_owned();
         assert_eq!(last, format!("{{\"rows\":1,\"sha256\":\"{hash}\"}}"));
     });

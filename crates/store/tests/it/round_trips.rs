@@ -41,6 +41,8 @@ pub(crate) fn everything() -> Batch {
         packages: vec![packages("image 1", "bom"), packages("image 2", "bom")],
         workloads: vec![workload("web", 10, 20)],
         promotions: vec![promotion(1)],
+        items: vec![crate::items::item(1, 1, "requested")],
+        uses: vec![(id(1), id(2), at(9))],
         jobs: Vec::new(),
         done: Vec::new(),
         leaves: vec![leaf(1), leaf(2), bare],
@@ -182,6 +184,7 @@ async fn what_is_there_is_left_as_it_is(database: &Database) {
     other.leaves[0].bytes = b"another".to_vec();
     other.answers[0].times = 77;
     other.activation = None;
+    other.items.clear();
     store.write(other).await.unwrap();
     let sent = everything();
     assert_eq!(store.decision(&id(2)).await.unwrap().unwrap(), sent.decisions[1]);
