@@ -415,6 +415,12 @@ reasons! {
     SourceInvalid "source.invalid" Some(EvidenceInvalid),
         "The local layout or archive cannot be read.",
         "Write it again, for example with `skopeo copy` or `docker save`.";
+    DenyListed "deny.listed" None,
+        "The image, or something in it, is on the deny list.",
+        "Take what is named out of the image, or use another one; exceptions do not lift a deny list. `ecr-gate deny list` says who put it there, and why.";
+    DenyQuarantined "deny.quarantined" None,
+        "The image, or something in it, is quarantined: for scanners and forensics to look at, for nobody to run.",
+        "Run the release before; ask whoever quarantined it. `ecr-gate deny list` says who that is, and why.";
     PolicyNoneMatched "policy.noneMatched" None,
         "No policy matches this image in this environment.",
         "Add the image to `spec.match` of a policy, or correct `--environment`.";

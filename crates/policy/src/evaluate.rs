@@ -4,6 +4,7 @@ mod age;
 mod attestations;
 mod base_image;
 mod config;
+mod denials;
 mod evidence;
 mod findings;
 mod identity;
@@ -34,6 +35,7 @@ use model::{
     Outcome, OverLimit, Platform, PolicyId, Reason, ReasonCode, RuleResult, Timestamp, Verdict,
 };
 
+use crate::denials::Denials;
 use crate::document::dates::shown;
 use crate::exceptions::Exceptions;
 use crate::set::{Member, PolicySet};
@@ -84,7 +86,21 @@ impl Found {
 ///
 /// The environment must be declared ([`PolicySet::environment`]); an undeclared one is production that no policy
 /// matches, and so denied.
+///
+/// Nothing is on the deny list: for whoever has none. [`evaluate_beside`] judges with one.
 pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptions, now: Timestamp) -> Judgement {
+    evaluate_beside(set, ask, facts, exceptions, &Denials::none(), now)
+}
+
+/// Judges an image by policies and by what is denied beside them (S30): the deny list comes before everything else (S6).
+pub fn evaluate_beside(
+    set: &PolicySet,
+    ask: &Ask,
+    facts: &Facts,
+    exceptions: &Exceptions,
+    denials: &Denials,
+    now: Timestamp,
+) -> Judgement {
     let clock = Clock::at(now);
     let environment_class = set.environment(&ask.environment).unwrap_or(EnvironmentClass::Production);
     let mut rules = Vec::new();
@@ -132,6 +148,9 @@ pub fn evaluate(set: &PolicySet, ask: &Ask, facts: &Facts, exceptions: &Exceptio
     if nothing_matched {
         rules.push(none_matched(ask, &policies, set.none_matched(&ask.environment)));
     }
+    let (denied, not_looked_for) = denials::judge(denials, ask, facts);
+    rules.splice(0..0, denied);
+    warnings.extend(not_looked_for);
     let rules = NonEmpty::new(rules).unwrap_or_else(|| NonEmpty::one(none_matched(ask, &policies, Verdict::Deny)));
     // A rule that is broken on one platform says nothing about another one that has no scan; and where no policy
     // matched, or none is about vulnerabilities, nobody looked at all.

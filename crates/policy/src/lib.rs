@@ -4,6 +4,7 @@
 //! the same arguments. Nothing here knows a clock, a file or a network.
 #![warn(missing_docs)]
 
+mod denials;
 mod document;
 mod error;
 mod evaluate;
@@ -18,10 +19,11 @@ mod scene;
 mod set;
 mod testing;
 
+pub use denials::{Denial, Denials, DeniedThing, RepositoryPattern};
 pub use document::compared_host as canonical_host;
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
-pub use evaluate::{TrustPart, TrustScore, evaluate, trust_score};
+pub use evaluate::{TrustPart, TrustScore, evaluate, evaluate_beside, trust_score};
 pub use exceptions::{ExceptionFinding, Exceptions, exceptions_schema};
 pub use explain::{ExplainedPolicy, ExplainedRule};
 pub use fail_on::{FailOn, FailOnError};

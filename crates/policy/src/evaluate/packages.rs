@@ -15,6 +15,12 @@ pub(super) fn judge(rule: &Rule, manifest: &ManifestFacts, clock: &Clock) -> Fou
     found
 }
 
+/// The packages that these patterns mean.
+pub(super) fn those(patterns: &[PackagePattern], contents: &Contents) -> Vec<String> {
+    let means = |package: &&OsPackage| patterns.iter().any(|pattern| hits(pattern, package));
+    contents.packages.iter().filter(means).map(shown).collect()
+}
+
 fn weigh(rule: &Rule, contents: &Contents, found: &mut Found) {
     let packages: Vec<&OsPackage> = contents.packages.iter().filter(|package| package.is_installed()).collect();
     let any = |patterns: &[PackagePattern], package: &OsPackage| patterns.iter().any(|pattern| hits(pattern, package));

@@ -14,10 +14,17 @@ use model::{
 use super::Found;
 use super::rule::Scene;
 use super::sources::{Believing, Standing};
-use crate::document::{EvidenceSources, MustMatch, Sbom as Rule, SbomFormat};
+use crate::document::{EvidenceSources, MustMatch, PackagePattern, Sbom as Rule, SbomFormat};
 
 /// How many names a message lists.
 const SHOWN: usize = 5;
+
+/// The components that these patterns deny, and those of which it cannot be told: a deny list is on the safe side.
+pub(super) fn denied_packages(patterns: &[PackagePattern], sbom: &Sbom) -> Vec<String> {
+    let (mut denied, unclear) = packages::denied(Some(patterns), sbom);
+    denied.extend(unclear);
+    denied
+}
 
 pub(super) fn judge(scene: &Scene<'_, '_>, rule: &Rule, manifest: &ManifestFacts) -> Found {
     let believing = Believing::of(scene);
