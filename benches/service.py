@@ -1,9 +1,11 @@
 """The measurements of the decision service: (m) an answer from a recorded decision beside a bare handler of the same stack and OPA's server, (n) an image
-that is seen for the first time beside what its registry takes, (o) memory at rest and under load. Load is made by wrk on the same machine."""
+that is seen for the first time beside what its registry takes, (o) memory at rest and under load, (s) memory under mixed load for longer. Load is made by
+wrk on the same machine."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -24,6 +26,10 @@ CONNECTIONS = 16
 SECONDS = int(os.environ.get("BENCH_SERVICE_SECONDS", "3"))  # of each turn of wrk
 NEW_IMAGES = int(os.environ.get("BENCH_SERVICE_IMAGES", "60"))
 SOAK = int(os.environ.get("BENCH_SERVICE_SOAK", "30"))  # seconds of load before memory is looked at again
+MIXED = int(os.environ.get("BENCH_SOAK_SECONDS", "120"))  # of mixed load
+MIXED_IMAGES, MIXED_ENVIRONMENTS = 40, 25
+EACH_POLICY = 5  # seconds for which a policy is in force under mixed load
+ADMIN = "token-of-the-bench-" + "x" * 20
 POLICY = """apiVersion: ecr-gate.dev/v1
 kind: GatePolicy
 metadata: { name: bench }
@@ -38,6 +44,21 @@ deny contains msg if {
 }
 """
 LUA = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nlocal f = io.open("%s", "rb")\nwrk.body = f:read("*all")\nf:close()\n'
+# Of 100 asks 80 are about one image, 12 about any of a thousand pairs of image and environment, and 8 are queries.
+MIXED_LUA = """local asks, queries = {}, {}
+init = function()
+  for line in io.lines("%s") do asks[#asks + 1] = wrk.format("POST", "/api/v1/decide", nil, line) end
+  for line in io.lines("%s") do queries[#queries + 1] = wrk.format("GET", line) end
+end
+wrk.headers["Content-Type"] = "application/json"
+math.randomseed(7)
+request = function()
+  local drawn = math.random(100)
+  if drawn <= 80 then return asks[1] end
+  if drawn <= 92 then return asks[math.random(#asks)] end
+  return queries[math.random(#queries)]
+end
+"""
 
 
 class Service:
@@ -71,6 +92,13 @@ class Service:
     def memory_mib(self) -> float:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"^VmRSS:\s*(\d+)", text, re.MULTILINE)[1]) / 1024
+
+    def change(self, path: str, body: Any) -> dict[str, Any]:
+        """Something that takes the administrator's token."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {ADMIN}"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -221,7 +249,57 @@ def memory(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:
         bench.goal("growth while it runs", late / early, "×", 1.1, at_least=False)
 
 
-MEASUREMENTS: dict[str, Callable[..., None]] = {"m": recorded, "n": unseen, "o": memory}
+def soak(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:
+    """(s)"""
+    config = folder / "serve.json"
+    admin = {"name": "bench", "role": "admin", "sha256": hashlib.sha256(ADMIN.encode()).hexdigest()}
+    config.write_text(json.dumps({"auth": {"tokens": [admin], "anonymousReads": True}}))  # JSON is YAML
+    with registries.docker_registry(folder, die_with_parent) as registry, serving(gate, folder / "service", registry, base, "--config", str(config)) as service:
+        made = [images.build(folder / f"image{number}", images.DEBIAN, config={"User": "1000", "Labels": {"number": str(number)}}) for number in range(MIXED_IMAGES)]
+        asks, queries = [], []
+        for number, image in enumerate(made):
+            registry.push(image, f"shop/app{number}:1")
+            pinned = f"{registry.host}/shop/app{number}@{image.digest}"
+            asks += [json.dumps({"image": pinned, "environment": f"environment-{number}"}) for number in range(MIXED_ENVIRONMENTS)]
+            queries += [f"/api/v1/decisions?digest={image.digest}&limit=20", f"/api/v1/decisions?image={pinned}&limit=20"]
+            queries += [f"/api/v1/images/{image.digest}/events?limit=20"]
+        (folder / "asks").write_text("\n".join(asks))
+        (folder / "queries").write_text("\n".join(queries))
+        (folder / "mixed.lua").write_text(MIXED_LUA % (folder / "asks", folder / "queries"))
+        # The same rules under two names: whatever was judged is judged, and recorded, anew each time that the other one comes into force.
+        declared = ", ".join(f"environment-{number}: {{ class: non-production }}" for number in range(MIXED_ENVIRONMENTS))
+        text = POLICY.replace("spec: {", f"spec: {{ environments: {{ {declared} }},")
+        texts = [text, text.replace("name: bench", "name: bench2")]
+        versions = [service.change("/api/v1/policies", {"documents": [["policy.yaml", text]], "files": [{}]})["digest"] for text in texts]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{MIXED}s", "-s", str(folder / "mixed.lua"), service.url]
+        service.change(f"/api/v1/policies/{versions[0]}/activate", {})
+        samples: list[float] = []
+        begun, switched = time.monotonic(), 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent) as load:
+            while load.poll() is None:
+                if time.monotonic() - begun > (switched + 1) * EACH_POLICY:
+                    switched += 1
+                    service.change(f"/api/v1/policies/{versions[switched % 2]}/activate", {})
+                samples.append(service.memory_mib())
+                time.sleep(0.25)
+            said = load.stdout.read()
+        metrics = urllib.request.urlopen(f"{service.url}/metrics").read().decode()
+        answers = re.findall(r'^ecr_gate_http_requests_total\{.*status="(\d)xx"\} (\d+)', metrics, re.MULTILINE)
+        of = {kind: sum(int(count) for status, count in answers if status == kind) for kind in "245"}
+        # Some are told to ask again, because the policy changed while they were answered.
+        if of["5"] or of["4"] > of["2"] / 100 or "Socket errors" in said:
+            sys.exit(f"bench: {said}{answers}")
+        early = statistics.median(samples[len(samples) // 5 : len(samples) * 3 // 10])
+        late = statistics.median(samples[len(samples) * 9 // 10 :])
+        rate = float(re.search(r"^Requests/sec:\s*([0-9.]+)", said, re.MULTILINE)[1])
+        decisions = sum(float(count) for count in re.findall(r"^ecr_gate_decisions_total\{[^}]*\} (\S+)", metrics, re.MULTILINE))
+        print(f"\n(s) Memory under mixed load for {MIXED} s: one image, {len(asks)} pairs of image and environment, queries; another policy every {EACH_POLICY} s")
+        print(f"  {'the load':34} {rate:.0f} requests/s ({of['4']} told to ask again), {switched} changes of policy, {decisions:.0f} decisions")
+        print(f"  {'resident':34} {early:.1f} MiB at a quarter, {late:.1f} MiB at the end")
+        bench.goal("growth from a quarter to the end", late / early, "×", 1.1, at_least=False)
+
+
+MEASUREMENTS: dict[str, Callable[..., None]] = {"m": recorded, "n": unseen, "o": memory, "s": soak}
 
 
 def main(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:

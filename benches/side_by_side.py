@@ -24,6 +24,7 @@ import evidence
 import policies
 import service
 import signatures
+import store
 
 HERE = Path(__file__).resolve().parent
 TURNS = int(os.environ.get("BENCH_TURNS", "15"))  # how often each side runs; an odd number has a middle
@@ -235,6 +236,7 @@ def main() -> None:
         signatures.main(gate, folder, base, bench, floor)
         policies.main(gate, folder, base, bench, floor)
         service.main(gate, folder, base, bench)
+        store.main(folder / "store", bench)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

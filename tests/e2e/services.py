@@ -246,9 +246,9 @@ class Postgres:
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def start(self) -> Postgres:
+    def start(self, **others: str) -> Postgres:
         settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder, "fsync": "on",
-                    "shared_buffers": "16MB", "max_connections": 60, "min_wal_size": "32MB", "max_wal_size": "64MB"}  # fmt: skip
+                    "shared_buffers": "16MB", "max_connections": 60, "min_wal_size": "32MB", "max_wal_size": "64MB", **others}  # fmt: skip
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             command = self._as_user(str(self.programs / "postgres"), "-D", str(self.folder / "data"), *given)

@@ -18,6 +18,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
 
+/// Whatever is read is looked up by an index. PostgreSQL walks through whole tables where it has no statistics yet, as after a large import, and compiles
+/// statements that it then takes for expensive.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
 /// The two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -125,10 +129,11 @@ impl Place {
                 let place = place.clone();
                 Box::pin(async move {
                     place.make_ready(connection).await?;
-                    if place.backend == Backend::Sqlite {
-                        connection.execute("PRAGMA query_only = ON").await?;
-                    }
-                    Ok(())
+                    let as_reader = match place.backend {
+                        Backend::Sqlite => "PRAGMA query_only = ON",
+                        Backend::Postgres => BY_INDEX,
+                    };
+                    connection.execute(as_reader).await.map(|_| ())
                 })
             })
             .connect_lazy_with(self.options()?))

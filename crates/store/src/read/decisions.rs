@@ -3,7 +3,7 @@
 use model::Digest;
 
 use crate::value::{Filter, Reader, Value};
-use crate::{AnswerRow, DecisionQuery, DecisionRow, EvidenceRow, Result, Store};
+use crate::{AnswerRow, Backend, DecisionQuery, DecisionRow, EvidenceRow, Result, Store};
 
 const DECISION: &str = "SELECT id, repository, digest, environment, verdict, policy, facts, recorded_at, valid_until, children, record \
      FROM decisions";
@@ -44,13 +44,18 @@ impl Store {
             filter.and_that(format!("id IN (SELECT decision FROM answers WHERE {})", answered.join(" AND ")));
         }
         let limit = filter.place(Value::Int(query.limit.into()));
-        // Ids are put in order, not records.
-        let sql = format!(
-            "{DECISION} WHERE id IN (SELECT id FROM decisions{} ORDER BY id DESC LIMIT {limit}) ORDER BY id DESC",
-            filter.text()
-        );
+        // Ids are put in order, not records. These are then read by where they lie: by its id each would be looked up once more, in an index that is too
+        // large to be kept in memory.
+        let found = format!("FROM decisions{} ORDER BY id DESC LIMIT {limit}", filter.text());
+        let sql = match self.backend() {
+            Backend::Sqlite => format!("{DECISION} WHERE rowid IN (SELECT rowid {found})"),
+            Backend::Postgres => format!("{DECISION} WHERE ctid = ANY (ARRAY(SELECT ctid {found}))"),
+        };
         let rows = self.rows(DOING, &sql, &filter.values).await?;
-        rows.iter().map(|row| decision(&Reader { row, what: "decision" })).collect()
+        let rows = rows.iter().map(|row| decision(&Reader { row, what: "decision" }));
+        let mut decisions = rows.collect::<Result<Vec<_>>>()?;
+        decisions.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+        Ok(decisions)
     }
 
     /// The newest decision about this image in this repository and environment.

@@ -1,10 +1,11 @@
 //! What is asked for is found, and nothing else, page by page.
 
 use model::Verdict;
+use sqlx::{Connection as _, PgConnection, Row as _};
 use store::{Batch, DecisionQuery, DecisionRow, PackagesRow};
 
 use crate::round_trips::{promotion, workload};
-use crate::support::{Database, answer, at, decision, digest, id, on_both};
+use crate::support::{Database, answer, at, decision, digest, id, on_both, run};
 
 on_both!(
     decisions_are_found_by_every_field_and_page_by_page,
@@ -238,4 +239,35 @@ async fn workloads_and_promotions_are_found(database: &Database) {
     assert_eq!(found.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [id(13), id(11), id(9)]);
     assert_eq!(store.promotions(None, None, Some(at(2)), 10).await.unwrap().len(), 2);
     assert_eq!(store.promotions(Some("nowhere"), None, None, 10).await.unwrap(), []);
+}
+
+/// A database that was filled a moment ago: PostgreSQL has counted nothing yet, and would read the whole table of packages.
+#[test]
+fn packages_are_looked_up_without_statistics() {
+    run(Database::postgres(), async |database| {
+        let store = database.open().await;
+        let of = |set: u64| PackagesRow {
+            repository: "r".to_owned(),
+            digest: digest(set),
+            set: digest(format!("set {set}")),
+            packages: (0..40).map(|package| (format!("pkg:{}", (set * 40 + package) % 2000), "1".to_owned())).collect(),
+        };
+        for some in (0..210).collect::<Vec<u64>>().chunks(70) {
+            let packages = some.iter().map(|set| of(*set)).collect();
+            store.write(Batch { packages, ..Batch::default() }).await.unwrap();
+        }
+        assert_eq!(store.images_with("pkg:0", None, None, 100).await.unwrap().len(), 5);
+        store.close().await;
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        let sql = "SELECT COALESCE(SUM(idx_scan), 0)::bigint, COALESCE(SUM(seq_tup_read), 0)::bigint \
+                   FROM pg_stat_user_tables WHERE relname IN ('set_members', 'image_sets')";
+        // What a connection read is counted when it has ended.
+        let (mut by_index, mut walked) = (0, 0);
+        while by_index == 0 && walked == 0 {
+            let row = sqlx::query(sql).fetch_one(&mut connection).await.unwrap();
+            (by_index, walked) = (row.get::<i64, _>(0), row.get::<i64, _>(1));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(walked, 0, "rows of whole tables are read");
+    });
 }
