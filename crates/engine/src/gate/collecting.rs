@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use model::{Digest, ImageReference, Signal, UnknownClass};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signal, UnknownClass};
+use store::SignalRow;
 use tokio::sync::Notify;
 
 use super::Inner;
@@ -146,22 +147,27 @@ impl Inner {
         let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
         let slot = tokio::time::timeout(self.settings.longest_wait, self.slots.acquire()).await;
         let _slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
-        // What was submitted is known by digest; with a tag, once it is known what the tag stands for.
-        let mut about = image.digest.clone();
+        // What was submitted is known by digest: with a tag, once it is known what the tag stands for; about the platforms of an index, once it is
+        // known which those are.
+        let mut about = image.digest.as_ref().map_or_else(Vec::new, |digest| self.parts(digest));
         // What changes while it is collected may be missing in it: then once more.
         for _ in 0..3 {
             // The ticket first: what is submitted from here on is seen as a change.
             let (force, ticket) = (self.follower.force(), self.follower.ticket());
-            let handed = match &about {
-                Some(digest) => self.submitted(&repository(image), digest).await?,
-                None => HandedOver { adds: true, ..HandedOver::default() },
-            };
+            let repository = repository(image);
+            let rows = self.store.signals_about(&repository, &about).await?;
+            let handed = self.submitted(&rows).await?;
             let found = self.look(image, wanted, &handed, &force, told).await?;
-            let digest = found.0.ask.digest.clone();
-            if about.as_ref() != Some(&digest) {
-                let is_news = handed.is_empty() && self.submitted(&repository(image), &digest).await?.is_empty();
-                about = Some(digest);
-                if !is_news {
+            let manifests = manifests(&found.0.facts);
+            // A platform that could not be found again says nothing new.
+            let is_known = manifests.first() == about.first() && manifests.iter().all(|one| about.contains(one));
+            if !is_known {
+                if found.0.facts.platforms.is_some() {
+                    self.memory.parts.insert(found.0.ask.digest.clone(), manifests.clone());
+                }
+                let theirs = self.store.signals_about(&repository, &manifests).await?;
+                about = manifests;
+                if theirs != rows {
                     continue;
                 }
             }
@@ -211,10 +217,7 @@ impl Inner {
         let (Found { ask, mut facts, warnings, .. }, took) = found;
         let now = (self.settings.now)();
         let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
-        let manifests: Vec<Digest> = std::iter::once(&facts.root)
-            .chain(facts.platforms.iter().flatten().map(|(_, child)| child))
-            .map(|manifest| manifest.digest.clone())
-            .collect();
+        let manifests = manifests(&facts);
         Ok(Known {
             wants: force.wants(&ask),
             collected: Instant::now(),
@@ -247,16 +250,31 @@ impl Inner {
         if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh }
     }
 
-    /// What was submitted about an image, as files.
-    async fn submitted(&self, repository: &str, digest: &Digest) -> Result<HandedOver, AskError> {
+    /// The manifests that a digest stands for, as far as that is known: of an index, whose digest says for good what it holds, from an earlier look.
+    /// No more than where to look first: what was found says it.
+    fn parts(&self, digest: &Digest) -> Vec<Digest> {
+        self.memory.parts.get(digest).unwrap_or_else(|| vec![digest.clone()])
+    }
+
+    /// What was submitted, as files.
+    async fn submitted(&self, rows: &[SignalRow]) -> Result<HandedOver, AskError> {
         let mut handed = HandedOver { adds: true, ..HandedOver::default() };
-        for row in self.store.signals(repository, digest).await? {
+        let mut left = LARGEST;
+        for row in rows {
             let Some(evidence) = self.store.evidence(&row.evidence).await? else {
                 let what = format!("the document {} that was submitted is not there", row.evidence);
                 return Err(AskError::StoreUnavailable(what));
             };
             let name = format!("submitted by {} ({})", row.submitted_by, row.id);
-            let file = HandedFile { name, scanner: None, bytes: evidence.bytes };
+            left =
+                left.checked_sub(evidence.bytes.len()).ok_or_else(|| {
+                    let what = format!("the documents that were handed in about it are larger than {LARGEST} bytes");
+                    let reason = Reason::new(ReasonCode::Internal, what);
+                    AskError::Refused(reason.remedy(
+                        "Withdraw what is no longer of use: `ecr-gate signals list`, `ecr-gate signals withdraw`.",
+                    ))
+                })?;
+            let file = HandedFile { name, scanner: None, bytes: evidence.bytes, about: Some(row.digest.clone()) };
             match row.kind.as_str() {
                 "report" => handed.reports.push(file),
                 "sbom" => handed.sboms.push(file),
@@ -285,10 +303,13 @@ fn will_pass<T>(signal: &Signal<T>) -> bool {
 /// How soon what could not be known is asked for again.
 const SOON: Duration = Duration::from_secs(3);
 
-impl HandedOver {
-    fn is_empty(&self) -> bool {
-        self.reports.is_empty() && self.sboms.is_empty() && self.vex.is_empty() && self.measurements.is_empty()
-    }
+/// The most bytes of documents that were handed in and are read for one image.
+const LARGEST: usize = 256 << 20;
+
+/// The image, and the platforms of an index.
+fn manifests(facts: &model::Facts) -> Vec<Digest> {
+    let children = facts.platforms.iter().flatten().map(|(_, child)| child);
+    std::iter::once(&facts.root).chain(children).map(|manifest| manifest.digest.clone()).collect()
 }
 
 /// `host/repository`
