@@ -72,6 +72,20 @@ pub struct DecisionSummary {
     pub valid_until: Option<Timestamp>,
     /// Manifests of an index that it covers.
     pub children: Vec<Digest>,
+    /// The first reasons, each shortened.
+    pub reasons: Vec<ShortReason>,
+    /// How many more there are.
+    pub more_reasons: u64,
+}
+
+/// A reason in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShortReason {
+    /// Its code, which never changes.
+    pub code: String,
+    /// What happened, for people: its first 300 characters, and `…` if there are more.
+    pub message: String,
 }
 
 /// Which events of an image.

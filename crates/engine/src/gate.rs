@@ -29,7 +29,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
-use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
+use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, SignalRow, Store, StoreError, WorkloadRow};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -67,6 +67,12 @@ pub enum GateError {
     #[error("there is no {what}")]
     NotFound {
         /// What was looked for.
+        what: String,
+    },
+    /// The caller may not do that.
+    #[error("{what}")]
+    Forbidden {
+        /// Why, and who may.
         what: String,
     },
     /// It is no longer as the caller believed.
@@ -312,6 +318,22 @@ impl Gate {
     /// It cannot be read as what it is said to be, or not be kept.
     pub async fn submit(&self, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
         self.inner.submit(submission, by).await
+    }
+
+    /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.
+    ///
+    /// # Errors
+    /// It names no such image, or the store cannot be read.
+    pub async fn handed_in(&self, image: &str) -> Result<Vec<SignalRow>, GateError> {
+        self.inner.handed_in(image).await
+    }
+
+    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever is not `in_charge` takes back what they handed in.
+    ///
+    /// # Errors
+    /// There is none with this id, it is somebody else's, or the store did not do it.
+    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, in_charge: bool) -> Result<SignalRow, GateError> {
+        self.inner.withdraw(id, reason, by, in_charge).await
     }
 
     /// Checks a bundle and keeps it; it is not in force yet. The same bundle again is the same version.

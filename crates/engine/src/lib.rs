@@ -51,7 +51,7 @@ pub use record::{
 };
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
-    Options as StoreOptions, PromotionRow, Status as StoreStatus, Store, StoreError, WorkloadRow,
+    Options as StoreOptions, PromotionRow, SignalRow, Status as StoreStatus, Store, StoreError, WorkloadRow,
     migrate as migrate_store, restore as restore_store,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};

@@ -73,6 +73,8 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/decisions/{id}", get(decisions::one)),
         read("/api/v1/images/{digest}/events", get(images::events)),
         change("/api/v1/signals", Access::Write, Time::Long, post(signals::submit)),
+        read("/api/v1/signals", get(signals::list)),
+        change("/api/v1/signals/{id}/withdraw", Access::Write, Time::Usual, post(signals::withdraw)),
         change("/api/v1/policies", Access::Admin, Time::Long, post(policies::upload)),
         read("/api/v1/policies", get(policies::list)),
         read("/api/v1/policies/{digest}", get(policies::one)),

@@ -72,7 +72,21 @@ struct Summary {
     verdict: String,
     recorded_at: Timestamp,
     valid_until: Option<Timestamp>,
+    /// An older service says none.
+    #[serde(default)]
+    reasons: Vec<Reason>,
+    #[serde(default)]
+    more_reasons: u64,
 }
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+/// The most of a reason that the table shows, in characters.
+const REASON: usize = 80;
 
 impl DecisionsArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
@@ -114,7 +128,7 @@ impl DecisionsArgs {
             }
             ListFormat::Table if list.is_empty() => ui.say("no decision is like that"),
             ListFormat::Table => {
-                let titles = ["RECORDED", "VERDICT", "ENVIRONMENT", "IMAGE", "VALID UNTIL", "ID"];
+                let titles = ["RECORDED", "VERDICT", "ENVIRONMENT", "IMAGE", "VALID UNTIL", "ID", "REASON"];
                 ui.data(&columns(titles, list.into_iter().map(|(_, summary)| row(summary))))?;
                 tell_next(next.as_deref(), ui);
             }
@@ -123,10 +137,24 @@ impl DecisionsArgs {
     }
 }
 
-fn row(summary: Summary) -> [String; 6] {
-    let Summary { id, repository, digest, environment, verdict, recorded_at, valid_until } = summary;
+fn row(summary: Summary) -> [String; 7] {
+    let Summary { id, repository, digest, environment, verdict, recorded_at, valid_until, reasons, more_reasons } =
+        summary;
     let until = valid_until.map_or_else(|| "-".to_owned(), seconds);
-    [seconds(recorded_at), verdict, environment, format!("{repository}@{}", short(&digest)), until, id]
+    let image = format!("{repository}@{}", short(&digest));
+    [seconds(recorded_at), verdict, environment, image, until, id, why(&reasons, more_reasons)]
+}
+
+/// The first reason, and how many more there are.
+fn why(reasons: &[Reason], more: u64) -> String {
+    let Some((Reason { code, message }, others)) = reasons.split_first() else { return "-".to_owned() };
+    let mut text: String = message.chars().take(REASON).collect();
+    if text.len() < message.len() {
+        text.push('…');
+    }
+    let more = more.saturating_add(others.len() as u64);
+    let and = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    format!("{code}: {text}{and}")
 }
 
 /// To the second.

@@ -38,6 +38,7 @@ pub(crate) fn everything() -> Batch {
         policies: vec![policy("one"), policy("two")],
         activation: Some(Activation { row: activation(1, "one"), after: None }),
         signals: vec![signal(1, "report"), signal(2, "sbom")],
+        withdrawn: Vec::new(),
         packages: vec![packages("image 1", "bom"), packages("image 2", "bom")],
         workloads: vec![workload("web", 10, 20)],
         promotions: vec![promotion(1)],
@@ -150,6 +151,15 @@ async fn b3_every_row_comes_back_as_it_was(database: &Database) {
     assert_eq!(store.activations(10).await.unwrap(), [activation(1, "one")]);
     assert_eq!(store.signals("registry.example/team/app", &digest("image 1")).await.unwrap(), sent.signals);
     assert_eq!(store.signals("registry.example/other", &digest("image 1")).await.unwrap(), []);
+    let both = store.signals_about("registry.example/team/app", &[digest("image 2"), digest("image 1")]).await.unwrap();
+    assert_eq!(both, sent.signals);
+    assert_eq!(store.signals_about("registry.example/team/app", &[]).await.unwrap(), []);
+    assert_eq!(store.signal(&id(2)).await.unwrap().as_ref(), Some(&sent.signals[1]));
+    // What was taken back is gone with its transaction; its bytes stay.
+    store.write(Batch { withdrawn: vec![id(2), id(99)], ..Batch::default() }).await.unwrap();
+    assert_eq!(store.signal(&id(2)).await.unwrap(), None);
+    assert_eq!(store.signals("registry.example/team/app", &digest("image 1")).await.unwrap(), sent.signals[..1]);
+    assert!(store.evidence(&evidence("").digest).await.unwrap().is_some());
     assert_eq!(store.workloads(&[digest("image 1")], 10).await.unwrap(), sent.workloads);
     assert_eq!(store.promotions(None, None, None, 10).await.unwrap(), sent.promotions);
     assert_eq!(store.leaves(&LeafQuery { limit: 10, ..LeafQuery::default() }).await.unwrap(), sent.leaves);

@@ -113,8 +113,7 @@ async fn s22_a_report_handed_in_about_one_platform_that_is_about_another_is_refu
 /// What is not affected here may be affected there.
 #[tokio::test(flavor = "multi_thread")]
 async fn s24_a_statement_about_one_platform_softens_nothing_on_another() {
-    let rules =
-        "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 }, vex: { from: [file], authors: [acme] } } }";
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 }, vex: { from: [file], authors: [acme] } } }";
     let scene = Scene::new();
     let (one, other, index) = two(&scene);
     let gate = scene.gate(rules).await;
@@ -137,5 +136,52 @@ async fn s24_a_statement_about_one_platform_softens_nothing_on_another() {
     let both = ask(&gate, &pinned).await.unwrap();
     let record = String::from_utf8_lossy(&both.decision.record).into_owned();
     assert_eq!(both.decision.verdict, Verdict::Allow, "{record}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s25_what_was_handed_in_is_taken_back_by_name_and_reason_and_the_next_judgement_is_without_it() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(SCAN).await;
+    let mut ids = Vec::new();
+    for of in [one.digest(), other.digest()] {
+        ids.push(hand_in(&gate, &scene, of, "report", &trivy(&scene, of, &json!([]))).await);
+    }
+    let pinned = scene.named(&format!("@{index}"));
+    let allowed = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(allowed.decision.verdict, Verdict::Allow);
+    let image = scene.named(&format!("@{}", other.digest()));
+    let listed: Vec<String> = gate.handed_in(&image).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(listed, [ids[1].clone()]);
+    // Nobody takes back what another one handed in, unless they are in charge.
+    let stranger = engine::Asker { identity: Some("eve".to_owned()), ..by(Point::Api) };
+    let nobody = engine::Asker { identity: None, ..by(Point::Api) };
+    for asker in [&stranger, &nobody] {
+        let refused = gate.withdraw(&ids[1], "it is in the way", asker, false).await.unwrap_err();
+        assert!(matches!(refused, engine::GateError::Forbidden { .. }), "{refused:?}");
+    }
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    let row = gate.withdraw(&ids[1], "scanned with an old database", &stranger, true).await.unwrap();
+    assert_eq!((row.digest.as_str(), row.submitted_by.as_str()), (other.digest(), "ci"));
+    let after = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(after.decision.verdict, Verdict::Deny, "{}", String::from_utf8_lossy(&after.decision.record));
+    assert_eq!(gate.handed_in(&image).await.unwrap(), []);
+    let gone = gate.withdraw(&ids[1], "again", &stranger, true).await.unwrap_err();
+    assert!(matches!(gone, engine::GateError::NotFound { .. }), "{gone:?}");
+    // What was decided with it is on record, and so is who took it back.
+    assert_eq!(gate.decision(&allowed.decision.id).await.unwrap().verdict, Verdict::Allow);
+    let life = gate.history(&other.digest().parse::<Digest>().unwrap(), None, None, 10).await.unwrap();
+    let kinds: Vec<&str> = life.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["signal", "signal.withdrawn"]);
+    let entry: Value = serde_json::from_str(life[1].entry.as_deref().unwrap()).unwrap();
+    assert_eq!(
+        (&entry["body"]["by"], &entry["body"]["reason"]),
+        (&"eve".into(), &"scanned with an old database".into())
+    );
+    // It may be handed in again, and is another one then.
+    let again = hand_in(&gate, &scene, other.digest(), "report", &trivy(&scene, other.digest(), &json!([]))).await;
+    assert_ne!(again, ids[1]);
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
     gate.stop().await;
 }
