@@ -88,6 +88,26 @@ pub struct ShortReason {
     pub message: String,
 }
 
+/// What a decision rests on, for auditors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionEvidence {
+    /// The facts first, then what they were read from.
+    pub evidence: Vec<EvidencePiece>,
+}
+
+/// A piece of evidence. Its bytes are at `/api/v1/evidence/{digest}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidencePiece {
+    /// The digest of its bytes, as they were read.
+    pub digest: Digest,
+    /// They are the facts themselves, packed (gzip).
+    pub is_facts: bool,
+    /// They are kept: what was too large is not, and retention forgets what is old.
+    pub kept: bool,
+}
+
 /// Which events of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -15,7 +15,10 @@ mod signals;
 
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
-pub use decisions::{DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery, ShortReason};
+pub use decisions::{
+    DecisionEvidence, DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery, EvidencePiece,
+    ShortReason,
+};
 pub use inventory::{
     ImageWithPackage, PackagesPage, PackagesQuery, PromotedImage, PromotionsPage, PromotionsQuery, RunningImage,
     WorkloadsPage,

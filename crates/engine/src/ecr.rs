@@ -30,6 +30,7 @@ pub(crate) async fn check(
         progress,
         poll_interval: question.pace.poll_interval,
         now: question.now,
+        kept: question.access.kept.clone(),
     };
     let reference = &question.image;
     // A16: with tag and digest, the digest is judged and the tag has to stand for it.

@@ -7,6 +7,7 @@ mod collecting;
 mod counting;
 mod deciding;
 mod dropping;
+mod evidence;
 mod force;
 mod idempotency;
 mod jobs;
@@ -29,7 +30,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
-use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, SignalRow, Store, StoreError, WorkloadRow};
+use store::{
+    DecisionQuery, DecisionRow, EvidenceRow, LeafQuery, LogHead, PromotionRow, SignalRow, Store, StoreError,
+    WorkloadRow,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,6 +46,7 @@ use memory::{Locks, Memory};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;
+pub use evidence::Piece;
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;
@@ -280,6 +285,22 @@ impl Gate {
     /// The store cannot be read.
     pub async fn answers(&self, decision: &str, limit: u32) -> Result<Vec<store::AnswerRow>, GateError> {
         Ok(self.inner.store.answers(decision, limit).await?)
+    }
+
+    /// What a decision rests on: its facts first, then what they were read from.
+    ///
+    /// # Errors
+    /// There is no such decision, or the store cannot be read.
+    pub async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
+        self.inner.pieces(decision).await
+    }
+
+    /// The bytes with this digest, as they were read.
+    ///
+    /// # Errors
+    /// They are not kept, or the store cannot be read.
+    pub async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
+        self.inner.evidence(digest).await
     }
 
     /// The newest first; with the cursor of the next page.

@@ -18,6 +18,7 @@ use signals::manifest::{Manifest, attestations, manifest};
 use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::authenticate::Trust;
 use crate::evidence::Evidence;
+use crate::kept::Kept;
 use crate::parts::Parts;
 use crate::scan::signal;
 use crate::signed::{SignedContent, Tagged, signed, tagged};
@@ -375,7 +376,7 @@ async fn base(client: &Client, parts: &Arc<Parts>, name: &str, platform: &Platfo
         return Err(invalid(format!("the base image {name:?} names no host, or neither tag nor digest")));
     };
     let found = client.manifest(&location, &reference).await.map_err(|error| error.reason())?;
-    let source = Source::Registry { client: client.clone(), location, parts: Arc::clone(parts) };
+    let source = Source::Registry { client: client.clone(), location, parts: Arc::clone(parts), kept: Kept::default() };
     let (index, child) = match manifest(&found.bytes, &Limits::STANDARD)? {
         Manifest::Image => (None, found),
         Manifest::Index(children) => {

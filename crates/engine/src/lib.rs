@@ -14,6 +14,7 @@ mod evidence;
 mod gate;
 mod gather;
 mod inspect;
+mod kept;
 mod kms;
 mod material;
 mod measure;
@@ -37,7 +38,8 @@ pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
     Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, HistoryEntry,
-    Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via, drop_audit_entries,
+    Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Submission, Submitted, Via,
+    drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

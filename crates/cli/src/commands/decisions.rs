@@ -1,5 +1,9 @@
 //! `ecr-gate decisions`: what the decision service decided, by image, environment, verdict, time, pipeline and commit.
 
+mod evidence;
+
+use std::path::PathBuf;
+
 use model::{Digest, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,11 +27,15 @@ Examples:
   ecr-gate decisions --verdict deny --since 24h
   ecr-gate decisions --image ghcr.io/team/app --environment production --all --output json
   ecr-gate decisions --pipeline 4711
-  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e")]
+  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e
+  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e --evidence evidence/")]
 pub(crate) struct DecisionsArgs {
     /// One decision, whole, as JSON
     #[arg(long, value_name = "ID", conflicts_with_all = ["image", "digest", "environment", "verdict", "since", "until", "pipeline", "commit", "all", "limit", "cursor"])]
     id: Option<String>,
+    /// With --id: write what the decision rests on into this folder, each document as it was read, named by its digest
+    #[arg(long, value_name = "DIR", requires = "id")]
+    evidence: Option<PathBuf>,
     /// About this repository: `HOST/REPOSITORY`; with `@DIGEST` behind it only about that image
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
@@ -106,6 +114,9 @@ impl DecisionsArgs {
             // Shown as it was written: whoever compares digests gets the same bytes, unless one of them steers a terminal.
             let text = reply.read::<Value>().and_then(|_| reply.text()).map_err(|why| why.failure(&server))?;
             ui.data(&inert_json(text))?;
+            if let Some(folder) = &self.evidence {
+                evidence::write(&mut server, id, folder, ui).await?;
+            }
             return Ok(Exit::Allowed);
         }
         let ask = || {

@@ -57,10 +57,10 @@ impl Evidence {
 fn narrowed(mut document: VexDocument, root: &Digest, facts: &ManifestFacts) -> VexDocument {
     for product in document.statements.iter_mut().flat_map(|statement| &mut statement.products) {
         let purl = product.purl.as_deref().and_then(Purl::parse).and_then(|purl| purl.digest());
-        let names = |digest: &Digest| *digest == facts.digest || digest == root || Some(digest) == config(facts);
+        let is_meant = |digest: &Digest| *digest == facts.digest || digest == root || Some(digest) == config(facts);
         let named: Vec<&Digest> = product.digests.iter().chain(&purl).collect();
         let this = || vec![facts.digest.clone()];
-        if named.iter().any(|digest| names(digest)) {
+        if named.iter().any(|digest| is_meant(digest)) {
             (product.digests, product.purl) = (this(), None);
         } else if !named.is_empty() {
             // It takes nothing away from an image that it was not handed over about; a warning about parts of it stays one.

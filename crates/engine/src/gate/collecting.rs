@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use model::{Digest, ImageReference, Reason, ReasonCode, Signal, UnknownClass};
-use store::SignalRow;
+use store::{EvidenceRow, SignalRow};
 use tokio::sync::Notify;
 
 use super::Inner;
@@ -157,13 +157,14 @@ impl Inner {
             let repository = repository(image);
             let rows = self.store.signals_about(&repository, &about).await?;
             let handed = self.submitted(&rows).await?;
-            let found = self.look(image, wanted, &handed, &force, told).await?;
-            let manifests = manifests(&found.0.facts);
+            let looked = self.look(image, wanted, &handed, &force, told).await?;
+            let Found { ask, facts, .. } = &looked.found;
+            let manifests = manifests(facts);
             // A platform that could not be found again says nothing new.
             let is_known = manifests.first() == about.first() && manifests.iter().all(|one| about.contains(one));
             if !is_known {
-                if found.0.facts.platforms.is_some() {
-                    self.memory.parts.insert(found.0.ask.digest.clone(), manifests.clone());
+                if facts.platforms.is_some() {
+                    self.memory.parts.insert(ask.digest.clone(), manifests.clone());
                 }
                 let theirs = self.store.signals_about(&repository, &manifests).await?;
                 about = manifests;
@@ -171,7 +172,7 @@ impl Inner {
                     continue;
                 }
             }
-            let known = self.known(found, &force, ticket).await?;
+            let known = self.known(looked, &force, ticket).await?;
             if self.follower.unchanged(&known.manifests, ticket) {
                 return Ok(Arc::new(known));
             }
@@ -186,8 +187,9 @@ impl Inner {
         handed: &HandedOver,
         force: &InForce,
         told: &Waiting,
-    ) -> Result<(Found, Duration), AskError> {
+    ) -> Result<Looked, AskError> {
         let started = Instant::now();
+        let access = self.access.keeping();
         let place = place_of(image).map_err(|what| AskError::Usage { what, hint: None })?;
         let question = Question {
             image: image.clone(),
@@ -195,7 +197,7 @@ impl Inner {
             account: None,
             environment: wanted.environment.clone(),
             handed,
-            access: &self.access,
+            access: &access,
             trust: &force.trust,
             start_scan: self.settings.start_scans && !wanted.dry_run,
             pace: Pace { seed: uuid::Uuid::now_v7().as_u64_pair().1, ..self.pace(wanted.brief) },
@@ -203,7 +205,8 @@ impl Inner {
         };
         let looked = look(&question, &force.policies, &force.exceptions, None, told);
         let found = Box::pin(looked).await.map_err(|refused| AskError::Refused(refused.reason))?;
-        Ok((found, started.elapsed()))
+        let raw = access.kept.behind(&found.facts);
+        Ok(Looked { found, raw, took: started.elapsed() })
     }
 
     /// With a floor as long as there is time, there is no second look.
@@ -213,8 +216,8 @@ impl Inner {
         if brief { Pace { timeout: once, poll_interval: once, floor: once, ..pace } } else { pace }
     }
 
-    async fn known(&self, found: (Found, Duration), force: &InForce, ticket: i64) -> Result<Known, AskError> {
-        let (Found { ask, mut facts, warnings, .. }, took) = found;
+    async fn known(&self, looked: Looked, force: &InForce, ticket: i64) -> Result<Known, AskError> {
+        let Looked { found: Found { ask, mut facts, warnings, .. }, raw, took } = looked;
         let now = (self.settings.now)();
         let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
         let manifests = manifests(&facts);
@@ -222,7 +225,8 @@ impl Inner {
             wants: force.wants(&ask),
             collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),
-            size: size(&facts),
+            size: size(&facts) + raw.iter().map(|row| row.bytes.len() + 256).sum::<usize>(),
+            raw,
             facts: Arc::new(facts),
             ask,
             warnings,
@@ -302,6 +306,14 @@ fn will_pass<T>(signal: &Signal<T>) -> bool {
 
 /// How soon what could not be known is asked for again.
 const SOON: Duration = Duration::from_secs(3);
+
+/// What one look found.
+struct Looked {
+    found: Found,
+    /// The bytes that it was read from.
+    raw: Vec<EvidenceRow>,
+    took: Duration,
+}
 
 /// The most bytes of documents that were handed in and are read for one image.
 const LARGEST: usize = 256 << 20;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::{Ask, Digest, Facts, Timestamp};
 use moka::sync::Cache;
+use store::EvidenceRow;
 use tokio::sync::Mutex;
 
 use super::asking::RecordedDecision;
@@ -51,6 +52,8 @@ impl Key {
 pub(super) struct Known {
     pub(super) ask: Ask,
     pub(super) facts: Arc<Facts>,
+    /// The bytes that they were read from, packed: kept with the first decision on them.
+    pub(super) raw: Vec<EvidenceRow>,
     pub(super) warnings: Vec<String>,
     /// What it was collected for: another policy may want more.
     pub(super) wants: Digest,

@@ -3,7 +3,7 @@
 use engine::{Gate, Point, Submission};
 use model::{Digest, Verdict};
 use serde_json::{Value, json};
-use testkit::oci::{Image, ImageBuilder, IndexBuilder};
+use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
 
 use super::scene::{Scene, ask, by, image, now, verdict};
 
@@ -183,5 +183,31 @@ async fn s25_what_was_handed_in_is_taken_back_by_name_and_reason_and_the_next_ju
     let again = hand_in(&gate, &scene, other.digest(), "report", &trivy(&scene, other.digest(), &json!([]))).await;
     assert_ne!(again, ids[1]);
     assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_the_bytes_behind_a_decision_are_kept_with_it() {
+    let scene = Scene::new();
+    let app = image("1000");
+    let digest = scene.registry.push("team/app", Some("1"), &app);
+    let document = sbom(Some(&digest)).to_string();
+    let attached = Referrer::new(&app, "application/vnd.cyclonedx+json")
+        .layer("application/vnd.cyclonedx+json", document.clone())
+        .build();
+    scene.registry.push("team/app", None, &attached);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry, file] } }").await;
+    hand_in(&gate, &scene, &digest, "sbom", &sbom(None)).await;
+    let decided = ask(&gate, &scene.named(":1")).await.unwrap().decision.id.clone();
+    let pieces = gate.pieces(&decided).await.unwrap();
+    let (fetched, handed) = (Digest::of(document.as_bytes()), Digest::of(sbom(None).to_string().as_bytes()));
+    assert!(pieces[0].is_facts && pieces.iter().all(|piece| piece.kept), "{pieces:?}");
+    for expected in [&fetched, &handed] {
+        assert!(pieces.iter().any(|piece| piece.digest == *expected), "{pieces:?}");
+    }
+    assert_eq!(gate.evidence(&fetched).await.unwrap().bytes, document.as_bytes());
+    // What is not kept is said not to be.
+    assert!(matches!(gate.evidence(&Digest::of(b"never")).await, Err(engine::GateError::NotFound { .. })));
+    assert!(matches!(gate.pieces("never").await, Err(engine::GateError::NotFound { .. })));
     gate.stop().await;
 }
