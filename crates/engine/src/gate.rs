@@ -30,10 +30,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use model::{Digest, Timestamp};
 use moka::sync::Cache;
-use store::{
-    DecisionQuery, DecisionRow, EvidenceRow, LeafQuery, LogHead, PromotionRow, SignalRow, Store, StoreError,
-    WorkloadRow,
-};
+use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -287,22 +284,6 @@ impl Gate {
         Ok(self.inner.store.answers(decision, limit).await?)
     }
 
-    /// What a decision rests on: its facts first, then what they were read from.
-    ///
-    /// # Errors
-    /// There is no such decision, or the store cannot be read.
-    pub async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
-        self.inner.pieces(decision).await
-    }
-
-    /// The bytes with this digest, as they were read.
-    ///
-    /// # Errors
-    /// They are not kept, or the store cannot be read.
-    pub async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
-        self.inner.evidence(digest).await
-    }
-
     /// The newest first; with the cursor of the next page.
     ///
     /// # Errors
@@ -339,22 +320,6 @@ impl Gate {
     /// It cannot be read as what it is said to be, or not be kept.
     pub async fn submit(&self, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
         self.inner.submit(submission, by).await
-    }
-
-    /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.
-    ///
-    /// # Errors
-    /// It names no such image, or the store cannot be read.
-    pub async fn handed_in(&self, image: &str) -> Result<Vec<SignalRow>, GateError> {
-        self.inner.handed_in(image).await
-    }
-
-    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever is not `in_charge` takes back what they handed in.
-    ///
-    /// # Errors
-    /// There is none with this id, it is somebody else's, or the store did not do it.
-    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, in_charge: bool) -> Result<SignalRow, GateError> {
-        self.inner.withdraw(id, reason, by, in_charge).await
     }
 
     /// Checks a bundle and keeps it; it is not in force yet. The same bundle again is the same version.

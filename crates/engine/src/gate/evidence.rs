@@ -3,7 +3,7 @@
 use model::{Digest, Facts};
 use store::EvidenceRow;
 
-use super::{GateError, Inner, recording};
+use super::{Gate, GateError, Inner, recording};
 use crate::kept;
 
 /// A piece of evidence that a decision names.
@@ -17,15 +17,33 @@ pub struct Piece {
     pub kept: bool,
 }
 
+impl Gate {
+    /// What a decision rests on: its facts first, then what they were read from.
+    ///
+    /// # Errors
+    /// There is no such decision, or the store cannot be read.
+    pub async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
+        self.inner.pieces(decision).await
+    }
+
+    /// The bytes with this digest, as they were read.
+    ///
+    /// # Errors
+    /// They are not kept, or the store cannot be read.
+    pub async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
+        self.inner.evidence(digest).await
+    }
+}
+
 impl Inner {
     /// The bytes with this digest.
-    pub(super) async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
+    async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
         let row = self.store.evidence(digest).await?;
         row.ok_or_else(|| GateError::NotFound { what: format!("evidence {digest}, or no longer") })
     }
 
     /// What a decision rests on: the facts first.
-    pub(super) async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
+    async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
         let row = self.store.decision(decision).await?;
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("decision {decision}") })?;
         let Some(facts) = row.facts else { return Ok(Vec::new()) };

@@ -10,10 +10,28 @@ use store::{Batch, EvidenceRow, Scope, SignalRow};
 use super::asking::Asker;
 use super::collecting::repository;
 use super::deciding::canonical;
-use super::{GateError, Inner, Submission, Submitted, recording};
+use super::{Gate, GateError, Inner, Submission, Submitted, recording};
 
 /// The most documents about one image in one repository.
 const MOST: usize = 200;
+
+impl Gate {
+    /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.
+    ///
+    /// # Errors
+    /// It names no such image, or the store cannot be read.
+    pub async fn handed_in(&self, image: &str) -> Result<Vec<SignalRow>, GateError> {
+        self.inner.handed_in(image).await
+    }
+
+    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever is not `in_charge` takes back what they handed in.
+    ///
+    /// # Errors
+    /// There is none with this id, it is somebody else's, or the store did not do it.
+    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, in_charge: bool) -> Result<SignalRow, GateError> {
+        self.inner.withdraw(id, reason, by, in_charge).await
+    }
+}
 
 impl Inner {
     pub(super) async fn submit(self: &Arc<Self>, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
@@ -63,13 +81,13 @@ impl Inner {
     }
 
     /// What was handed in about exactly this image, and counts.
-    pub(super) async fn handed_in(&self, named: &str) -> Result<Vec<SignalRow>, GateError> {
+    async fn handed_in(&self, named: &str) -> Result<Vec<SignalRow>, GateError> {
         let (image, digest) = image(named)?;
         Ok(self.store.signals(&repository(&image), &digest).await?)
     }
 
     /// The document no longer counts. Whoever is not in charge withdraws what they handed in themselves.
-    pub(super) async fn withdraw(
+    async fn withdraw(
         self: &Arc<Self>,
         id: &str,
         reason: &str,
