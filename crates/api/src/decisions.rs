@@ -72,6 +72,40 @@ pub struct DecisionSummary {
     pub valid_until: Option<Timestamp>,
     /// Manifests of an index that it covers.
     pub children: Vec<Digest>,
+    /// The first reasons, each shortened.
+    pub reasons: Vec<ShortReason>,
+    /// How many more there are.
+    pub more_reasons: u64,
+}
+
+/// A reason in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShortReason {
+    /// Its code, which never changes.
+    pub code: String,
+    /// What happened, for people: its first 300 characters, and `…` if there are more.
+    pub message: String,
+}
+
+/// What a decision rests on, for auditors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionEvidence {
+    /// The facts first, then what they were read from.
+    pub evidence: Vec<EvidencePiece>,
+}
+
+/// A piece of evidence. Its bytes are at `/api/v1/evidence/{digest}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidencePiece {
+    /// The digest of its bytes, as they were read.
+    pub digest: Digest,
+    /// They are the facts themselves, packed (gzip).
+    pub is_facts: bool,
+    /// They are kept: what was too large is not, and retention forgets what is old.
+    pub kept: bool,
 }
 
 /// Which events of an image.

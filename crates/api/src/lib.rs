@@ -15,7 +15,10 @@ mod signals;
 
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
-pub use decisions::{DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery};
+pub use decisions::{
+    DecisionEvidence, DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery, EvidencePiece,
+    ShortReason,
+};
 pub use inventory::{
     ImageWithPackage, PackagesPage, PackagesQuery, PromotedImage, PromotionsPage, PromotionsQuery, RunningImage,
     WorkloadsPage,
@@ -26,4 +29,6 @@ pub use policies::{
 };
 pub use problem::{PROBLEM_JSON, Problem};
 pub use service::{Alive, Readiness};
-pub use signals::{SignalKind, SignalQuery, SubmittedSignal};
+pub use signals::{
+    HandedInSignal, SignalKind, SignalQuery, SignalsPage, SignalsQuery, SubmittedSignal, WithdrawRequest,
+};

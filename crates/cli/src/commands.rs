@@ -20,6 +20,7 @@ pub(crate) mod measure;
 pub(crate) mod policy;
 pub(crate) mod reference;
 pub(crate) mod serve;
+pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

@@ -67,7 +67,7 @@ impl HandedArgs {
 }
 
 fn file(what: &str, path: &Path, scanner: Option<Scanner>) -> Result<HandedFile, Failure> {
-    Ok(HandedFile { name: path.display().to_string(), scanner, bytes: files::read(what, path, LIMIT)? })
+    Ok(HandedFile { name: path.display().to_string(), scanner, bytes: files::read(what, path, LIMIT)?, about: None })
 }
 
 /// `FORMAT=FILE` or `FILE`.

@@ -11,7 +11,7 @@ use signals::manifest::{ArtifactBlob, blobs};
 use signals::report::Document;
 use signals::{Limits, measurement, report, sbom, vex};
 
-use crate::source::{DOCUMENT_LIMIT, Source};
+use crate::source::Source;
 
 /// What an attached thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -165,7 +165,7 @@ async fn content(
     let origin = Origin::Registry(referrer.digest.to_string());
     let bytes = match kind {
         AttachedKind::Signed | AttachedKind::Other => return Ok(None),
-        _ => source.blob(&blob.digest, DOCUMENT_LIMIT).await?,
+        _ => source.document(&blob.digest, &blob.media_type).await?,
     };
     let evidence = blob.digest.clone();
     let name = referrer.digest.short();

@@ -145,7 +145,7 @@ pub fn check_handed(
     exceptions: &Exceptions,
 ) -> Option<Result<Checked, Refused>> {
     let started = std::time::Instant::now();
-    let evidence = match Evidence::read(question.handed, (question.now)()) {
+    let evidence = match Evidence::read(question.handed) {
         Ok(evidence) => evidence,
         Err(reason) => return Some(Err(reason.into())),
     };
@@ -162,7 +162,7 @@ pub(crate) async fn look(
     needs: Option<Needs>,
     progress: &dyn Progress,
 ) -> Result<Found, Refused> {
-    let evidence = Evidence::read(question.handed, (question.now)())?;
+    let evidence = Evidence::read(question.handed)?;
     let needs = needs.unwrap_or_else(|| question.needs(policies));
     if !question.handed.adds
         && let Some(exact) = question.alone(&needs, &evidence)
@@ -288,13 +288,14 @@ fn offline(question: &Question<'_>, exact: Exact, mut evidence: Evidence) -> Res
         ));
     }
     let mut facts = ManifestFacts::bare(digest.clone(), None);
-    facts.sboms = or_none(evidence.sboms.clone());
-    facts.measurements = or_none(evidence.measurements.clone());
+    facts.sboms = or_none(evidence.sboms(&digest, &facts, now));
+    facts.measurements = or_none(evidence.measurements(&digest, &digest, now));
     evidence.contradicts(&question.image, question.account.as_deref());
-    facts.reports = evidence.bind(&digest, by_image_id.then_some(&digest), now);
+    facts.reports = evidence.bind(&digest, &digest, by_image_id.then_some(&digest), now);
     evidence.settle(&digest, std::iter::once(&mut facts), now);
+    let vex = evidence.vex(&digest, std::iter::once(&facts), now);
     let ask = question.ask(digest, None);
-    let facts = Facts { vex: evidence.vex, ..Facts::of(facts) };
+    let facts = Facts { vex, ..Facts::of(facts) };
     Ok(Found { warnings, ..Found::new(ask, facts, by_image_id) })
 }
 
@@ -387,12 +388,14 @@ pub(crate) fn bind(facts: &mut Facts, evidence: &mut Evidence, now: Timestamp) {
         None => vec![&mut facts.root],
     };
     for manifest in &mut manifests {
-        manifest.sboms = or_none(evidence.sboms.clone());
-        manifest.measurements = or_none(evidence.measurements.clone());
-        let bound = evidence.bind(&manifest.digest, None, now);
+        manifest.sboms = or_none(evidence.sboms(&root, manifest, now));
+        manifest.measurements = or_none(evidence.measurements(&root, &manifest.digest, now));
+        let bound = evidence.bind(&root, &manifest.digest, None, now);
         manifest.reports.extend(bound);
     }
-    evidence.settle(&root, manifests.into_iter(), now);
+    evidence.settle(&root, manifests.iter_mut().map(|manifest| &mut **manifest), now);
+    let vex = evidence.vex(&root, manifests.iter().map(|manifest| &**manifest), now);
+    facts.vex = vex;
 }
 
 /// What ECR says goes to the manifest it is about.

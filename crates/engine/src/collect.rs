@@ -11,6 +11,7 @@ use signals::Limits;
 use signals::manifest::{Manifest, is_index, manifest};
 use tokio::time::Instant;
 
+use crate::kept::Kept;
 use crate::pace::{MOST_FAILURES, Pacer, backoff, out_of_time};
 use crate::scan::{Reply, State, Step, Subject, signal, step};
 
@@ -61,6 +62,7 @@ pub(crate) struct Collector<'a> {
     pub(crate) progress: &'a dyn Progress,
     pub(crate) poll_interval: Duration,
     pub(crate) now: fn() -> Timestamp,
+    pub(crate) kept: Kept,
 }
 
 /// What a single scan still needs.
@@ -72,6 +74,8 @@ struct Job {
     waits_for: Option<Reason>,
     result: Option<Signal<CompleteScan>>,
     pages: u32,
+    /// The pages as they came, of this reading.
+    bodies: Vec<Vec<u8>>,
 }
 
 impl Job {
@@ -156,6 +160,7 @@ impl Collector<'_> {
                     waits_for: None,
                     result: None,
                     pages: 0,
+                    bodies: Vec::new(),
                 }
             })
             .collect();
@@ -168,6 +173,12 @@ impl Collector<'_> {
                 self.pacer.pause(job.due).await;
             }
             let reply = self.ask(job).await;
+            if let Some(Reply::Findings(body)) = &reply {
+                if matches!(job.call, Call::Findings(None)) {
+                    job.bodies.clear();
+                }
+                job.bodies.push(body.clone());
+            }
             let next = match reply {
                 None if self.pacer.is_over() => {
                     let why = job.waits_for.take().unwrap_or_else(|| out_of_time("DescribeImageScanFindings"));
@@ -209,7 +220,10 @@ impl Collector<'_> {
                 self.progress.event(&Event::Page { pages: job.pages });
                 job.call = Call::Findings(Some(token));
             }
-            Step::Done(observed) => job.result = Some(Signal::Present(observed)),
+            Step::Done(observed) => {
+                self.kept.keep_pages(&std::mem::take(&mut job.bodies));
+                job.result = Some(Signal::Present(observed));
+            }
             Step::Stop(signal) => job.result = Some(signal),
             Step::Wait(wanted, why) => {
                 // A start that was cut off by throttling or the network is looked at, not repeated blindly; a page is

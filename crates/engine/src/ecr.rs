@@ -30,6 +30,7 @@ pub(crate) async fn check(
         progress,
         poll_interval: question.pace.poll_interval,
         now: question.now,
+        kept: question.access.kept.clone(),
     };
     let reference = &question.image;
     // A16: with tag and digest, the digest is judged and the tag has to stand for it.
@@ -62,16 +63,13 @@ pub(crate) async fn check(
     let mut collected =
         collect(&mut collector, question, target, (policies, exceptions, wants_scans), &ask, &image, account).await;
     evidence.contradicts(&question.image, ask_account(&ask).as_deref());
-    let mut found = if more_is_needed(needs, &evidence) {
+    let found = if more_is_needed(needs, &evidence) {
         let within = collector.pacer.left();
         enrich(question, policies, needs, &ask, &mut evidence, collected, within).await
     } else {
         bind(&mut collected, &mut evidence, (question.now)());
         Found::new(ask, collected, false)
     };
-    if found.facts.vex.is_empty() {
-        found.facts.vex.append(&mut evidence.vex);
-    }
     // Only where there is something to allow does it matter whether the tag still means it.
     let allows = || evaluate(policies, &found.ask, &found.facts, exceptions, (question.now)()).verdict <= Verdict::Warn;
     let matters = found.facts.has_scan() || allows();

@@ -8,6 +8,8 @@ use model::{
 use signals::report::{Document, Subject};
 use signals::{Limits, measurement, report, sbom, vex};
 
+mod narrowed;
+
 /// A file the caller hands over.
 #[derive(Debug, Clone)]
 pub struct HandedFile {
@@ -17,6 +19,8 @@ pub struct HandedFile {
     pub scanner: Option<Scanner>,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// The one manifest that whoever handed it over said it is about; nothing: whatever is asked about.
+    pub about: Option<Digest>,
 }
 
 /// Everything the caller hands over.
@@ -40,12 +44,8 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
     pub(crate) origin: Origin,
     pub(crate) evidence: Digest,
-}
-
-impl<T> Given<T> {
-    fn observed(self, at: Timestamp) -> Observed<T> {
-        Observed { value: self.value, origin: self.origin, at, evidence: self.evidence }
-    }
+    /// The one manifest it was handed over about.
+    about: Option<Digest>,
 }
 
 /// What was handed over, read.
@@ -53,11 +53,20 @@ impl<T> Given<T> {
 pub(crate) struct Evidence {
     /// Reports not yet bound to a manifest.
     reports: Vec<Given<Document>>,
-    /// The first report that cannot be used at all, with its scanner as far as it is known.
-    broken: Option<(Scanner, Origin, Reason)>,
-    pub(crate) sboms: Signal<Vec<Observed<Sbom>>>,
-    pub(crate) vex: Vec<Observed<VexDocument>>,
-    pub(crate) measurements: Signal<Vec<Observed<Measurement>>>,
+    /// The first report about each manifest that cannot be used at all.
+    broken: Vec<Broken>,
+    sboms: Vec<Given<Vec<Sbom>>>,
+    vex: Vec<Given<VexDocument>>,
+    measurements: Vec<Given<Vec<Measurement>>>,
+}
+
+/// A report that cannot be used at all, with its scanner as far as it is known.
+#[derive(Debug)]
+struct Broken {
+    scanner: Scanner,
+    origin: Origin,
+    reason: Reason,
+    about: Option<Digest>,
 }
 
 /// What an image is known by.
@@ -78,56 +87,51 @@ impl Evidence {
     /// # Errors
     /// A VEX document, bill of materials or measurement cannot be read: a verdict without it would not be the one that was
     /// asked for.
-    pub(crate) fn read(handed: &HandedOver, now: Timestamp) -> Result<Self, Reason> {
+    pub(crate) fn read(handed: &HandedOver) -> Result<Self, Reason> {
         let limits = &Limits::STANDARD;
         let mut evidence = Self {
             reports: Vec::new(),
-            broken: None,
-            sboms: not_asked("a bill of materials"),
-            vex: Vec::new(),
-            measurements: not_asked("a measurement"),
+            broken: Vec::new(),
+            sboms: list(&handed.sboms, ReasonCode::SbomInvalid, |bytes| {
+                sbom::parse(bytes, limits).map(|one| vec![one])
+            })?,
+            vex: list(&handed.vex, ReasonCode::VexInvalid, |bytes| vex::parse(bytes, limits))?,
+            measurements: list(&handed.measurements, ReasonCode::MeasurementInvalid, |bytes| {
+                measurement::parse(bytes, limits)
+            })?,
         };
         for file in &handed.reports {
             let (parsed, digest) = side_by_side(&file.bytes);
             let named = |reason: Reason| Reason { message: format!("{}: {}", file.name, reason.message), ..reason };
             match parsed.map_err(|error| named(error.reason(code_of(&error)))) {
-                Err(reason) => evidence.is_broken(file.scanner, &file.name, reason),
+                Err(reason) => evidence.is_broken(file.scanner, file, reason),
                 Ok(document) if file.scanner.is_some_and(|said| said != document.scanner) => {
                     let said = file.scanner.map_or("", Scanner::as_str);
                     let message =
                         format!("{} was given as a report of {said}, but it is one of {}", file.name, document.scanner);
                     let reason = Reason::new(ReasonCode::ReportUnknownFormat, message);
-                    evidence.is_broken(Some(document.scanner), &file.name, reason);
+                    evidence.is_broken(Some(document.scanner), file, reason);
                 }
-                Ok(document) => evidence.reports.push(given(document, &file.name, digest)),
+                Ok(document) => evidence.reports.push(given(document, file, digest)),
             }
-        }
-        if !handed.sboms.is_empty() {
-            evidence.sboms = list(&handed.sboms, now, ReasonCode::SbomInvalid, |bytes| {
-                sbom::parse(bytes, limits).map(|sbom| vec![sbom])
-            })?;
-        }
-        if !handed.measurements.is_empty() {
-            evidence.measurements = list(&handed.measurements, now, ReasonCode::MeasurementInvalid, |bytes| {
-                measurement::parse(bytes, limits)
-            })?;
-        }
-        for file in &handed.vex {
-            let document = vex::parse(&file.bytes, limits)
-                .map_err(|error| Reason::new(ReasonCode::VexInvalid, format!("{}: {error}", file.name)))?;
-            evidence.vex.push(given(document, &file.name, Digest::of(&file.bytes)).observed(now));
         }
         Ok(evidence)
     }
 
-    fn is_broken(&mut self, scanner: Option<Scanner>, name: &str, reason: Reason) {
-        let scanner = scanner.unwrap_or(Scanner::Unknown);
-        self.broken.get_or_insert((scanner, Origin::File(name.to_owned()), reason));
+    fn is_broken(&mut self, scanner: Option<Scanner>, file: &HandedFile, reason: Reason) {
+        let (scanner, about) = (scanner.unwrap_or(Scanner::Unknown), file.about.clone());
+        self.add_broken(Broken { scanner, origin: Origin::File(file.name.clone()), reason, about });
+    }
+
+    fn add_broken(&mut self, broken: Broken) {
+        if !self.broken.iter().any(|other| other.about == broken.about) {
+            self.broken.push(broken);
+        }
     }
 
     /// True if a report was handed over, whatever became of it.
     pub(crate) fn has_reports(&self) -> bool {
-        !self.reports.is_empty() || self.broken.is_some()
+        !self.reports.is_empty() || !self.broken.is_empty()
     }
 
     /// True if there are reports, all of them saved answers of ECR or files that cannot be read as anything.
@@ -137,7 +141,7 @@ impl Evidence {
 
     /// Adds a report that was found in the registry.
     pub(crate) fn attach(&mut self, document: Document, origin: Origin, evidence: Digest) {
-        self.reports.push(Given { value: document, origin, evidence });
+        self.reports.push(Given { value: document, origin, evidence, about: None });
     }
 
     /// What the reports alone say about which image they are about, if every one of them says it so exactly that nothing
@@ -165,7 +169,7 @@ impl Evidence {
 
     /// Why the first report that cannot be read cannot be read.
     pub(crate) fn broken(&self) -> Option<Reason> {
-        self.broken.as_ref().map(|(.., reason)| reason.clone())
+        self.broken.first().map(|broken| broken.reason.clone())
     }
 
     /// S1: refuses reports about another repository, account or tag than the one that is asked about.
@@ -177,7 +181,8 @@ impl Evidence {
                 Some((what, theirs, ours)) => {
                     let message = format!("the report is about {what} {theirs}, not {ours}");
                     let reason = Reason::new(ReasonCode::ScanOtherImage, message);
-                    self.broken.get_or_insert((report.value.scanner, report.origin, reason));
+                    let Given { value, origin, about, .. } = report;
+                    self.add_broken(Broken { scanner: value.scanner, origin, reason, about });
                 }
             }
         }
@@ -189,8 +194,8 @@ impl Evidence {
         self.reports.iter().any(|report| report.value.subject.config.is_some())
     }
 
-    /// Gives what is left over to every manifest: what says nothing about its image may add findings; what is about another
-    /// image, or cannot be read, was handed over for this one and so leaves no report standing.
+    /// Gives what is left over to every manifest that it was handed over for: what says nothing about its image may add findings; what is
+    /// about another image, or cannot be read, was handed over for this one and so leaves no report standing.
     pub(crate) fn settle<'a>(
         &mut self,
         root: &Digest,
@@ -205,30 +210,38 @@ impl Evidence {
             }
             _ => false,
         };
-        let (refused, harmless): (Vec<ScanReport>, Vec<ScanReport>) = rest.into_iter().partition(refused);
         for facts in manifests {
+            let mine = rest.iter().filter(|(about, _)| is_for(about.as_ref(), root, &facts.digest));
+            let (refused, harmless): (Vec<ScanReport>, Vec<ScanReport>) =
+                mine.map(|(_, report)| report.clone()).partition(refused);
             if !refused.is_empty() {
                 facts.reports.retain(|report| !by_hand(report));
-                facts.reports.splice(0..0, refused.iter().cloned());
+                facts.reports.splice(0..0, refused);
             }
-            facts.reports.extend(harmless.iter().cloned());
+            facts.reports.extend(harmless);
         }
     }
 
     /// Binds reports to one manifest: those about it are taken out of the evidence.
-    pub(crate) fn bind(&mut self, digest: &Digest, config: Option<&Digest>, now: Timestamp) -> Vec<ScanReport> {
+    pub(crate) fn bind(
+        &mut self,
+        root: &Digest,
+        digest: &Digest,
+        config: Option<&Digest>,
+        now: Timestamp,
+    ) -> Vec<ScanReport> {
         let identity = Identity { digest, config };
-        let (mine, others) = std::mem::take(&mut self.reports)
-            .into_iter()
-            .partition(|report| matches!(about(&report.value.subject, identity), Bond::Same));
+        let (mine, others) = std::mem::take(&mut self.reports).into_iter().partition(|report| {
+            is_for(report.about.as_ref(), root, digest) && matches!(about(&report.value.subject, identity), Bond::Same)
+        });
         self.reports = others;
         mine.into_iter().map(|report| scan_report(report, now)).collect()
     }
 
     /// What is left when every manifest took its own: reports that do not say what they are about, or are about
     /// something else. They may add findings where they do not say it; they never satisfy anything.
-    pub(crate) fn rest(&mut self, root: &Digest, now: Timestamp) -> Vec<ScanReport> {
-        let mut rest: Vec<ScanReport> = Vec::new();
+    fn rest(&mut self, root: &Digest, now: Timestamp) -> Vec<(Option<Digest>, ScanReport)> {
+        let mut rest = Vec::new();
         for mut report in std::mem::take(&mut self.reports) {
             let subject = &report.value.subject;
             let names = subject.name.clone().unwrap_or_else(|| "nothing".to_owned());
@@ -251,7 +264,8 @@ impl Evidence {
                         "the report {what} is about the whole index {root}; each platform needs a report of its own"
                     )
                 } else {
-                    format!("the report {what} is about image {theirs}, not {root}")
+                    let asked = report.about.as_ref().unwrap_or(root);
+                    format!("the report {what} is about image {theirs}, not {asked}")
                 };
                 Reason::new(ReasonCode::ScanOtherImage, message)
             };
@@ -265,15 +279,13 @@ impl Evidence {
             } else {
                 report.value.unproven.clear();
             }
-            rest.push(scan_report(report, now));
+            rest.push((report.about.clone(), scan_report(report, now)));
         }
-        rest.extend(self.broken.take().map(|(scanner, origin, reason)| ScanReport {
-            scanner,
-            tool: None,
-            origin,
-            scan: Signal::Failed(reason),
-            unproven: Vec::new(),
-        }));
+        let broken = std::mem::take(&mut self.broken).into_iter().map(|Broken { scanner, origin, reason, about }| {
+            let scan = Signal::Failed(reason);
+            (about, ScanReport { scanner, tool: None, origin, scan, unproven: Vec::new() })
+        });
+        rest.extend(broken);
         rest
     }
 }
@@ -333,7 +345,7 @@ fn contradiction(
 }
 
 fn scan_report(report: Given<Document>, at: Timestamp) -> ScanReport {
-    let Given { value, origin, evidence } = report;
+    let Given { value, origin, evidence, .. } = report;
     let scan = match value.scan {
         Ok(scan) => Signal::Present(Observed { value: scan, origin: origin.clone(), at, evidence }),
         Err(signal) => signal,
@@ -341,32 +353,26 @@ fn scan_report(report: Given<Document>, at: Timestamp) -> ScanReport {
     ScanReport { scanner: value.scanner, tool: value.tool, origin, scan, unproven: value.unproven }
 }
 
-fn given<T>(value: T, name: &str, evidence: Digest) -> Given<T> {
-    Given { value, origin: Origin::File(name.to_owned()), evidence }
+fn given<T>(value: T, file: &HandedFile, evidence: Digest) -> Given<T> {
+    Given { value, origin: Origin::File(file.name.clone()), evidence, about: file.about.clone() }
 }
 
-fn not_asked<T>(what: &str) -> Signal<T> {
-    Signal::NotCollected(Reason::new(ReasonCode::NotCollected, format!("{what} was not asked for")))
+/// S1, S22: a file that was handed over about one manifest counts for no other; one about the whole index, or whatever is asked about, is for
+/// those of its manifests that it says itself that it is about.
+fn is_for(about: Option<&Digest>, root: &Digest, manifest: &Digest) -> bool {
+    about.is_none_or(|about| about == manifest || about == root)
 }
 
 fn list<T>(
     files: &[HandedFile],
-    now: Timestamp,
     code: ReasonCode,
-    parse: impl Fn(&[u8]) -> Result<Vec<T>, signals::ParseError>,
-) -> Result<Signal<Vec<Observed<T>>>, Reason> {
-    let mut all = Vec::new();
-    let mut last = None;
-    for file in files {
-        let evidence = Digest::of(&file.bytes);
-        let values = parse(&file.bytes).map_err(|error| Reason::new(code, format!("{}: {error}", file.name)))?;
-        all.extend(values.into_iter().map(|value| given(value, &file.name, evidence.clone()).observed(now)));
-        last = Some((Origin::File(file.name.clone()), evidence));
-    }
-    Ok(match last {
-        None => not_asked("nothing"),
-        Some((origin, evidence)) => Signal::Present(Observed { value: all, origin, at: now, evidence }),
-    })
+    parse: impl Fn(&[u8]) -> Result<T, signals::ParseError>,
+) -> Result<Vec<Given<T>>, Reason> {
+    let read = files.iter().map(|file| {
+        let value = parse(&file.bytes).map_err(|error| Reason::new(code, format!("{}: {error}", file.name)))?;
+        Ok(given(value, file, Digest::of(&file.bytes)))
+    });
+    read.collect()
 }
 
 /// What the bytes say, and their digest. The digest of a large report takes half as long as reading it, so both are done

@@ -8,6 +8,7 @@ mod collecting;
 mod counting;
 mod deciding;
 mod dropping;
+mod evidence;
 mod force;
 mod idempotency;
 mod jobs;
@@ -45,6 +46,7 @@ pub use actor::{Actor, Grant, Repositories, Right, Role};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;
+pub use evidence::Piece;
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;
@@ -70,6 +72,12 @@ pub enum GateError {
     #[error("there is no {what}")]
     NotFound {
         /// What was looked for.
+        what: String,
+    },
+    /// The caller may not do that.
+    #[error("{what}")]
+    Forbidden {
+        /// Why, and who may.
         what: String,
     },
     /// It is no longer as the caller believed.

@@ -18,6 +18,7 @@ use signals::manifest::{Manifest, attestations, manifest};
 use crate::attached::{Attached, AttachedKind, Content, attached};
 use crate::authenticate::Trust;
 use crate::evidence::Evidence;
+use crate::kept::Kept;
 use crate::parts::Parts;
 use crate::scan::signal;
 use crate::signed::{SignedContent, Tagged, signed, tagged};
@@ -176,7 +177,7 @@ impl Gatherer<'_> {
         evidence: &mut Evidence,
     ) -> Result<Gathered, Reason> {
         let mut gathered = Gathered {
-            facts: Facts { vex: evidence.vex.clone(), ..Facts::of(ManifestFacts::bare(root.clone(), None)) },
+            facts: Facts::of(ManifestFacts::bare(root.clone(), None)),
             attached: Vec::new(),
             unlisted: Vec::new(),
         };
@@ -187,8 +188,10 @@ impl Gatherer<'_> {
                     manifests.push((Some(platform), unreadable(ManifestFacts::bare(digest, None), &reason)));
                 }
                 Ok((platform, mut facts, Listed { attached, signed })) => {
-                    facts.sboms = or_none(together(facts.sboms, evidence.sboms.clone()));
-                    facts.measurements = or_none(together(facts.measurements, evidence.measurements.clone()));
+                    let handed = evidence.sboms(root, &facts, self.now);
+                    facts.sboms = or_none(together(facts.sboms, handed));
+                    let handed = evidence.measurements(root, &facts.digest, self.now);
+                    facts.measurements = or_none(together(facts.measurements, handed));
                     match attached {
                         Some(Ok(list)) => {
                             let list = take_content(&mut facts, &mut gathered.facts.vex, evidence, list);
@@ -213,11 +216,13 @@ impl Gatherer<'_> {
                 Signal::Present(config) => Some(config.value.id.clone()),
                 _ => None,
             };
-            let bound = evidence.bind(&facts.digest, config.as_ref(), self.now);
+            let bound = evidence.bind(root, &facts.digest, config.as_ref(), self.now);
             facts.reports.extend(bound);
         }
         gathered.facts.bases = self.bases(manifests.iter().map(|(_, facts)| facts)).await;
         evidence.settle(root, manifests.iter_mut().map(|(_, facts)| facts), self.now);
+        let handed = evidence.vex(root, manifests.iter().map(|(_, facts)| facts), self.now);
+        gathered.facts.vex.splice(0..0, handed);
         if is_index {
             let not_wanted = others.into_iter().map(|(platform, digest)| (platform, ManifestFacts::bare(digest, None)));
             let children = manifests.into_iter().filter_map(|(platform, facts)| platform.map(|name| (name, facts)));
@@ -371,7 +376,7 @@ async fn base(client: &Client, parts: &Arc<Parts>, name: &str, platform: &Platfo
         return Err(invalid(format!("the base image {name:?} names no host, or neither tag nor digest")));
     };
     let found = client.manifest(&location, &reference).await.map_err(|error| error.reason())?;
-    let source = Source::Registry { client: client.clone(), location, parts: Arc::clone(parts) };
+    let source = Source::Registry { client: client.clone(), location, parts: Arc::clone(parts), kept: Kept::default() };
     let (index, child) = match manifest(&found.bytes, &Limits::STANDARD)? {
         Manifest::Image => (None, found),
         Manifest::Index(children) => {

@@ -14,6 +14,7 @@ mod evidence;
 mod gate;
 mod gather;
 mod inspect;
+mod kept;
 mod kms;
 mod material;
 mod measure;
@@ -36,9 +37,7 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant,
-    HistoryEntry, Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role,
-    Submission, Submitted, Via, drop_audit_entries,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant, HistoryEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
@@ -52,7 +51,7 @@ pub use record::{
 };
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
-    Options as StoreOptions, PromotionRow, Status as StoreStatus, Store, StoreError, WorkloadRow,
+    Options as StoreOptions, PromotionRow, SignalRow, Status as StoreStatus, Store, StoreError, WorkloadRow,
     migrate as migrate_store, restore as restore_store,
 };
 pub use summary::{AttachedDecision, Decided, attach_decision};

@@ -10,6 +10,7 @@ use registry::docker_config::{Chain, DockerConfig};
 use registry::source::{LocalReference, Source as LocalSource, SourceLimits, Subject};
 use registry::{Client, Credentials, Location, Options, Reference};
 
+use crate::kept::Kept;
 use crate::parts::Parts;
 use crate::source::Source;
 
@@ -77,6 +78,8 @@ pub struct RegistryAccess {
     client: Arc<OnceLock<Client>>,
     /// ECR by region: it keeps credentials and connections.
     ecr: Arc<Mutex<BTreeMap<Region, Ecr>>>,
+    /// What is read on the way, for whoever wants it.
+    pub(crate) kept: Kept,
 }
 
 impl RegistryAccess {
@@ -97,7 +100,13 @@ impl RegistryAccess {
             parts: Arc::new(Parts::new()),
             client: Arc::default(),
             ecr: Arc::default(),
+            kept: Kept::default(),
         }
+    }
+
+    /// The same access, which keeps what facts are read from.
+    pub(crate) fn keeping(&self) -> Self {
+        Self { kept: Kept::wanted(), ..self.clone() }
     }
 }
 
@@ -160,7 +169,8 @@ pub(crate) fn registry(image: &ImageReference, access: &RegistryAccess) -> Resul
         .ok_or_else(|| Reason::new(ReasonCode::RegistryNotFound, format!("{image} names no registry host")))?;
     let client = access.client()?;
     let parts = Arc::clone(&access.parts);
-    let source = Source::Registry { client: client.clone(), location: location.clone(), parts };
+    let source =
+        Source::Registry { client: client.clone(), location: location.clone(), parts, kept: access.kept.clone() };
     Ok((source, client, location))
 }
 

@@ -12,6 +12,7 @@ use model::{
 use signals::Limits;
 use signals::ecr::{Page, PageState, Reading, page};
 
+use crate::kept::evidence_of;
 use crate::pace::{MOST_FAILURES, backoff};
 
 /// How long after the push a scan that we may not start is still expected to appear by itself.
@@ -186,11 +187,7 @@ fn after_page(subject: &Subject, state: &mut State, reading: Reading, pages: Vec
                     return step;
                 }
             }
-            // One page is its own evidence; several are named by the digest of their digests.
-            let evidence = match pages.as_slice() {
-                [only] => only.clone(),
-                several => Digest::of(several.iter().map(Digest::as_str).collect::<Vec<_>>().join("\n").as_bytes()),
-            };
+            let evidence = evidence_of(&pages);
             Step::Done(Observed { value: scan, origin: Origin::Ecr(subject.region.clone()), at: now, evidence })
         }
     }

@@ -17,7 +17,7 @@ use trust::Artifact;
 
 use crate::attached::is_signed;
 use crate::authenticate::Authenticator;
-use crate::source::{DOCUMENT_LIMIT, Source};
+use crate::source::Source;
 
 /// How many envelopes are looked at for one manifest.
 const MOST: usize = 200;
@@ -80,8 +80,9 @@ pub(crate) async fn signed(
 ) -> Result<SignedContent, Reason> {
     let mut holders = holders(source, subject, (listed, tagged), "").await?;
     for location in elsewhere {
-        let Source::Registry { client, parts, .. } = source else { continue };
-        let other = Source::Registry { client: client.clone(), location: location.clone(), parts: Arc::clone(parts) };
+        let Source::Registry { client, parts, kept, .. } = source else { continue };
+        let (client, location, parts) = (client.clone(), location.clone(), Arc::clone(parts));
+        let other = Source::Registry { client, location: location.clone(), parts, kept: kept.clone() };
         let (listed, tagged) = join(other.referrers(subject), self::tagged(&other, subject)).await;
         holders.extend(self::holders(&other, subject, (&listed?, tagged?), &format!(" in {location}")).await?);
     }
@@ -203,7 +204,7 @@ async fn authenticate(
     let Envelope { source, place, manifest, blob } = envelope;
     let format = format_of(&blob.media_type);
     let none = BTreeMap::new();
-    let verified = match source.blob(&blob.digest, DOCUMENT_LIMIT).await {
+    let verified = match source.document(&blob.digest, &blob.media_type).await {
         Err(reason) => Err(NonEmpty::one(reason)),
         Ok(bytes) => {
             let annotations = blob.annotations.as_ref().unwrap_or(&none);

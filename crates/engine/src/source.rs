@@ -10,6 +10,7 @@ use signals::Limits;
 use signals::image::{self, Reader};
 use tokio_util::io::SyncIoBridge;
 
+use crate::kept::Kept;
 use crate::parts::Parts;
 
 /// The largest configuration that is read, in bytes.
@@ -28,6 +29,8 @@ pub(crate) enum Source {
         location: Location,
         /// What was read from it before, and never changes.
         parts: Arc<Parts>,
+        /// What is read as evidence, for whoever wants it.
+        kept: Kept,
     },
     /// A layout or archive.
     Local(Arc<LocalSource>),
@@ -55,6 +58,15 @@ impl Source {
                 images.blob(digest, limit).map(|bytes| bytes.to_vec()).map_err(|error| error.reason())
             }
         }
+    }
+
+    /// A document that facts are read from.
+    pub(crate) async fn document(&self, digest: &Digest, media_type: &str) -> Result<Vec<u8>, Reason> {
+        let bytes = self.blob(digest, DOCUMENT_LIMIT).await?;
+        if let Self::Registry { kept, .. } = self {
+            kept.keep(media_type, &bytes);
+        }
+        Ok(bytes)
     }
 
     /// The configuration of an image.

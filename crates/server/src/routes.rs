@@ -7,7 +7,9 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
-use crate::api::{audit, decide, decisions, health, images, packages, policies, promotions, signals, workloads};
+use crate::api::{
+    audit, decide, decisions, evidence, health, images, packages, policies, promotions, signals, workloads,
+};
 use crate::app::App;
 use crate::{errors, guard, openapi};
 
@@ -71,8 +73,12 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/decide/{id}", get(decide::later)),
         read("/api/v1/decisions", get(decisions::list)),
         read("/api/v1/decisions/{id}", get(decisions::one)),
+        read("/api/v1/decisions/{id}/evidence", get(evidence::of_decision)),
+        read("/api/v1/evidence/{digest}", get(evidence::one)),
         read("/api/v1/images/{digest}/events", get(images::events)),
         change("/api/v1/signals", Access::Write, Time::Long, post(signals::submit)),
+        read("/api/v1/signals", get(signals::list)),
+        change("/api/v1/signals/{id}/withdraw", Access::Write, Time::Usual, post(signals::withdraw)),
         change("/api/v1/policies", Access::Admin, Time::Long, post(policies::upload)),
         read("/api/v1/policies", get(policies::list)),
         read("/api/v1/policies/{digest}", get(policies::one)),

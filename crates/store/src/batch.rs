@@ -22,6 +22,8 @@ pub struct Batch {
     pub activation: Option<Activation>,
     /// Submitted documents.
     pub signals: Vec<SignalRow>,
+    /// Submitted documents that no longer count, by id: gone with this transaction. The bytes stay for as long as a decision names them.
+    pub withdrawn: Vec<String>,
     /// Packages of images.
     pub packages: Vec<PackagesRow>,
     /// Running containers; a known one is seen again.

@@ -11,6 +11,7 @@ mod jobs;
 mod listen;
 mod lock;
 mod log;
+mod packed;
 mod place;
 mod portable;
 mod query;

@@ -1,15 +1,14 @@
 //! Forgetting, table by table, and never more than is asked for. A piece at a time, so that writes go on in between.
 
 use std::collections::HashSet;
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flate2::read::GzDecoder;
 use futures_util::TryStreamExt as _;
 use model::Timestamp;
 use sqlx::Row as _;
 
+use crate::packed::unpack;
 use crate::place::Backend;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
@@ -23,9 +22,6 @@ const PIECE: i64 = 1000;
 const EVIDENCE: usize = 200;
 /// How long the bytes of the audit log are dropped before it is given up: one transaction, whatever its size.
 const LONG: Duration = Duration::from_mins(10);
-
-/// The largest evidence that is looked into, in bytes, unpacked.
-const LARGEST: u64 = 256 << 20;
 
 /// What can be forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +186,8 @@ impl Store {
         for sql in [
             "SELECT e.bytes AS b, e.media_type AS m FROM evidence e WHERE EXISTS (SELECT 1 FROM decisions d WHERE d.facts = e.digest)",
             "SELECT record AS b, '' AS m FROM decisions WHERE facts IS NULL",
+            // What was read in pages is named by a list of them, which the facts name.
+            "SELECT e.bytes AS b, e.media_type AS m FROM evidence e WHERE e.media_type LIKE 'application/vnd.ecr-gate.pages%'",
         ] {
             if old.is_empty() {
                 return Ok(old);
@@ -198,7 +196,8 @@ impl Store {
             while let Some(row) = rows.try_next().await.map_err(failed)? {
                 let (bytes, media_type): (Vec<u8>, String) =
                     (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
-                let bytes = if media_type.ends_with("+gzip") { unpacked(&bytes)? } else { bytes };
+                // What cannot be unpacked might name anything: then nothing is forgotten.
+                let bytes = if media_type.ends_with("gzip") { unpack(&bytes)? } else { bytes };
                 for named in digests_in(&bytes) {
                     old.remove(&named);
                 }
@@ -228,18 +227,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// What was packed. What cannot be read might name anything: then nothing is forgotten.
-fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let wrong = |why: String| StoreError::Unreadable { what: "piece of evidence", why };
-    let read =
-        GzDecoder::new(packed).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
-    if read as u64 > LARGEST {
-        return Err(wrong(format!("it is larger than {LARGEST} bytes")));
-    }
-    Ok(bytes)
 }
 
 /// Every `sha256:…` in there.

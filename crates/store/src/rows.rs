@@ -80,7 +80,8 @@ pub struct ItemRow {
     pub body: Vec<u8>,
 }
 
-/// Content-addressed bytes: facts documents and raw evidence. Kept once, however many decisions name it.
+/// Content-addressed bytes: facts documents and raw evidence. Kept once, however many decisions name it. Read, they are as they were before they were
+/// packed ([`EvidenceRow::packed`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceRow {
     /// The digest of the bytes.

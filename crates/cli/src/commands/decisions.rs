@@ -1,5 +1,9 @@
 //! `ecr-gate decisions`: what the decision service decided, by image, environment, verdict, time, pipeline and commit.
 
+mod evidence;
+
+use std::path::PathBuf;
+
 use model::{Digest, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,11 +27,15 @@ Examples:
   ecr-gate decisions --verdict deny --since 24h
   ecr-gate decisions --image ghcr.io/team/app --environment production --all --output json
   ecr-gate decisions --pipeline 4711
-  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e")]
+  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e
+  ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e --evidence evidence/")]
 pub(crate) struct DecisionsArgs {
     /// One decision, whole, as JSON
     #[arg(long, value_name = "ID", conflicts_with_all = ["image", "digest", "environment", "verdict", "since", "until", "pipeline", "commit", "all", "limit", "cursor"])]
     id: Option<String>,
+    /// With --id: write what the decision rests on into this folder, each document as it was read, named by its digest
+    #[arg(long, value_name = "DIR", requires = "id")]
+    evidence: Option<PathBuf>,
     /// About this repository: `HOST/REPOSITORY`; with `@DIGEST` behind it only about that image
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
@@ -72,7 +80,21 @@ struct Summary {
     verdict: String,
     recorded_at: Timestamp,
     valid_until: Option<Timestamp>,
+    /// An older service says none.
+    #[serde(default)]
+    reasons: Vec<Reason>,
+    #[serde(default)]
+    more_reasons: u64,
 }
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+/// The most of a reason that the table shows, in characters.
+const REASON: usize = 80;
 
 impl DecisionsArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
@@ -92,6 +114,9 @@ impl DecisionsArgs {
             // Shown as it was written: whoever compares digests gets the same bytes, unless one of them steers a terminal.
             let text = reply.read::<Value>().and_then(|_| reply.text()).map_err(|why| why.failure(&server))?;
             ui.data(&inert_json(text))?;
+            if let Some(folder) = &self.evidence {
+                evidence::write(&mut server, id, folder, ui).await?;
+            }
             return Ok(Exit::Allowed);
         }
         let ask = || {
@@ -114,7 +139,7 @@ impl DecisionsArgs {
             }
             ListFormat::Table if list.is_empty() => ui.say("no decision is like that"),
             ListFormat::Table => {
-                let titles = ["RECORDED", "VERDICT", "ENVIRONMENT", "IMAGE", "VALID UNTIL", "ID"];
+                let titles = ["RECORDED", "VERDICT", "ENVIRONMENT", "IMAGE", "VALID UNTIL", "ID", "REASON"];
                 ui.data(&columns(titles, list.into_iter().map(|(_, summary)| row(summary))))?;
                 tell_next(next.as_deref(), ui);
             }
@@ -123,10 +148,24 @@ impl DecisionsArgs {
     }
 }
 
-fn row(summary: Summary) -> [String; 6] {
-    let Summary { id, repository, digest, environment, verdict, recorded_at, valid_until } = summary;
+fn row(summary: Summary) -> [String; 7] {
+    let Summary { id, repository, digest, environment, verdict, recorded_at, valid_until, reasons, more_reasons } =
+        summary;
     let until = valid_until.map_or_else(|| "-".to_owned(), seconds);
-    [seconds(recorded_at), verdict, environment, format!("{repository}@{}", short(&digest)), until, id]
+    let image = format!("{repository}@{}", short(&digest));
+    [seconds(recorded_at), verdict, environment, image, until, id, why(&reasons, more_reasons)]
+}
+
+/// The first reason, and how many more there are.
+fn why(reasons: &[Reason], more: u64) -> String {
+    let Some((Reason { code, message }, others)) = reasons.split_first() else { return "-".to_owned() };
+    let mut text: String = message.chars().take(REASON).collect();
+    if text.len() < message.len() {
+        text.push('…');
+    }
+    let more = more.saturating_add(others.len() as u64);
+    let and = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    format!("{code}: {text}{and}")
 }
 
 /// To the second.

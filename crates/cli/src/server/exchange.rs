@@ -50,6 +50,7 @@ pub(crate) struct Ask {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
+    media_type: &'static str,
     headers: Vec<(&'static str, HeaderValue)>,
     limit: usize,
     longer: Duration,
@@ -72,6 +73,7 @@ impl Ask {
             path: path.into(),
             query: Vec::new(),
             body: None,
+            media_type: "application/json",
             headers: Vec::new(),
             limit: 16 << 20,
             longer: Duration::ZERO,
@@ -84,6 +86,11 @@ impl Ask {
         let body = serde_json::to_vec(body)
             .map_err(|error| Failure::internal(format!("the request cannot be written as JSON: {error}")))?;
         Ok(Self { method: Method::POST, body: Some(body), ..Self::get(path) })
+    }
+
+    /// Hands a document over as it is.
+    pub(crate) fn document(path: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { method: Method::POST, body: Some(bytes), media_type: "application/octet-stream", ..Self::get(path) }
     }
 
     /// A request that does something else when it is done again.
@@ -223,7 +230,7 @@ impl Server {
             headers.insert(*name, value.clone());
         }
         if let Some(body) = &ask.body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.media_type));
             *request.body_mut() = Some(body.clone().into());
         }
         let away = |error: reqwest::Error| {

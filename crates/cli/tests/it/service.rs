@@ -5,6 +5,7 @@
 mod asking;
 mod audit;
 mod believed;
+mod documents;
 mod fail_on;
 mod faults;
 mod lists;

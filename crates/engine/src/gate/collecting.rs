@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use model::{Digest, ImageReference, Signal, UnknownClass};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signal, UnknownClass};
+use store::{EvidenceRow, SignalRow};
 use tokio::sync::Notify;
 
 use super::Inner;
@@ -146,26 +147,32 @@ impl Inner {
         let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
         let slot = tokio::time::timeout(self.settings.longest_wait, self.slots.acquire()).await;
         let _slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
-        // What was submitted is known by digest; with a tag, once it is known what the tag stands for.
-        let mut about = image.digest.clone();
+        // What was submitted is known by digest: with a tag, once it is known what the tag stands for; about the platforms of an index, once it is
+        // known which those are.
+        let mut about = image.digest.as_ref().map_or_else(Vec::new, |digest| self.parts(digest));
         // What changes while it is collected may be missing in it: then once more.
         for _ in 0..3 {
             // The ticket first: what is submitted from here on is seen as a change.
             let (force, ticket) = (self.follower.force(), self.follower.ticket());
-            let handed = match &about {
-                Some(digest) => self.submitted(&repository(image), digest).await?,
-                None => HandedOver { adds: true, ..HandedOver::default() },
-            };
-            let found = self.look(image, wanted, &handed, &force, told).await?;
-            let digest = found.0.ask.digest.clone();
-            if about.as_ref() != Some(&digest) {
-                let is_news = handed.is_empty() && self.submitted(&repository(image), &digest).await?.is_empty();
-                about = Some(digest);
-                if !is_news {
+            let repository = repository(image);
+            let rows = self.store.signals_about(&repository, &about).await?;
+            let handed = self.submitted(&rows).await?;
+            let looked = self.look(image, wanted, &handed, &force, told).await?;
+            let Found { ask, facts, .. } = &looked.found;
+            let manifests = manifests(facts);
+            // A platform that could not be found again says nothing new.
+            let is_known = manifests.first() == about.first() && manifests.iter().all(|one| about.contains(one));
+            if !is_known {
+                if facts.platforms.is_some() {
+                    self.memory.parts.insert(ask.digest.clone(), manifests.clone());
+                }
+                let theirs = self.store.signals_about(&repository, &manifests).await?;
+                about = manifests;
+                if theirs != rows {
                     continue;
                 }
             }
-            let known = self.known(found, &force, ticket).await?;
+            let known = self.known(looked, &force, ticket).await?;
             if self.follower.unchanged(&known.manifests, ticket) {
                 return Ok(Arc::new(known));
             }
@@ -180,8 +187,9 @@ impl Inner {
         handed: &HandedOver,
         force: &InForce,
         told: &Waiting,
-    ) -> Result<(Found, Duration), AskError> {
+    ) -> Result<Looked, AskError> {
         let started = Instant::now();
+        let access = self.access.keeping();
         let place = place_of(image).map_err(|what| AskError::Usage { what, hint: None })?;
         let question = Question {
             image: image.clone(),
@@ -189,7 +197,7 @@ impl Inner {
             account: None,
             environment: wanted.environment.clone(),
             handed,
-            access: &self.access,
+            access: &access,
             trust: &force.trust,
             start_scan: self.settings.start_scans && !wanted.dry_run,
             pace: Pace { seed: uuid::Uuid::now_v7().as_u64_pair().1, ..self.pace(wanted.brief) },
@@ -197,7 +205,8 @@ impl Inner {
         };
         let looked = look(&question, &force.policies, &force.exceptions, None, told);
         let found = Box::pin(looked).await.map_err(|refused| AskError::Refused(refused.reason))?;
-        Ok((found, started.elapsed()))
+        let raw = access.kept.behind(&found.facts);
+        Ok(Looked { found, raw, took: started.elapsed() })
     }
 
     /// With a floor as long as there is time, there is no second look.
@@ -207,19 +216,17 @@ impl Inner {
         if brief { Pace { timeout: once, poll_interval: once, floor: once, ..pace } } else { pace }
     }
 
-    async fn known(&self, found: (Found, Duration), force: &InForce, ticket: i64) -> Result<Known, AskError> {
-        let (Found { ask, mut facts, warnings, .. }, took) = found;
+    async fn known(&self, looked: Looked, force: &InForce, ticket: i64) -> Result<Known, AskError> {
+        let Looked { found: Found { ask, mut facts, warnings, .. }, raw, took } = looked;
         let now = (self.settings.now)();
         let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
-        let manifests: Vec<Digest> = std::iter::once(&facts.root)
-            .chain(facts.platforms.iter().flatten().map(|(_, child)| child))
-            .map(|manifest| manifest.digest.clone())
-            .collect();
+        let manifests = manifests(&facts);
         Ok(Known {
             wants: force.wants(&ask),
             collected: Instant::now(),
             fresh_until: Instant::now() + self.freshness(&facts),
-            size: size(&facts),
+            size: size(&facts) + raw.iter().map(|row| row.bytes.len() + 256).sum::<usize>(),
+            raw,
             facts: Arc::new(facts),
             ask,
             warnings,
@@ -247,16 +254,31 @@ impl Inner {
         if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh }
     }
 
-    /// What was submitted about an image, as files.
-    async fn submitted(&self, repository: &str, digest: &Digest) -> Result<HandedOver, AskError> {
+    /// The manifests that a digest stands for, as far as that is known: of an index, whose digest says for good what it holds, from an earlier look.
+    /// No more than where to look first: what was found says it.
+    fn parts(&self, digest: &Digest) -> Vec<Digest> {
+        self.memory.parts.get(digest).unwrap_or_else(|| vec![digest.clone()])
+    }
+
+    /// What was submitted, as files.
+    async fn submitted(&self, rows: &[SignalRow]) -> Result<HandedOver, AskError> {
         let mut handed = HandedOver { adds: true, ..HandedOver::default() };
-        for row in self.store.signals(repository, digest).await? {
+        let mut left = LARGEST;
+        for row in rows {
             let Some(evidence) = self.store.evidence(&row.evidence).await? else {
                 let what = format!("the document {} that was submitted is not there", row.evidence);
                 return Err(AskError::StoreUnavailable(what));
             };
             let name = format!("submitted by {} ({})", row.submitted_by, row.id);
-            let file = HandedFile { name, scanner: None, bytes: evidence.bytes };
+            left =
+                left.checked_sub(evidence.bytes.len()).ok_or_else(|| {
+                    let what = format!("the documents that were handed in about it are larger than {LARGEST} bytes");
+                    let reason = Reason::new(ReasonCode::Internal, what);
+                    AskError::Refused(reason.remedy(
+                        "Withdraw what is no longer of use: `ecr-gate signals list`, `ecr-gate signals withdraw`.",
+                    ))
+                })?;
+            let file = HandedFile { name, scanner: None, bytes: evidence.bytes, about: Some(row.digest.clone()) };
             match row.kind.as_str() {
                 "report" => handed.reports.push(file),
                 "sbom" => handed.sboms.push(file),
@@ -285,10 +307,21 @@ fn will_pass<T>(signal: &Signal<T>) -> bool {
 /// How soon what could not be known is asked for again.
 const SOON: Duration = Duration::from_secs(3);
 
-impl HandedOver {
-    fn is_empty(&self) -> bool {
-        self.reports.is_empty() && self.sboms.is_empty() && self.vex.is_empty() && self.measurements.is_empty()
-    }
+/// What one look found.
+struct Looked {
+    found: Found,
+    /// The bytes that it was read from.
+    raw: Vec<EvidenceRow>,
+    took: Duration,
+}
+
+/// The most bytes of documents that were handed in and are read for one image.
+const LARGEST: usize = 256 << 20;
+
+/// The image, and the platforms of an index.
+fn manifests(facts: &model::Facts) -> Vec<Digest> {
+    let children = facts.platforms.iter().flatten().map(|(_, child)| child);
+    std::iter::once(&facts.root).chain(children).map(|manifest| manifest.digest.clone()).collect()
 }
 
 /// `host/repository`

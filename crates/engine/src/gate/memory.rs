@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::{Ask, Digest, Facts, Timestamp};
 use moka::sync::Cache;
+use store::EvidenceRow;
 use tokio::sync::Mutex;
 
 use super::asking::RecordedDecision;
@@ -17,6 +18,8 @@ const FACTS: u64 = 128 << 20;
 const JUDGED: u64 = 64 << 20;
 /// How long a tag is taken to stand for what it stood for.
 const TAG: Duration = Duration::from_secs(10);
+/// Indexes whose manifests are known.
+const INDEXES: u64 = 10_000;
 /// Tags.
 const TAGS: u64 = 100_000;
 
@@ -49,6 +52,8 @@ impl Key {
 pub(super) struct Known {
     pub(super) ask: Ask,
     pub(super) facts: Arc<Facts>,
+    /// The bytes that they were read from, packed: kept with the first decision on them.
+    pub(super) raw: Vec<EvidenceRow>,
     pub(super) warnings: Vec<String>,
     /// What it was collected for: another policy may want more.
     pub(super) wants: Digest,
@@ -88,6 +93,8 @@ pub(super) struct Memory {
     pub(super) judged: Cache<Key, Arc<Judged>>,
     /// By `host/repository:tag`.
     pub(super) tags: Cache<String, Digest>,
+    /// Indexes, each with itself and the manifests it holds.
+    pub(super) parts: Cache<Digest, Vec<Digest>>,
 }
 
 impl Memory {
@@ -99,6 +106,7 @@ impl Memory {
                 .max_capacity(JUDGED)
                 .weigher(move |_, judged: &Arc<Judged>| bytes(judged.decision.record.len().saturating_add(1024)))
                 .build(),
+            parts: Cache::builder().max_capacity(INDEXES).build(),
             tags: Cache::builder().max_capacity(TAGS).time_to_live(TAG).build(),
         }
     }

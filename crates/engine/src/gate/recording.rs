@@ -177,7 +177,9 @@ pub(super) fn record(
     let leaf =
         leaf(id, "decision", Some((&row.repository, &row.digest)), now, body).map_err(|error| internal(&error))?;
     let decision = recorded(row.clone());
-    Ok((decision, Batch { decisions: vec![row], evidence: vec![evidence], leaves: vec![leaf], ..Batch::default() }))
+    // The facts themselves, and what they were read from.
+    let evidence = std::iter::once(evidence).chain(known.raw.iter().cloned()).collect();
+    Ok((decision, Batch { decisions: vec![row], evidence, leaves: vec![leaf], ..Batch::default() }))
 }
 
 fn shortened(text: &str) -> String {

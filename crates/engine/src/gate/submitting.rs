@@ -10,21 +10,33 @@ use store::{Batch, EvidenceRow, Scope, SignalRow};
 use super::asking::Asker;
 use super::collecting::repository;
 use super::deciding::canonical;
-use super::{GateError, Inner, Submission, Submitted, recording};
+use super::{Gate, GateError, Inner, Submission, Submitted, recording};
 
 /// The most documents about one image in one repository.
 const MOST: usize = 200;
 
+impl Gate {
+    /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.
+    ///
+    /// # Errors
+    /// It names no such image, or the store cannot be read.
+    pub async fn handed_in(&self, image: &str) -> Result<Vec<SignalRow>, GateError> {
+        self.inner.handed_in(image).await
+    }
+
+    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever is not `in_charge` takes back what they handed in.
+    ///
+    /// # Errors
+    /// There is none with this id, it is somebody else's, or the store did not do it.
+    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, in_charge: bool) -> Result<SignalRow, GateError> {
+        self.inner.withdraw(id, reason, by, in_charge).await
+    }
+}
+
 impl Inner {
     pub(super) async fn submit(self: &Arc<Self>, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
-        let image: ImageReference = submission
-            .image
-            .parse()
-            .map_err(|error| GateError::invalid(format!("`image` is no image reference: {error}")))?;
-        let image = canonical(image);
-        let (Some(digest), Some(_)) = (&image.digest, &image.host) else {
-            return Err(GateError::invalid("a document is about one image in one registry: HOST/REPOSITORY@sha256:…"));
-        };
+        let (image, digest) = image(&submission.image)?;
+        let digest = &digest;
         let format = format(&submission.kind, &submission.document)?;
         let repository = repository(&image);
         let known = self.store.signals(&repository, digest).await?;
@@ -66,6 +78,54 @@ impl Inner {
         self.store.write(batch).await?;
         self.follower.catch_up().await?;
         Ok(Submitted { id, evidence, format })
+    }
+
+    /// What was handed in about exactly this image, and counts.
+    async fn handed_in(&self, named: &str) -> Result<Vec<SignalRow>, GateError> {
+        let (image, digest) = image(named)?;
+        Ok(self.store.signals(&repository(&image), &digest).await?)
+    }
+
+    /// The document no longer counts. Whoever is not in charge withdraws what they handed in themselves.
+    async fn withdraw(
+        self: &Arc<Self>,
+        id: &str,
+        reason: &str,
+        by: &Asker,
+        in_charge: bool,
+    ) -> Result<SignalRow, GateError> {
+        let row = self.store.signal(id).await?;
+        let row = row.ok_or_else(|| GateError::NotFound { what: format!("document {id} that counts") })?;
+        if !in_charge && by.identity.as_ref() != Some(&row.submitted_by) {
+            let what =
+                format!("it was handed in by {}; they withdraw it, or whoever may change policies", row.submitted_by);
+            return Err(GateError::Forbidden { what });
+        }
+        let now = (self.settings.now)();
+        let body = json!({ "signal": row.id, "document": row.evidence, "documentKind": row.kind, "reason": reason,
+            "by": by.identity, "submittedBy": row.submitted_by, "submittedAt": row.submitted_at });
+        let subject = Some((row.repository.as_str(), &row.digest));
+        let leaf = recording::leaf(uuid::Uuid::now_v7().to_string(), "signal.withdrawn", subject, now, body)?;
+        let batch = Batch {
+            withdrawn: vec![row.id.clone()],
+            leaves: vec![leaf],
+            changes: vec![Scope::Image(row.digest.clone())],
+            ..Batch::default()
+        };
+        self.store.write(batch).await?;
+        self.follower.catch_up().await?;
+        Ok(row)
+    }
+}
+
+/// The one image that a document is about.
+fn image(text: &str) -> Result<(ImageReference, Digest), GateError> {
+    let image: ImageReference =
+        text.parse().map_err(|error| GateError::invalid(format!("`image` is no image reference: {error}")))?;
+    let image = canonical(image);
+    match (&image.digest, &image.host) {
+        (Some(digest), Some(_)) => Ok((image.clone(), digest.clone())),
+        _ => Err(GateError::invalid("a document is about one image in one registry: HOST/REPOSITORY@sha256:…")),
     }
 }
 

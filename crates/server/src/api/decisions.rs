@@ -1,6 +1,6 @@
 //! What was decided.
 
-use api::{DecisionSummary, DecisionsPage, DecisionsQuery};
+use api::{DecisionSummary, DecisionsPage, DecisionsQuery, ShortReason};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -43,9 +43,54 @@ pub(crate) async fn list(
 
 fn summary(row: DecisionRow) -> DecisionSummary {
     let DecisionRow {
-        id, repository, digest, environment, verdict, policy, recorded_at, valid_until, children, ..
+        id,
+        repository,
+        digest,
+        environment,
+        verdict,
+        policy,
+        recorded_at,
+        valid_until,
+        children,
+        record,
+        ..
     } = row;
-    DecisionSummary { id, repository, digest, environment, verdict, policy, recorded_at, valid_until, children }
+    let (reasons, more_reasons) = reasons(&record);
+    DecisionSummary {
+        id,
+        repository,
+        digest,
+        environment,
+        verdict,
+        policy,
+        recorded_at,
+        valid_until,
+        children,
+        reasons,
+        more_reasons,
+    }
+}
+
+/// The most reasons of a decision in a list, and how much of each.
+const REASONS: usize = 5;
+const REASON: usize = 300;
+
+/// The first reasons of a record, and how many more there are. Of a record that cannot be read there are none to show: the decision itself says it.
+fn reasons(record: &[u8]) -> (Vec<ShortReason>, u64) {
+    #[derive(serde::Deserialize)]
+    struct Reasons {
+        reasons: Vec<ShortReason>,
+    }
+    let Ok(Reasons { mut reasons }) = serde_json::from_slice::<Reasons>(record) else { return (Vec::new(), 0) };
+    let more = reasons.len().saturating_sub(REASONS) as u64;
+    reasons.truncate(REASONS);
+    for reason in &mut reasons {
+        if let Some((end, _)) = reason.message.char_indices().nth(REASON) {
+            reason.message.truncate(end);
+            reason.message.push('…');
+        }
+    }
+    (reasons, more)
 }
 
 /// The record as it is stored, byte for byte.

@@ -12,5 +12,6 @@ mod auth;
 mod ending;
 mod openapi;
 mod requests;
+mod signals;
 mod stage;
 mod tls;

@@ -2,7 +2,7 @@
 
 use model::Digest;
 
-use crate::value::{Filter, Reader, Value};
+use crate::value::{Filter, Reader, Value, places};
 use crate::{AnswerRow, Backend, DecisionQuery, DecisionRow, EvidenceRow, Result, Store};
 
 const DECISION: &str = "SELECT id, repository, digest, environment, verdict, policy, facts, recorded_at, valid_until, children, record \
@@ -118,11 +118,26 @@ impl Store {
             return Ok(None);
         };
         let row = Reader { row: &row, what: "piece of evidence" };
-        let bytes: Vec<u8> = row.get("bytes")?;
-        if digest.as_str().starts_with("sha256:") && Digest::of(&bytes) != *digest {
+        let kept =
+            EvidenceRow { digest: row.digest("digest")?, media_type: row.get("media_type")?, bytes: row.get("bytes")? };
+        let kept = kept.unpacked()?;
+        if digest.as_str().starts_with("sha256:") && Digest::of(&kept.bytes) != *digest {
             return Err(row.wrong("bytes", &format!("they are no longer those of {digest}")));
         }
-        Ok(Some(EvidenceRow { digest: row.digest("digest")?, media_type: row.get("media_type")?, bytes }))
+        Ok(Some(kept))
+    }
+
+    /// Which of these are kept.
+    pub async fn kept(&self, digests: &[Digest]) -> Result<Vec<Digest>> {
+        let mut kept = Vec::new();
+        for some in digests.chunks(256) {
+            let sql = format!("SELECT digest FROM evidence WHERE digest IN ({})", places(1, some.len()));
+            let values: Vec<Value> = some.iter().map(|digest| Value::Text(digest.as_str())).collect();
+            for row in &self.rows("reading evidence", &sql, &values).await? {
+                kept.push(Reader { row, what: "piece of evidence" }.digest("digest")?);
+            }
+        }
+        Ok(kept)
     }
 
     /// Every (repository, digest, environment) that was decided, after this one, in order: to replay or re-evaluate them.

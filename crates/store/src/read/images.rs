@@ -1,6 +1,7 @@
 //! What is known about images: what was submitted, what they hold, where they run and where they went.
 
 use model::{Digest, Timestamp};
+use sqlx::any::AnyRow;
 
 use crate::error::StoreError;
 use crate::value::{Filter, Reader, Value, places};
@@ -11,34 +12,57 @@ const DOCUMENTS: usize = 10_000;
 /// How many digests one statement takes.
 const CHUNK: usize = 256;
 
+const SIGNAL: &str = "id, repository, digest, kind, evidence, submitted_at, submitted_by";
+
+fn signal(row: &AnyRow) -> Result<SignalRow> {
+    let row = Reader { row, what: "submitted document" };
+    Ok(SignalRow {
+        id: row.get("id")?,
+        repository: row.get("repository")?,
+        digest: row.digest("digest")?,
+        kind: row.get("kind")?,
+        evidence: row.digest("evidence")?,
+        submitted_at: row.at("submitted_at")?,
+        submitted_by: row.get("submitted_by")?,
+    })
+}
+
 /// One package in one image.
 type Held = (String, Digest, String);
 
 impl Store {
     /// What was submitted about this image in this repository, the oldest first.
     pub async fn signals(&self, repository: &str, digest: &Digest) -> Result<Vec<SignalRow>> {
-        let sql = "SELECT id, repository, digest, kind, evidence, submitted_at, submitted_by FROM signals \
-                   WHERE digest = $1 AND repository = $2 ORDER BY id LIMIT $3";
-        let limit = Value::Int(i64::try_from(DOCUMENTS + 1).unwrap_or(i64::MAX));
-        let values = [Value::Text(digest.as_str()), Value::Text(repository), limit];
-        let rows = self.rows("reading submitted documents", sql, &values).await?;
-        if rows.len() > DOCUMENTS {
-            let why = format!("more than {DOCUMENTS} are about {digest}");
-            return Err(StoreError::Unreadable { what: "list of submitted documents", why });
+        self.signals_about(repository, std::slice::from_ref(digest)).await
+    }
+
+    /// What was submitted about any of these in this repository; about each the oldest first.
+    pub async fn signals_about(&self, repository: &str, digests: &[Digest]) -> Result<Vec<SignalRow>> {
+        let mut signals: Vec<SignalRow> = Vec::new();
+        for some in digests.chunks(CHUNK) {
+            let sql = format!(
+                "SELECT {SIGNAL} FROM signals WHERE repository = $1 AND digest IN ({}) ORDER BY digest, id LIMIT ${}",
+                places(2, some.len()),
+                some.len() + 2
+            );
+            let mut values = vec![Value::Text(repository)];
+            values.extend(some.iter().map(|digest| Value::Text(digest.as_str())));
+            values.push(Value::Int(i64::try_from(DOCUMENTS + 1).unwrap_or(i64::MAX)));
+            for row in &self.rows("reading submitted documents", &sql, &values).await? {
+                signals.push(signal(row)?);
+            }
+            if signals.len() > DOCUMENTS {
+                let why = format!("more than {DOCUMENTS} are about one image");
+                return Err(StoreError::Unreadable { what: "list of submitted documents", why });
+            }
         }
-        let signal = |row| {
-            let row = Reader { row, what: "submitted document" };
-            Ok(SignalRow {
-                id: row.get("id")?,
-                repository: row.get("repository")?,
-                digest: row.digest("digest")?,
-                kind: row.get("kind")?,
-                evidence: row.digest("evidence")?,
-                submitted_at: row.at("submitted_at")?,
-                submitted_by: row.get("submitted_by")?,
-            })
-        };
-        rows.iter().map(signal).collect()
+        Ok(signals)
+    }
+
+    /// A submitted document by its id.
+    pub async fn signal(&self, id: &str) -> Result<Option<SignalRow>> {
+        let sql = format!("SELECT {SIGNAL} FROM signals WHERE id = $1");
+        self.row("reading a submitted document", &sql, &[Value::Text(id)]).await?.as_ref().map(signal).transpose()
     }
 
     /// Images that hold a package, by its URL without version, and its version if one is asked for: repository, digest, version. In order, and an image

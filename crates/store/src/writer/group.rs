@@ -111,6 +111,11 @@ async fn write_documents(connection: &mut AnyConnection, group: &[&Prepared]) ->
     policies.insert(connection, "").await?;
     evidence.insert(connection, "").await?;
     signals.insert(connection, "").await?;
+    let mut withdrawn: Vec<&str> = group.iter().flat_map(|batch| &batch.batch.withdrawn).map(String::as_str).collect();
+    withdrawn.sort_unstable();
+    for id in withdrawn {
+        sqlx::query("DELETE FROM signals WHERE id = $1").bind(id).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -57,6 +57,7 @@ impl Prepared {
         let rows = batch.decisions.len()
             + batch.answers.len()
             + batch.signals.len()
+            + batch.withdrawn.len()
             + batch.workloads.len()
             + batch.promotions.len()
             + batch.jobs.len()

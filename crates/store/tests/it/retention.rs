@@ -104,7 +104,11 @@ async fn evidence_that_is_named_stays(database: &Database) {
     let store = database.open().await;
     let (raw, loose) = (evidence("raw"), evidence("loose"));
     // Packed, as the gate keeps them.
-    let facts = packed(&format!("{{\"read\":\"{}\"}}", raw.digest));
+    let page = evidence("page");
+    let pages = page.digest.as_str().as_bytes().to_vec();
+    let media_type = "application/vnd.ecr-gate.pages.v1".to_owned();
+    let pages = EvidenceRow { digest: model::Digest::of(&pages), media_type, bytes: pages };
+    let facts = packed(&format!("{{\"read\":[\"{}\",\"{}\"]}}", raw.digest, pages.digest));
     let (bare_raw, submitted) = (evidence("bare raw"), evidence("submitted"));
     let sha512 = EvidenceRow { digest: format!("sha512:{}", "0".repeat(128)).parse().unwrap(), ..evidence("long") };
     let mut judged = decision(1);
@@ -113,7 +117,7 @@ async fn evidence_that_is_named_stays(database: &Database) {
     bare.record = format!("{{\"evidence\":[\"{}\"]}}", bare_raw.digest).into_bytes();
     let mut handed_in = signal(1, "report");
     handed_in.evidence = submitted.digest.clone();
-    let all = [&raw, &loose, &facts, &bare_raw, &submitted, &sha512].map(Clone::clone);
+    let all = [&raw, &loose, &facts, &bare_raw, &submitted, &sha512, &pages, &page].map(Clone::clone);
     let batch =
         Batch { decisions: vec![judged, bare], evidence: all.to_vec(), signals: vec![handed_in], ..Batch::default() };
     store.write(batch).await.unwrap();
@@ -126,7 +130,7 @@ async fn evidence_that_is_named_stays(database: &Database) {
     assert_eq!(store.prunable(Forgettable::Evidence, year).await.unwrap(), 1);
     assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 1);
     assert!(store.evidence(&loose.digest).await.unwrap().is_none());
-    for kept in [&raw, &facts, &bare_raw, &submitted, &sha512] {
+    for kept in [&raw, &facts, &bare_raw, &submitted, &sha512, &pages, &page] {
         assert!(store.evidence(&kept.digest).await.unwrap().is_some());
     }
     // When nothing names them any more, they go: first the facts' decision, then facts and what they name.
@@ -140,7 +144,8 @@ async fn evidence_that_is_named_stays(database: &Database) {
     store.write(Batch { decisions: newer, ..Batch::default() }).await.unwrap();
     assert_eq!(store.prune(Forgettable::Decisions, at(3)).await.unwrap(), 2);
     assert_eq!(store.prune(Forgettable::Signals, year).await.unwrap(), 1);
-    assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 4);
+    assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 5);
+    assert_eq!(store.prune(Forgettable::Evidence, year).await.unwrap(), 1, "a page goes after the list of pages");
 }
 
 /// Facts that were packed.

@@ -12,7 +12,9 @@ on_both!(
     b3_every_row_comes_back_as_it_was,
     what_is_there_is_left_as_it_is,
     a_key_answers_once_and_for_one_request,
-    evidence_that_was_changed_is_not_given_out
+    evidence_that_was_changed_is_not_given_out,
+    what_was_submitted_is_taken_back_and_its_bytes_stay,
+    packed_evidence_is_read_as_it_was
 );
 
 /// A batch with something in every field.
@@ -38,6 +40,7 @@ pub(crate) fn everything() -> Batch {
         policies: vec![policy("one"), policy("two")],
         activation: Some(Activation { row: activation(1, "one"), after: None }),
         signals: vec![signal(1, "report"), signal(2, "sbom")],
+        withdrawn: Vec::new(),
         packages: vec![packages("image 1", "bom"), packages("image 2", "bom")],
         workloads: vec![workload("web", 10, 20)],
         promotions: vec![promotion(1)],
@@ -152,6 +155,10 @@ async fn b3_every_row_comes_back_as_it_was(database: &Database) {
     assert_eq!(store.activations(10).await.unwrap(), [activation(1, "one")]);
     assert_eq!(store.signals("registry.example/team/app", &digest("image 1")).await.unwrap(), sent.signals);
     assert_eq!(store.signals("registry.example/other", &digest("image 1")).await.unwrap(), []);
+    let both = store.signals_about("registry.example/team/app", &[digest("image 2"), digest("image 1")]).await.unwrap();
+    assert_eq!(both, sent.signals);
+    assert_eq!(store.signals_about("registry.example/team/app", &[]).await.unwrap(), []);
+    assert_eq!(store.signal(&id(2)).await.unwrap().as_ref(), Some(&sent.signals[1]));
     assert_eq!(store.workloads(&[digest("image 1")], 10).await.unwrap(), sent.workloads);
     assert_eq!(store.promotions(None, None, None, 10).await.unwrap(), sent.promotions);
     assert_eq!(store.leaves(&LeafQuery { limit: 10, ..LeafQuery::default() }).await.unwrap(), sent.leaves);
@@ -231,6 +238,33 @@ async fn a_key_answers_once_and_for_one_request(database: &Database) {
     assert_eq!(store.idempotent("k", "other", at(10)).await.unwrap(), None);
     store.write(with("other", 6, 20)).await.unwrap();
     assert_eq!(store.idempotent("k", "other", at(11)).await.unwrap(), Some(vec![6]));
+}
+
+async fn what_was_submitted_is_taken_back_and_its_bytes_stay(database: &Database) {
+    let store = database.open().await;
+    let signals = vec![signal(1, "report"), signal(2, "sbom")];
+    let batch = Batch { signals: signals.clone(), evidence: vec![evidence("")], ..Batch::default() };
+    store.write(batch).await.unwrap();
+    store.write(Batch { withdrawn: vec![id(2), id(99)], ..Batch::default() }).await.unwrap();
+    assert_eq!(store.signal(&id(2)).await.unwrap(), None);
+    assert_eq!(store.signals("registry.example/team/app", &digest("image 1")).await.unwrap(), signals[..1]);
+    assert!(store.evidence(&evidence("").digest).await.unwrap().is_some());
+}
+
+async fn packed_evidence_is_read_as_it_was(database: &Database) {
+    let store = database.open().await;
+    let raw = b"{\"findings\":[]}".repeat(100);
+    let row = store::EvidenceRow::packed("application/json", &raw).unwrap();
+    assert!(row.bytes.len() < raw.len() && row.digest == model::Digest::of(&raw));
+    store.write(Batch { evidence: vec![row.clone()], ..Batch::default() }).await.unwrap();
+    let read = store.evidence(&row.digest).await.unwrap().unwrap();
+    assert_eq!((read.media_type.as_str(), read.bytes), ("application/json", raw));
+    assert_eq!(store.kept(&[digest("image 1"), row.digest.clone()]).await.unwrap(), std::slice::from_ref(&row.digest));
+    // Other bytes, however well they are packed, are not it.
+    let other = store::EvidenceRow::packed("application/json", b"other").unwrap();
+    let mut connection = crate::opening::connect(database).await;
+    sqlx::query("UPDATE evidence SET bytes = $1").bind(other.bytes).execute(&mut connection).await.unwrap();
+    assert!(matches!(store.evidence(&row.digest).await, Err(StoreError::Unreadable { .. })));
 }
 
 async fn evidence_that_was_changed_is_not_given_out(database: &Database) {

@@ -84,7 +84,7 @@ impl Gate {
 
     /// What the gate says about a saved answer of the AWS command line.
     pub(crate) fn judge_saved(&self, bytes: &[u8]) -> Verdict {
-        let file = HandedFile { name: "scan.json".to_owned(), scanner: None, bytes: bytes.to_vec() };
+        let file = HandedFile { name: "scan.json".to_owned(), scanner: None, bytes: bytes.to_vec(), about: None };
         let handed = HandedOver { reports: vec![file], ..HandedOver::default() };
         let trust = Trust::new(TrustInputs::none());
         let question = Question {

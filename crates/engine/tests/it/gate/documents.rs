@@ -1,0 +1,213 @@
+//! Documents that somebody hands in: what they count for, and how they stop counting.
+
+use engine::{Gate, Point, Submission};
+use model::{Digest, Verdict};
+use serde_json::{Value, json};
+use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
+
+use super::scene::{Scene, ask, by, image, now, verdict};
+
+const SCAN: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
+
+/// Two platforms, and the digest of the index of both.
+fn two(scene: &Scene) -> (Image, Image, String) {
+    let (one, other) = (image("1000"), ImageBuilder::new().platform("linux/arm64").user("1001").build());
+    let index = IndexBuilder::new().image(&one).image(&other).build();
+    let digest = scene.registry.push("team/app", Some("1"), &index);
+    (one, other, digest)
+}
+
+async fn hand_in(gate: &Gate, scene: &Scene, digest: &str, kind: &str, document: &Value) -> String {
+    let image = scene.named(&format!("@{digest}"));
+    let document = document.to_string().into();
+    gate.submit(Submission { image, kind: kind.to_owned(), document }, &by(Point::Ci)).await.unwrap().id
+}
+
+/// A report of Trivy about this digest, with these findings.
+fn trivy(scene: &Scene, digest: &str, findings: &Value) -> Value {
+    json!({
+        "SchemaVersion": 2, "CreatedAt": now(), "ArtifactName": scene.named(&format!("@{digest}")),
+        "ArtifactType": "container_image", "Trivy": { "Version": "0.59.1" },
+        "Metadata": { "OS": { "Family": "debian", "Name": "12" }, "RepoDigests": [scene.named(&format!("@{digest}"))] },
+        "Results": [{ "Target": "app (debian 12)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": findings }],
+    })
+}
+
+fn critical() -> Value {
+    json!([{ "VulnerabilityID": "CVE-2026-0001", "PkgName": "openssl", "InstalledVersion": "3.0.8-1", "FixedVersion": "3.0.9",
+        "Severity": "CRITICAL", "PkgIdentifier": { "PURL": "pkg:deb/debian/openssl@3.0.8-1" } }])
+}
+
+fn sbom(describes: Option<&str>) -> Value {
+    let mut component = json!({ "type": "container", "name": "app" });
+    if let Some(digest) = describes {
+        component["version"] = digest.into();
+    }
+    json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [], "metadata": { "component": component } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_a_document_about_a_platform_counts_for_it_when_its_index_is_judged() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(SCAN).await;
+    let pinned = scene.named(&format!("@{index}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny, "no scan is not a clean scan");
+    hand_in(&gate, &scene, one.digest(), "report", &trivy(&scene, one.digest(), &json!([]))).await;
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny, "the other platform has none");
+    hand_in(&gate, &scene, other.digest(), "report", &trivy(&scene, other.digest(), &json!([]))).await;
+    let whole = ask(&gate, &pinned).await.unwrap();
+    let record = String::from_utf8_lossy(&whole.decision.record).into_owned();
+    assert_eq!(whole.decision.verdict, Verdict::Allow, "{record}");
+    // By its tag too, of which nobody knows beforehand what it stands for.
+    assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
+    // And what is bad news about one platform is bad news about the index.
+    hand_in(&gate, &scene, other.digest(), "report", &trivy(&scene, other.digest(), &critical())).await;
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_a_document_about_one_platform_stands_for_no_other() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [file] } }").await;
+    let pinned = scene.named(&format!("@{index}"));
+    // It says itself that it is about the other one; it was handed in about this one.
+    hand_in(&gate, &scene, one.digest(), "sbom", &sbom(Some(other.digest()))).await;
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    // About the index, it is for the platforms that it names.
+    hand_in(&gate, &scene, &index, "sbom", &sbom(None)).await;
+    hand_in(&gate, &scene, &index, "sbom", &sbom(Some(&index))).await;
+    hand_in(&gate, &scene, &index, "sbom", &sbom(Some(Digest::of(b"another").as_str()))).await;
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny);
+    hand_in(&gate, &scene, &index, "sbom", &sbom(Some(other.digest()))).await;
+    let whole = ask(&gate, &pinned).await.unwrap();
+    let record = String::from_utf8_lossy(&whole.decision.record).into_owned();
+    assert_eq!(whole.decision.verdict, Verdict::Allow, "{record}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_a_report_handed_in_about_one_platform_that_is_about_another_is_refused_there_alone() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(SCAN).await;
+    for of in [one.digest(), other.digest()] {
+        hand_in(&gate, &scene, of, "report", &trivy(&scene, of, &json!([]))).await;
+    }
+    let pinned = scene.named(&format!("@{index}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    hand_in(&gate, &scene, one.digest(), "report", &trivy(&scene, other.digest(), &critical())).await;
+    let refused = ask(&gate, &pinned).await.unwrap();
+    let record: Value = serde_json::from_slice(&refused.decision.record).unwrap();
+    assert_eq!(refused.decision.verdict, Verdict::Deny);
+    let reasons = record["reasons"].to_string();
+    assert!(reasons.contains("scan.otherImage") && !reasons.contains("CVE-2026-0001"), "{reasons}");
+    let alone = |digest: &str| scene.named(&format!("@{digest}"));
+    assert_eq!(verdict(&gate, &alone(other.digest())).await, Verdict::Allow);
+    assert_eq!(verdict(&gate, &alone(one.digest())).await, Verdict::Deny);
+    gate.stop().await;
+}
+
+/// What is not affected here may be affected there.
+#[tokio::test(flavor = "multi_thread")]
+async fn s24_a_statement_about_one_platform_softens_nothing_on_another() {
+    let rules = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 }, vex: { from: [file], authors: [acme] } } }";
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(rules).await;
+    for of in [one.digest(), other.digest()] {
+        hand_in(&gate, &scene, of, "report", &trivy(&scene, of, &critical())).await;
+    }
+    let pinned = scene.named(&format!("@{index}"));
+    let vex = |product: &str| {
+        json!({ "@context": "https://openvex.dev/ns/v0.2.0", "@id": format!("https://acme.example/{product}"), "author": "acme",
+            "timestamp": "2026-01-01T00:00:00Z", "version": 1, "statements": [{ "vulnerability": { "name": "CVE-2026-0001" },
+            "products": [{ "@id": product }], "status": "not_affected", "justification": "component_not_present" }] })
+    };
+    let package = "pkg:deb/debian/openssl@3.0.8-1";
+    for product in [package, &format!("pkg:oci/app@{index}"), &format!("pkg:oci/app@{}", other.digest())] {
+        hand_in(&gate, &scene, one.digest(), "vex", &vex(product)).await;
+        assert_eq!(verdict(&gate, &pinned).await, Verdict::Deny, "{product}");
+    }
+    assert_eq!(verdict(&gate, &scene.named(&format!("@{}", one.digest()))).await, Verdict::Allow);
+    hand_in(&gate, &scene, other.digest(), "vex", &vex(package)).await;
+    let both = ask(&gate, &pinned).await.unwrap();
+    let record = String::from_utf8_lossy(&both.decision.record).into_owned();
+    assert_eq!(both.decision.verdict, Verdict::Allow, "{record}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s25_what_was_handed_in_is_taken_back_by_name_and_reason_and_the_next_judgement_is_without_it() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(SCAN).await;
+    let mut ids = Vec::new();
+    for of in [one.digest(), other.digest()] {
+        ids.push(hand_in(&gate, &scene, of, "report", &trivy(&scene, of, &json!([]))).await);
+    }
+    let pinned = scene.named(&format!("@{index}"));
+    let allowed = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(allowed.decision.verdict, Verdict::Allow);
+    let image = scene.named(&format!("@{}", other.digest()));
+    let listed: Vec<String> = gate.handed_in(&image).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(listed, [ids[1].clone()]);
+    // Nobody takes back what another one handed in, unless they are in charge.
+    let stranger = engine::Asker { identity: Some("eve".to_owned()), ..by(Point::Api) };
+    let nobody = engine::Asker { identity: None, ..by(Point::Api) };
+    for asker in [&stranger, &nobody] {
+        let refused = gate.withdraw(&ids[1], "it is in the way", asker, false).await.unwrap_err();
+        assert!(matches!(refused, engine::GateError::Forbidden { .. }), "{refused:?}");
+    }
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    let row = gate.withdraw(&ids[1], "scanned with an old database", &stranger, true).await.unwrap();
+    assert_eq!((row.digest.as_str(), row.submitted_by.as_str()), (other.digest(), "ci"));
+    let after = ask(&gate, &pinned).await.unwrap();
+    assert_eq!(after.decision.verdict, Verdict::Deny, "{}", String::from_utf8_lossy(&after.decision.record));
+    assert_eq!(gate.handed_in(&image).await.unwrap(), []);
+    let gone = gate.withdraw(&ids[1], "again", &stranger, true).await.unwrap_err();
+    assert!(matches!(gone, engine::GateError::NotFound { .. }), "{gone:?}");
+    // What was decided with it is on record, and so is who took it back.
+    assert_eq!(gate.decision(&allowed.decision.id).await.unwrap().verdict, Verdict::Allow);
+    let life = gate.history(&other.digest().parse::<Digest>().unwrap(), None, None, 10).await.unwrap();
+    let kinds: Vec<&str> = life.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["signal", "signal.withdrawn"]);
+    let entry: Value = serde_json::from_str(life[1].entry.as_deref().unwrap()).unwrap();
+    assert_eq!(
+        (&entry["body"]["by"], &entry["body"]["reason"]),
+        (&"eve".into(), &"scanned with an old database".into())
+    );
+    // It may be handed in again, and is another one then.
+    let again = hand_in(&gate, &scene, other.digest(), "report", &trivy(&scene, other.digest(), &json!([]))).await;
+    assert_ne!(again, ids[1]);
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b3_the_bytes_behind_a_decision_are_kept_with_it() {
+    let scene = Scene::new();
+    let app = image("1000");
+    let digest = scene.registry.push("team/app", Some("1"), &app);
+    let document = sbom(Some(&digest)).to_string();
+    let attached = Referrer::new(&app, "application/vnd.cyclonedx+json")
+        .layer("application/vnd.cyclonedx+json", document.clone())
+        .build();
+    scene.registry.push("team/app", None, &attached);
+    let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry, file] } }").await;
+    hand_in(&gate, &scene, &digest, "sbom", &sbom(None)).await;
+    let decided = ask(&gate, &scene.named(":1")).await.unwrap().decision.id.clone();
+    let pieces = gate.pieces(&decided).await.unwrap();
+    let (fetched, handed) = (Digest::of(document.as_bytes()), Digest::of(sbom(None).to_string().as_bytes()));
+    assert!(pieces[0].is_facts && pieces.iter().all(|piece| piece.kept), "{pieces:?}");
+    for expected in [&fetched, &handed] {
+        assert!(pieces.iter().any(|piece| piece.digest == *expected), "{pieces:?}");
+    }
+    assert_eq!(gate.evidence(&fetched).await.unwrap().bytes, document.as_bytes());
+    // What is not kept is said not to be.
+    assert!(matches!(gate.evidence(&Digest::of(b"never")).await, Err(engine::GateError::NotFound { .. })));
+    assert!(matches!(gate.pieces("never").await, Err(engine::GateError::NotFound { .. })));
+    gate.stop().await;
+}
