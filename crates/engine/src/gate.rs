@@ -163,7 +163,7 @@ impl Gate {
         versions::first(&store, settings.policy.as_ref(), settings.now).await?;
         let follower = Follower::start(store.clone(), settings.lease).await?;
         let inner = Arc::new(Inner {
-            access: RegistryAccess::new(settings.registries.clone(), (settings.now)()),
+            access: RegistryAccess::new(settings.registries.clone(), (settings.now)()).within(settings.reach.clone()),
             follower,
             memory: Memory::new(),
             flights: Flights::default(),

@@ -49,6 +49,7 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
+pub use registry::Reach;
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
     Options as StoreOptions, PromotionRow, Status as StoreStatus, Store, StoreError, WorkloadRow,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use model::Timestamp;
+use registry::Reach;
 use telemetry::Metrics;
 
 use super::policies::Bundle;
@@ -15,8 +16,8 @@ use crate::place::RegistrySettings;
 pub struct GateSettings {
     /// How registries are spoken to.
     pub registries: RegistrySettings,
-    /// The registries that are dialled at all (S37): hosts, or `*.` and the end of hosts. Empty: every one.
-    pub allowed_registries: Vec<String>,
+    /// The registries that are asked at all, and at which addresses (S37).
+    pub reach: Reach,
     /// The policy that comes into force at the start, unless it is already; `None`: what the store has, and the built-in one if it has none.
     pub policy: Option<Bundle>,
     /// The private key that signs checkpoints of the audit log: Ed25519, PKCS #8 PEM. Made if it is not there.
@@ -48,7 +49,7 @@ impl GateSettings {
     pub fn new(audit_key: PathBuf, origin: String, now: fn() -> Timestamp) -> Self {
         Self {
             registries: RegistrySettings::default(),
-            allowed_registries: Vec::new(),
+            reach: Reach::OffTheLink,
             policy: None,
             audit_key,
             origin,
