@@ -246,3 +246,26 @@ pub(crate) fn words(error: reqwest::Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_nobody_asks_are_forgotten_and_the_rest_share() {
+        let transport = Transport::new(&Options::default()).unwrap();
+        let gate = |number: usize| transport.gate(&Url::parse(&format!("https://h{number}.example/")).unwrap());
+        let held = || transport.hosts.lock().unwrap().len();
+        for number in 0..3 * HOSTS {
+            gate(number);
+        }
+        assert!(held() <= HOSTS, "{}", held());
+        let busy: Vec<_> = (0..HOSTS).map(gate).collect();
+        let (one, other) = (gate(HOSTS), gate(HOSTS + 1));
+        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &busy[0]), "those beyond have one count");
+        assert!(Arc::ptr_eq(&gate(7), &busy[7]), "who is busy keeps its own");
+        assert_eq!(held(), HOSTS);
+        drop(busy);
+        assert!(!Arc::ptr_eq(&gate(HOSTS), &transport.others), "then there is room again");
+    }
+}

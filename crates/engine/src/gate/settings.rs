@@ -36,6 +36,10 @@ pub struct GateSettings {
     pub start_scans: bool,
     /// How many asks are collected for at the same time.
     pub collecting: usize,
+    /// How many images are looked at or wait for it. More are refused.
+    pub flights: usize,
+    /// How many asks that nobody waits for are answered at the same time. More are refused.
+    pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
     /// Where everything is counted; whoever serves the gate counts there too.
@@ -65,6 +69,8 @@ impl GateSettings {
             },
             start_scans: true,
             collecting: 64,
+            flights: 1024,
+            later: 1024,
             lease: Duration::from_secs(1),
             metrics: Metrics::new(),
             now,

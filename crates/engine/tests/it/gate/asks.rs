@@ -390,7 +390,7 @@ async fn s42_an_answer_that_is_fetched_later_is_the_one_of_then() {
     let scene = Scene::new();
     let digest = scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
-    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api));
+    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api)).unwrap();
     let mut first = None;
     while first.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
