@@ -250,6 +250,23 @@ def test_s37_a_configured_service_asks_listed_registries_at_listed_addresses(ser
         assert service.decided(by_name)["verdict"] == "allow"
 
 
+def test_sigterm_finishes_asks_that_were_accepted_with_202(serve, registry, many_images, allowing):
+    with between(registry.host) as behind:
+        behind.delay_s = 0.7
+        service = serve(policy=allowing, env={"ECR_GATE_INSECURE_REGISTRIES": behind.host})
+        image = many_images[0].replace(registry.host, behind.host)
+        accepted = service.ask(image, headers={"Prefer": "respond-async"})
+        assert accepted.status_code == 202, accepted.text
+        assert service.get(accepted.headers["Location"]).status_code == 202, "it is being looked for"
+        assert service.stop() == 0
+        asked = len(service.start().get("/api/v1/decisions").json()["decisions"])
+        assert asked == 1, "its decision is on record"
+        assert service.get(accepted.headers["Location"]).status_code == 404, "whoever wants it asks again"
+        behind.status = 503
+        [found] = service.get("/api/v1/decisions").json()["decisions"]
+        assert found["verdict"] == "allow" and found["digest"] in image
+
+
 def test_sigterm_finishes_what_was_accepted(serve, registry, many_images, allowing, verify_export):
     with between(registry.host) as behind:
         behind.delay_s = 0.7
