@@ -471,3 +471,6 @@ fn allows(verdict: Verdict) -> bool {
 fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {
     model::SignedDuration::try_from(elapsed).ok().and_then(|ago| now.checked_sub(ago).ok()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests;
