@@ -199,6 +199,10 @@ class Services:
             config["database"] = {"url": database}
         if policy:
             config["policy"] = [str(file) for file in (policy if isinstance(policy, list) else [policy])]
+        if config:
+            # A service that is configured says which registries it asks: those it speaks plain http to, and Amazon ECR.
+            plain = (env or {}).get("ECR_GATE_INSECURE_REGISTRIES") or self.env.get("ECR_GATE_INSECURE_REGISTRIES", "")
+            config.setdefault("registries", {"allowed": [*filter(None, plain.split(",")), "*.amazonaws.com"]})
         service = Service(folder, config, list(map(str, flags)), {**self.env, "HOME": str(folder), **(env or {})})
         if data:
             (folder / "data").symlink_to(data)

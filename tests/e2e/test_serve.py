@@ -273,6 +273,7 @@ def test_o1_a_configuration_file_with_tokens_and_tls(serve, tmp_path):
         "tls": {"certificate": "tls.crt", "key": "tls.key"},
         "auth": {"tokens": [{"name": "auditors", "role": "read", "sha256": sha256}]},
         "audit": {"origin": "gate.example/log"},
+        "registries": {"allowed": ["ghcr.io"]},
     })
     service = serve("--config", tmp_path / "serve.yaml")
     assert service.url.startswith("https://") and not (service.data / "admin.token").exists()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -215,6 +217,54 @@ def test_no_change_without_a_token_that_allows_it(serve, allowing, many_images):
             assert refused.status_code == 403 and is_problem(refused), (path, role, refused.text)
     assert service.get("/api/v1/policies").json() == before
     assert not any(token in service.log for token in TOKENS.values())
+
+
+def test_s37_a_configured_service_asks_listed_registries_at_listed_addresses(serve, registry, many_images, allowing):
+    nowhere = serve.new(policy=allowing, registries={})
+    code, said = nowhere.fails()
+    assert code == 3 and "`registries.allowed` does not say which registries are asked" in said and "allowed: [ghcr.io" in said, said
+
+    image = many_images[0]
+    name, port = socket.gethostname(), registry.host.rpartition(":")[2]
+    address = ipaddress.ip_address(socket.gethostbyname(name))
+    assert not address.is_global, "this machine's own name stands for an address of its own"
+    named = f"{name}:{port}"
+    by_name = image.replace(registry.host, named)
+    plain = {"env": {"ECR_GATE_INSECURE_REGISTRIES": f"{registry.host},{named}"}}
+
+    service = serve(policy=allowing, registries={"allowed": [registry.host]}, **plain)
+    assert service.decided(image)["verdict"] == "allow", "an address that is listed is asked"
+    for other in [by_name, "ghcr.io/team/app:1", "169.254.169.254/team/app:1", "2852039166:80/team/app:1", f"127.0.0.1:{service.url.rpartition(':')[2]}/team/app:1"]:
+        answer = service.ask(other)
+        said = "not set up for the registry" in answer.text or "address of the link" in answer.text
+        assert answer.status_code == 400 and said, f"{other}: {answer.text}"
+
+    service = serve(policy=allowing, registries={"allowed": [named]}, **plain)
+    answer = service.ask(by_name)
+    assert answer.json()["verdict"] == "deny" and "in no network that is listed" in answer.text, answer.text
+    assert "registries.networks" in answer.text, "and what to do"
+
+    service = serve(policy=allowing, registries={"allowed": [named], "networks": [f"{address}/32"]}, **plain)
+    assert "in no network that is listed" not in service.ask(by_name).text
+    if address.is_loopback:  # where the registry listens
+        assert service.decided(by_name)["verdict"] == "allow"
+
+
+def test_sigterm_finishes_asks_that_were_accepted_with_202(serve, registry, many_images, allowing):
+    with between(registry.host) as behind:
+        behind.delay_s = 0.7
+        service = serve(policy=allowing, env={"ECR_GATE_INSECURE_REGISTRIES": behind.host})
+        image = many_images[0].replace(registry.host, behind.host)
+        accepted = service.ask(image, headers={"Prefer": "respond-async"})
+        assert accepted.status_code == 202, accepted.text
+        assert service.get(accepted.headers["Location"]).status_code == 202, "it is being looked for"
+        assert service.stop() == 0
+        asked = len(service.start().get("/api/v1/decisions").json()["decisions"])
+        assert asked == 1, "its decision is on record"
+        assert service.get(accepted.headers["Location"]).status_code == 404, "whoever wants it asks again"
+        behind.status = 503
+        [found] = service.get("/api/v1/decisions").json()["decisions"]
+        assert found["verdict"] == "allow" and found["digest"] in image
 
 
 def test_sigterm_finishes_what_was_accepted(serve, registry, many_images, allowing, verify_export):

@@ -45,6 +45,9 @@ pub(crate) struct Config {
     pub shutdown: Shutdown,
     /// The log.
     pub log: Log,
+    /// The file, if there is one.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// The database.
@@ -105,8 +108,12 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Registries {
-    /// The registries that are asked at all, hosts, or `*.` and the end of hosts. Without any: every one.
+    /// The registries that are asked at all: hosts as in image references, or `*.` and the end of hosts. May be left out on loopback without a configuration
+    /// file alone.
     pub allowed: Vec<String>,
+    /// Networks (`10.0.0.0/8`) that registries and their storages may be in, besides public addresses. A registry that is listed as an address, or as
+    /// `localhost`, needs none.
+    pub networks: Vec<String>,
     /// Hosts (with port) that are spoken to in plain http.
     pub insecure: Vec<String>,
     /// Files with certificate authorities in PEM form, besides those of the machine.

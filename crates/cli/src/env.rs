@@ -66,6 +66,7 @@ variables! {
     TOKENS "ECR_GATE_TOKENS" "`serve`: over `auth.tokens`; each `NAME:ROLE:SHA256`, several with commas.";
     ANONYMOUS_READS "ECR_GATE_ANONYMOUS_READS" "`serve`: over `auth.anonymousReads`; `true` or `false`.";
     ALLOWED_REGISTRIES "ECR_GATE_ALLOWED_REGISTRIES" "`serve`: over `registries.allowed`; several with commas.";
+    REGISTRY_NETWORKS "ECR_GATE_REGISTRY_NETWORKS" "`serve`: over `registries.networks`; several with commas.";
     INSECURE_REGISTRIES "ECR_GATE_INSECURE_REGISTRIES" "`serve`: over `registries.insecure`; several with commas.";
     REGISTRY_AUTHORITIES "ECR_GATE_REGISTRY_AUTHORITIES" "`serve`: over `registries.authorities`; several with commas.";
     REGISTRY_MIRRORS "ECR_GATE_REGISTRY_MIRRORS" "`serve`: over `registries.mirrors`; several with commas.";

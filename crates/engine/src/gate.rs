@@ -13,6 +13,7 @@ mod force;
 mod idempotency;
 mod jobs;
 mod last_good;
+mod later;
 mod log;
 mod memory;
 mod packages;
@@ -26,12 +27,11 @@ mod without_store;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use model::{Digest, Timestamp};
-use moka::sync::Cache;
 use store::{DecisionQuery, DecisionRow, LeafQuery, LogHead, PromotionRow, Store, StoreError, WorkloadRow};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -39,6 +39,7 @@ use tokio::task::JoinSet;
 use answers::Answers;
 use collecting::Flights;
 use force::Follower;
+use later::Laters;
 use log::Log;
 use memory::{Locks, Memory};
 
@@ -133,6 +134,8 @@ pub struct Gate {
     inner: Arc<Inner>,
     /// What runs behind.
     behind: Arc<Mutex<JoinSet<()>>>,
+    /// Asks that nobody waits for, while they are answered.
+    asks: Arc<Mutex<JoinSet<()>>>,
 }
 
 #[derive(Debug)]
@@ -148,21 +151,8 @@ struct Inner {
     answers: Answers,
     log: Log,
     /// Asks that nobody waits for, and their answers.
-    later: Cache<String, Arc<Later>>,
+    later: Laters,
 }
-
-/// An ask that nobody waits for, and what became of it: nothing yet, or its answer.
-#[derive(Debug)]
-struct Later {
-    asked: Asked,
-    by: Asker,
-    ended: Mutex<Option<Result<Arc<Answered>, AskError>>>,
-}
-
-/// How long the answer to an ask that nobody waits for is kept.
-const KEPT: Duration = Duration::from_hours(1);
-/// How many are.
-const LATER: u64 = 10_000;
 
 impl Gate {
     /// Reads what is in force, checks the audit log, and starts what runs behind: reading changes, jobs, sequencing.
@@ -174,7 +164,7 @@ impl Gate {
         versions::first(&store, settings.policy.as_ref(), settings.now).await?;
         let follower = Follower::start(store.clone(), settings.lease).await?;
         let inner = Arc::new(Inner {
-            access: RegistryAccess::new(settings.registries.clone(), (settings.now)()),
+            access: RegistryAccess::new(settings.registries.clone(), (settings.now)()).within(settings.reach.clone()),
             follower,
             memory: Memory::new(),
             flights: Flights::default(),
@@ -182,7 +172,7 @@ impl Gate {
             deciding: Locks::new(),
             answers: Answers::default(),
             log,
-            later: Cache::builder().max_capacity(LATER).time_to_live(KEPT).build(),
+            later: later::none(),
             settings,
             store,
         });
@@ -205,11 +195,12 @@ impl Gate {
             let inner = run(&works);
             async move { inner.work().await }
         }));
-        Ok(Self { inner, behind: Arc::new(Mutex::new(behind)) })
+        Ok(Self { inner, behind: Arc::new(Mutex::new(behind)), asks: Arc::default() })
     }
 
-    /// Ends what runs behind, writes what waits, and closes the store. Asks have to be answered before.
+    /// Ends what runs behind, writes what waits, and closes the store. Asks have to be answered before ([`Self::finish`]).
     pub async fn stop(&self) {
+        self.finish(Instant::now()).await;
         let mut behind = std::mem::take(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner));
         behind.shutdown().await;
         self.inner.answers.flush(&self.inner.store).await;
@@ -227,50 +218,11 @@ impl Gate {
         self.inner.ask(asked, by).await
     }
 
-    /// Starts to look, and returns at once with an id that [`Self::later`] knows for an hour.
-    pub fn ask_later(&self, asked: Asked, by: &Asker) -> String {
-        let id = uuid::Uuid::now_v7().to_string();
-        let later = Arc::new(Later { asked: asked.clone(), by: by.clone(), ended: Mutex::default() });
-        self.inner.later.insert(id.clone(), Arc::clone(&later));
-        let inner = Arc::clone(&self.inner);
-        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that ended are not kept.
-        while behind.try_join_next().is_some() {}
-        behind.spawn(async move {
-            let answered = inner.ask(asked, &later.by).await.map(Arc::new);
-            *later.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
-        });
-        id
-    }
-
-    /// Whether [`Self::later`] knows this id.
-    pub fn knows(&self, id: &str) -> bool {
-        self.inner.later.contains_key(id)
-    }
-
-    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour. What was
-    /// answered then is asked again, as anybody would: an old leave does not come back (S42).
-    ///
-    /// # Errors
-    /// There is no decision, and why.
-    pub async fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
-        let later = self.inner.later.get(id)?;
-        let ended = later.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match ended {
-            None => Some(Ok(None)),
-            Some(Ok(answered)) if !self.may_answer(&answered) => {
-                let asked = Asked { wait: Duration::ZERO, ..later.asked.clone() };
-                Some(self.inner.ask(asked, &later.by).await.map(|answered| Some(Arc::new(answered))))
-            }
-            Some(ended) => Some(ended.map(Some)),
-        }
-    }
-
     /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time. One that the policy gives leave for
-    /// while the store is away says so itself.
+    /// while the store is away says so itself, and holds as long as its leave.
     pub fn may_answer(&self, answered: &Answered) -> bool {
-        let stands_in = matches!(&answered.permit, Ok(permit) if matches!(permit.basis(), Basis::FailOpen(_)));
-        stands_in || self.inner.follower.is_within_lease(answered.confirmed)
+        let stands_in = |permit: &Permit| matches!(permit.basis(), Basis::FailOpen(_)) && permit.holds(Instant::now());
+        answered.permit.as_ref().is_ok_and(stands_in) || self.inner.follower.is_within_lease(answered.confirmed)
     }
 
     /// A decision on record.

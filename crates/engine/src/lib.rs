@@ -37,7 +37,9 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant, HistoryEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Submission, Submitted, Via, drop_audit_entries,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant,
+    HistoryEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role,
+    Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
@@ -49,6 +51,7 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
+pub use registry::Reach;
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
     Options as StoreOptions, PromotionRow, SignalRow, Status as StoreStatus, Store, StoreError, WorkloadRow,

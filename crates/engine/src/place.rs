@@ -8,7 +8,7 @@ use bytes::Bytes;
 use model::{Digest, EcrHost, EcrHostError, ImageReference, Reason, ReasonCode, Timestamp};
 use registry::docker_config::{Chain, DockerConfig};
 use registry::source::{LocalReference, Source as LocalSource, SourceLimits, Subject};
-use registry::{Client, Credentials, Location, Options, Reference};
+use registry::{Client, Credentials, Location, Options, Reach, Reference};
 
 use crate::kept::Kept;
 use crate::parts::Parts;
@@ -111,6 +111,13 @@ impl RegistryAccess {
 }
 
 impl RegistryAccess {
+    /// The same, for somebody who does not go everywhere (S37). Before anything is asked.
+    #[must_use]
+    pub(crate) fn within(mut self, reach: Reach) -> Self {
+        self.options.reach = reach;
+        self
+    }
+
     /// ECR for one repository.
     pub(crate) async fn ecr(&self, target: &Target) -> Ecr {
         let key = (target.region.clone(), target.fips, target.dual_stack);

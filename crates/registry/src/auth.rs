@@ -26,6 +26,9 @@ use crate::{Limits, Options};
 /// For how long a renewed login that is refused too is not renewed again: it is the permission that lacks.
 const RENEWED: Duration = Duration::from_mins(1);
 
+/// The most logins that are remembered.
+const LOGINS: usize = 4096;
+
 /// What is known about logins, for all hosts.
 #[derive(Debug)]
 pub(crate) struct Auth {
@@ -118,12 +121,21 @@ impl Auth {
             anonymous,
         };
         slot.grant = Some(grant.clone());
-        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(login.host.to_owned(), challenge.clone());
+        let mut challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        if challenges.len() >= LOGINS {
+            challenges.clear();
+        }
+        challenges.insert(login.host.to_owned(), challenge.clone());
+        drop(challenges);
         Ok(Some(grant))
     }
 
     fn slot(&self, login: &Login<'_>) -> Shared {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= LOGINS {
+            // What nobody uses at the moment is made anew when it is needed.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
         Arc::clone(slots.entry((login.host.to_owned(), login.scope.to_owned())).or_default())
     }
 

@@ -188,16 +188,28 @@ impl Inner {
 
     /// A question about a repository: GET, no redirect followed.
     pub(crate) fn question<'a>(&self, source: &'a Source, path: &str, what: String) -> Result<Question<'a>, Error> {
+        let asked = source.asked(what);
+        // S37: a mirror is asked where what it mirrors is.
+        self.within_reach(&source.mirror_of.as_ref().unwrap_or(&source.location).host, &asked)?;
         Ok(Question {
             method: Method::GET,
             host: &source.location.host,
             url: self.url(&source.location.host, &format!("{}/{path}", source.location.api_path()))?,
             scope: scope(&source.location, Access::Read),
-            asked: source.asked(what),
+            asked,
             accept: None,
             body: None,
             follow: Follow::No,
         })
+    }
+
+    /// S37: what is not listed is not asked, whoever names it: a policy, an image, or who asks.
+    pub(crate) fn within_reach(&self, host: &str, asked: &Asked) -> Result<(), Error> {
+        if self.options.reach.allows(host) {
+            return Ok(());
+        }
+        let why = format!("{host} is none of the registries that are listed");
+        Err(Error::OutOfReach { asked: asked.clone(), why })
     }
 
     /// The address of a path under `/v2/`.

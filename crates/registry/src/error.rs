@@ -53,6 +53,14 @@ pub enum Error {
         /// Scheme, host and port of the token service.
         realm: String,
     },
+    /// A host or an address that this client does not go to (S37).
+    #[error("{asked}: not asked: {why}")]
+    OutOfReach {
+        /// What was asked.
+        asked: Asked,
+        /// Which host or address, and why not.
+        why: String,
+    },
     /// 401 or 403, after logging in anew.
     #[error("{asked}: refused ({status}){message}")]
     Denied {
@@ -163,7 +171,7 @@ impl Error {
     /// The reason code that stands for this error in judgements and exit codes.
     pub fn code(&self) -> ReasonCode {
         match self {
-            Self::Credentials { .. } | Self::ForeignRealm { .. } | Self::Denied { .. } => {
+            Self::Credentials { .. } | Self::ForeignRealm { .. } | Self::OutOfReach { .. } | Self::Denied { .. } => {
                 ReasonCode::RegistryAccessDenied
             }
             Self::NotFound { .. } => ReasonCode::RegistryNotFound,
@@ -187,6 +195,9 @@ impl Error {
             Self::ForeignRealm { .. } => reason.remedy(
                 "If this token service is right, list its host among the token realms; if not, somebody changes the registry's answers.",
             ),
+            Self::OutOfReach { .. } => reason.remedy(
+                "The service asks registries of its `registries.allowed` alone, at public addresses and in `registries.networks`; whoever runs it adds to them.",
+            ),
             _ => reason,
         }
     }
@@ -197,6 +208,7 @@ impl Error {
             Self::Setup(_) => None,
             Self::Credentials { asked, .. }
             | Self::ForeignRealm { asked, .. }
+            | Self::OutOfReach { asked, .. }
             | Self::Denied { asked, .. }
             | Self::NotFound { asked, .. }
             | Self::Throttled { asked, .. }

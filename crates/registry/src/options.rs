@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::Reach;
+
 /// How the client behaves. `Options::default()` is right for public registries.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -16,6 +18,8 @@ pub struct Options {
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// Hosts that may hand out tokens, beside a registry's own host and its close relatives.
     pub token_realms: BTreeSet<String>,
+    /// Where the client goes at all.
+    pub reach: Reach,
     /// How long one request may take; for a streamed blob, how long nothing may arrive.
     pub timeout: Duration,
     /// How long one operation may take with all its repetitions and waits.
@@ -52,6 +56,7 @@ impl Default for Options {
             ca_pem: Vec::new(),
             mirrors: BTreeMap::new(),
             token_realms: BTreeSet::new(),
+            reach: Reach::Anywhere,
             timeout: Duration::from_secs(30),
             deadline: Duration::from_mins(2),
             retries: 4,

@@ -1,25 +1,31 @@
 //! The one place that sends HTTP requests: counted, limited per host, in time, without following redirects. Loopback hosts
-//! are never reached through a proxy; other hosts are, if the environment names one. Connections to addresses that an
-//! answer chose (redirects, token services) go through `guard` (S37).
+//! are never reached through a proxy; other hosts are, if the environment names one. `guard` judges the addresses (S37): those that an answer chose
+//! (redirects, token services), and for a service all of them.
 
 mod guard;
 pub(crate) mod patience;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
 use reqwest::{Certificate, Request, Response, Url};
 use tokio::sync::Semaphore;
 
+use guard::{Guard, Refused};
 pub(crate) use guard::{forbidden, is_loopback};
 
-use crate::{Error, Options};
+use crate::reach::without_port;
+use crate::{Error, Options, Reach};
 
 /// How long to wait for a connection; shorter than the time of a whole request, so that there is time for another try.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The most hosts whose requests are counted apart. Those beyond share one count.
+const HOSTS: usize = 1024;
 
 /// Sends requests.
 #[derive(Debug)]
@@ -31,6 +37,13 @@ pub(crate) struct Transport {
     // Built when first needed: loading the system's certificates takes longer than a request to a neighbour.
     clients: Mutex<HashMap<Way, Result<reqwest::Client, String>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    others: Arc<Semaphore>,
+    reach: Reach,
+    networks: Arc<[IpNet]>,
+    /// Addresses that are listed by themselves.
+    addresses: HashSet<IpAddr>,
+    /// `localhost` is listed.
+    localhost: bool,
     sent: AtomicU64,
 }
 
@@ -39,8 +52,8 @@ pub(crate) struct Transport {
 struct Way {
     /// To this machine, where no proxy is used.
     is_loopback: bool,
-    /// To a name that an answer chose.
-    is_guarded: bool,
+    /// Which addresses a name may stand for.
+    guard: Guard,
     /// With TLS: without it no certificates are loaded, and none need be installed.
     is_tls: bool,
 }
@@ -63,6 +76,8 @@ pub(crate) enum SendError {
     TooLarge(u64),
     /// The client cannot be built.
     Setup(String),
+    /// The address is not connected to (S37).
+    Forbidden(String),
 }
 
 impl Transport {
@@ -76,7 +91,13 @@ impl Transport {
             }
             certificates.extend(bundle);
         }
+        let listed: Vec<&str> = listed(options).collect();
         Ok(Self {
+            addresses: listed.iter().filter_map(|host| guard::address(without_port(host))).collect(),
+            localhost: listed.iter().any(|host| without_port(host) == "localhost"),
+            networks: options.reach.networks().into(),
+            reach: options.reach.clone(),
+            others: Arc::new(Semaphore::new(options.concurrency.max(1))),
             certificates,
             user_agent: options.user_agent.clone(),
             timeout: options.timeout,
@@ -97,7 +118,13 @@ impl Transport {
         if let Ok(agent) = self.user_agent.parse() {
             request.headers_mut().insert(reqwest::header::USER_AGENT, agent);
         }
-        let client = self.client(request.url(), chosen)?;
+        let guard = self.guard(request.url(), chosen);
+        if let Some(address) = guard::literal(request.url())
+            && let Some(why) = guard.refuses(address, &self.networks)
+        {
+            return Err(SendError::Forbidden(Refused::new(guard, &address.to_string(), why).to_string()));
+        }
+        let client = self.client(request.url(), guard)?;
         let gate = self.gate(request.url());
         let answer = async {
             // The gate is never closed; a request beyond the limit would be the lesser evil if it were.
@@ -107,8 +134,29 @@ impl Transport {
         };
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(SendError::Network(words(error))),
+            Ok(Err(error)) => match Refused::of(&error) {
+                Some(why) => Err(SendError::Forbidden(why)),
+                None => Err(SendError::Network(words(error))),
+            },
             Err(_) => Err(SendError::Network(self.silence())),
+        }
+    }
+
+    /// Which addresses this host may stand for.
+    fn guard(&self, url: &Url, chosen: Chosen) -> Guard {
+        match (chosen, &self.reach) {
+            // Whether an answer may send us to this machine was asked before.
+            (Chosen::Answer, _) if is_loopback(url) => Guard::Open,
+            (Chosen::Answer, Reach::Anywhere | Reach::OffTheLink) => Guard::Foreign,
+            (Chosen::Caller, Reach::Anywhere) => Guard::Open,
+            (Chosen::Caller, _) if guard::literal(url).is_some_and(|address| self.addresses.contains(&address)) => {
+                Guard::Open
+            }
+            (Chosen::Caller, Reach::OffTheLink) => Guard::OffTheLink,
+            (Chosen::Caller, Reach::Listed(_)) if self.localhost && url.host_str() == Some("localhost") => {
+                Guard::OffTheLink
+            }
+            (Chosen::Caller | Chosen::Answer, Reach::Listed(_)) => Guard::Public,
         }
     }
 
@@ -137,13 +185,18 @@ impl Transport {
     fn gate(&self, url: &Url) -> Arc<Semaphore> {
         let host = format!("{}:{}", url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= HOSTS && !hosts.contains_key(&host) {
+            // Nobody asks a host that only the table knows.
+            hosts.retain(|_, gate| Arc::strong_count(gate) > 1);
+            if hosts.len() >= HOSTS {
+                return Arc::clone(&self.others);
+            }
+        }
         Arc::clone(hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(self.concurrency))))
     }
 
-    fn client(&self, url: &Url, chosen: Chosen) -> Result<reqwest::Client, SendError> {
-        let is_loopback = is_loopback(url);
-        let is_guarded = chosen == Chosen::Answer && !is_loopback;
-        let way = Way { is_loopback, is_guarded, is_tls: url.scheme() == "https" };
+    fn client(&self, url: &Url, guard: Guard) -> Result<reqwest::Client, SendError> {
+        let way = Way { is_loopback: is_loopback(url), guard, is_tls: url.scheme() == "https" };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(way).or_insert_with(|| self.built(way)).clone();
         client.map_err(|why| SendError::Setup(format!("the HTTP client cannot be built: {why}")))
@@ -164,11 +217,18 @@ impl Transport {
         if way.is_loopback {
             builder = builder.no_proxy();
         }
-        if way.is_guarded {
-            builder = builder.dns_resolver(guard::Resolver::new());
+        if way.guard != Guard::Open {
+            builder = builder.dns_resolver(guard::Resolver::new(way.guard, Arc::clone(&self.networks)));
         }
         builder.build().map_err(words)
     }
+}
+
+/// Every host that the caller listed by itself, for whatever purpose.
+fn listed(options: &Options) -> impl Iterator<Item = &str> {
+    let mirrors = options.mirrors.values().flatten().map(|mirror| mirror.split('/').next().unwrap_or(mirror));
+    let rest = options.insecure_hosts.iter().chain(&options.token_realms).map(String::as_str);
+    options.reach.names().chain(mirrors).chain(rest)
 }
 
 /// An error of the HTTP library with all its causes and without the address, whose query may hold a signature.
@@ -185,4 +245,27 @@ pub(crate) fn words(error: reqwest::Error) -> String {
         cause = inner.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_nobody_asks_are_forgotten_and_the_rest_share() {
+        let transport = Transport::new(&Options::default()).unwrap();
+        let gate = |number: usize| transport.gate(&Url::parse(&format!("https://h{number}.example/")).unwrap());
+        let held = || transport.hosts.lock().unwrap().len();
+        for number in 0..3 * HOSTS {
+            gate(number);
+        }
+        assert!(held() <= HOSTS, "{}", held());
+        let busy: Vec<_> = (0..HOSTS).map(gate).collect();
+        let (one, other) = (gate(HOSTS), gate(HOSTS + 1));
+        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &busy[0]), "those beyond have one count");
+        assert!(Arc::ptr_eq(&gate(7), &busy[7]), "who is busy keeps its own");
+        assert_eq!(held(), HOSTS);
+        drop(busy);
+        assert!(!Arc::ptr_eq(&gate(HOSTS), &transport.others), "then there is room again");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum_server::Handle;
@@ -146,9 +146,13 @@ async fn drained(
 ) {
     tokio::time::sleep(delay).await;
     handle.graceful_shutdown(Some(finish_within));
-    if let Ok(Err(error)) = serving.await {
+    let until = Instant::now() + finish_within;
+    // What was accepted with 202 is accepted too.
+    let (served, ()) = tokio::join!(serving, app.gate().finish(until));
+    if let Ok(Err(error)) = served {
         tracing::error!(%error, "the server ended with an error");
     }
+    app.gate().finish(until).await;
     app.gate().stop().await;
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use model::Timestamp;
@@ -12,7 +11,6 @@ use crate::packed::unpack;
 use crate::place::Backend;
 use crate::trouble::Trouble;
 use crate::value::{Value, arguments, places, statement};
-use crate::writer::write_alone;
 use crate::{Batch, LeafRow, Result, SCHEMA, Store, StoreError, schema};
 
 const DOING: &str = "forgetting";
@@ -20,8 +18,8 @@ const DOING: &str = "forgetting";
 const PIECE: i64 = 1000;
 /// How many pieces of evidence one statement deletes.
 const EVIDENCE: usize = 200;
-/// How long the bytes of the audit log are dropped before it is given up: one transaction, whatever its size.
-const LONG: Duration = Duration::from_mins(10);
+/// How many entries of the audit log one transaction looks at: their bytes are rewritten.
+const LEAVES: i64 = 500;
 
 /// What can be forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,26 +204,40 @@ impl Store {
         Ok(old)
     }
 
-    /// Empties the bytes of what is older than this in the audit log and has its place there, and writes `trace`, which says so, in the same transaction.
-    /// Hashes stay, so that the tree can still be verified; entries of the kind of `trace` stay whole. Gives the number of entries.
+    /// Writes `trace`, which says so, and then empties the bytes of what is older than this in the audit log and has its place there: a piece at a time, so that
+    /// decisions go on being recorded. Hashes stay, so that the tree can still be verified; entries of the kind of `trace` stay whole. Gives the number of
+    /// entries. May be stopped at any time, and run again: nothing is emptied before its trace is on record.
     pub async fn drop_leaf_bytes(&self, before: Timestamp, trace: LeafRow) -> Result<u64> {
-        let backend = self.inner.place.backend;
         let kind = trace.kind.clone();
         let before = before.as_millisecond();
-        let batch = Arc::new(Batch { leaves: vec![trace], ..Batch::default() }.into());
-        self.transact("dropping bytes of the audit log", Some(LONG), move |connection| {
-            let (kind, batch) = (kind.clone(), Arc::clone(&batch));
-            Box::pin(async move {
-                let empty: &[u8] = &[];
-                let dropped = sqlx::query(
-                    "UPDATE leaves SET bytes = $1 WHERE place IS NOT NULL AND at < $2 AND kind <> $3 AND length(bytes) > 0",
-                );
-                let dropped = dropped.bind(empty).bind(before).bind(kind).execute(&mut *connection).await?;
-                write_alone(connection, backend, &batch).await?;
-                Ok(dropped.rows_affected())
-            })
-        })
-        .await
+        self.write(Batch { leaves: vec![trace], ..Batch::default() }).await?;
+        let (mut from, mut dropped) = (-1, 0);
+        loop {
+            let kind = kind.clone();
+            let (up_to, rows) = self
+                .transact("dropping bytes of the audit log", None, move |connection| {
+                    let kind = kind.clone();
+                    Box::pin(async move {
+                        let window = "SELECT MAX(w.place) FROM \
+                             (SELECT place FROM leaves WHERE place > $1 ORDER BY place LIMIT $2) w";
+                        let window = sqlx::query(window).bind(from).bind(LEAVES).fetch_one(&mut *connection).await?;
+                        let Some(up_to) = window.try_get::<Option<i64>, _>(0)? else { return Ok((None, 0)) };
+                        let empty: &[u8] = &[];
+                        let emptied = sqlx::query(
+                            "UPDATE leaves SET bytes = $1 \
+                             WHERE place > $2 AND place <= $3 AND at < $4 AND kind <> $5 AND length(bytes) > 0",
+                        );
+                        let emptied = emptied.bind(empty).bind(from).bind(up_to).bind(before).bind(kind);
+                        Ok((Some(up_to), emptied.execute(&mut *connection).await?.rows_affected()))
+                    })
+                })
+                .await?;
+            dropped += rows;
+            match up_to {
+                Some(up_to) => from = up_to,
+                None => return Ok(dropped),
+            }
+        }
     }
 }
 

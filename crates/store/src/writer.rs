@@ -20,8 +20,7 @@ pub(crate) use prepared::Prepared;
 pub(crate) use step::{Answering, Doing, Step};
 
 use crate::error::StoreError;
-use crate::place::{Backend, Place};
-use crate::trouble::Trouble;
+use crate::place::Place;
 use task::Task;
 
 /// What waits to be written, in KiB: more is refused.
@@ -152,18 +151,6 @@ impl Writer {
 /// The room that a batch takes, in KiB.
 fn share(size: usize) -> u32 {
     u32::try_from(size / 1024).unwrap_or(ROOM).clamp(LEAST, ROOM)
-}
-
-/// Writes a batch in a transaction that does more than that.
-pub(crate) async fn write_alone(
-    connection: &mut AnyConnection,
-    backend: Backend,
-    batch: &Prepared,
-) -> Result<(), Trouble> {
-    for outcome in group::write(connection, backend, &[batch]).await? {
-        outcome?;
-    }
-    Ok(())
 }
 
 /// Wakes who waits for changes, or who comes next: a change between two waits is not missed.

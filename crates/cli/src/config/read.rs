@@ -22,6 +22,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Config, Failure> {
             let text = files::read_text("the configuration", path, LIMIT)?;
             let mut config = parse(&path.display().to_string(), &text)?;
             config.beside(path);
+            config.file = Some(path.to_owned());
             config
         }
     };

@@ -21,6 +21,7 @@ pub(super) fn over(config: &mut Config) -> Result<(), Failure> {
     tokens(config)?;
     value(env::ANONYMOUS_READS, &mut config.auth.anonymous_reads)?;
     list(env::ALLOWED_REGISTRIES, &mut config.registries.allowed);
+    list(env::REGISTRY_NETWORKS, &mut config.registries.networks);
     list(env::INSECURE_REGISTRIES, &mut config.registries.insecure);
     list(env::REGISTRY_AUTHORITIES, &mut config.registries.authorities);
     list(env::REGISTRY_MIRRORS, &mut config.registries.mirrors);

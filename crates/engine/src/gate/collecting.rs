@@ -98,7 +98,7 @@ impl Inner {
         let late = |waiting: &Waiting| {
             AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry")))
         };
-        let (flight, waiting) = self.flight(image, wanted.clone());
+        let (flight, waiting) = self.flight(image, wanted.clone())?;
         let known = tokio::time::timeout_at(deadline.max(at_least()).into(), flight);
         if wanted.brief {
             return known.await.unwrap_or_else(|_| Err(late(&waiting)));
@@ -109,14 +109,19 @@ impl Inner {
             () = waiting.for_a_scan(deadline) => {}
         }
         // S11: that a scan is pending is an answer too. The collection goes on for whoever asks next.
-        let (flight, waiting) = self.flight(image, Wanted { brief: true, ..wanted });
+        let (flight, waiting) = self.flight(image, Wanted { brief: true, ..wanted })?;
         tokio::time::timeout_at(at_least().into(), flight).await.unwrap_or_else(|_| Err(late(&waiting)))
     }
 
-    fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> (Flight, Arc<Waiting>) {
+    fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> Result<(Flight, Arc<Waiting>), AskError> {
         let mut flying = self.flights.flying.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((flight, waiting)) = flying.get(&wanted) {
-            return (flight.clone(), Arc::clone(waiting));
+            return Ok((flight.clone(), Arc::clone(waiting)));
+        }
+        // They go on without whoever asked, so that a bound on requests is none on them.
+        if flying.len() >= self.settings.flights {
+            let what = "as many images wait to be looked at as the gate is set up for";
+            return Err(AskError::Overloaded(what.to_owned()));
         }
         let waiting = Arc::new(Waiting::default());
         let (inner, image, told, key) = (Arc::clone(self), image.clone(), Arc::clone(&waiting), wanted.clone());
@@ -140,7 +145,7 @@ impl Inner {
         };
         let flight = flight.boxed().shared();
         flying.insert(wanted, (flight.clone(), Arc::clone(&waiting)));
-        (flight, waiting)
+        Ok((flight, waiting))
     }
 
     async fn collect(&self, image: &ImageReference, wanted: &Wanted, told: &Waiting) -> Result<Arc<Known>, AskError> {

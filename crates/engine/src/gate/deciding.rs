@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ImageReference, Timestamp, Verdict};
+use registry::Reach;
 use store::{Batch, NewJob};
 use telemetry::Cache;
 
@@ -72,15 +73,16 @@ impl Inner {
             return Err(usage(what, "name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
         // Addresses of the link are where clouds keep credentials; no registry is there.
-        let is_listed =
-            self.settings.allowed_registries.iter().chain(&self.settings.registries.insecure).any(|one| one == host);
+        let reach = &self.settings.reach;
+        let is_listed = (matches!(reach, Reach::Listed(_)) && reach.allows(host))
+            || self.settings.registries.insecure.iter().any(|one| one == host);
         if is_of_the_link(host) && !is_listed {
             return Err(usage(
                 format!("{host} is an address of the link, and no registry"),
                 "name the registry by its host",
             ));
         }
-        if !self.settings.allowed_registries.is_empty() && !self.may_dial(host) {
+        if !reach.allows(host) {
             let what = format!("the gate is not set up for the registry {host}");
             return Err(usage(what, "whoever runs the gate lists it in `registries.allowed`"));
         }
@@ -90,14 +92,6 @@ impl Inner {
             usage(error.to_string(), "environments are declared in `spec.environments` of the policy in force")
         })?;
         Ok(Understood { image, environment })
-    }
-
-    fn may_dial(&self, host: &str) -> bool {
-        let host = host.to_lowercase();
-        self.settings.allowed_registries.iter().any(|allowed| match allowed.strip_prefix("*.") {
-            Some(ending) => host.strip_suffix(ending).is_some_and(|start| start.ends_with('.')),
-            None => *allowed == host,
-        })
     }
 
     /// S9: a clock that went back would let the past count as now.
@@ -497,3 +491,6 @@ pub(super) fn allows(verdict: Verdict) -> bool {
 pub(super) fn ago(now: Timestamp, elapsed: Duration) -> Timestamp {
     model::SignedDuration::try_from(elapsed).ok().and_then(|ago| now.checked_sub(ago).ok()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use model::Timestamp;
+use registry::Reach;
 use telemetry::Metrics;
 
 use super::policies::Bundle;
@@ -15,8 +16,8 @@ use crate::place::RegistrySettings;
 pub struct GateSettings {
     /// How registries are spoken to.
     pub registries: RegistrySettings,
-    /// The registries that are dialled at all (S37): hosts, or `*.` and the end of hosts. Empty: every one.
-    pub allowed_registries: Vec<String>,
+    /// The registries that are asked at all, and at which addresses (S37).
+    pub reach: Reach,
     /// The policy that comes into force at the start, unless it is already; `None`: what the store has, and the built-in one if it has none.
     pub policy: Option<Bundle>,
     /// The private key that signs checkpoints of the audit log: Ed25519, PKCS #8 PEM. Made if it is not there.
@@ -35,6 +36,10 @@ pub struct GateSettings {
     pub start_scans: bool,
     /// How many asks are collected for at the same time.
     pub collecting: usize,
+    /// How many images are looked at or wait for it. More are refused.
+    pub flights: usize,
+    /// How many asks that nobody waits for are answered at the same time. More are refused.
+    pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
     /// Where everything is counted; whoever serves the gate counts there too.
@@ -48,7 +53,7 @@ impl GateSettings {
     pub fn new(audit_key: PathBuf, origin: String, now: fn() -> Timestamp) -> Self {
         Self {
             registries: RegistrySettings::default(),
-            allowed_registries: Vec::new(),
+            reach: Reach::OffTheLink,
             policy: None,
             audit_key,
             origin,
@@ -64,6 +69,8 @@ impl GateSettings {
             },
             start_scans: true,
             collecting: 64,
+            flights: 1024,
+            later: 1024,
             lease: Duration::from_secs(1),
             metrics: Metrics::new(),
             now,

@@ -1,6 +1,8 @@
 //! The gate as a service, on a real SQLite file and the scripted registry (for what a real one cannot be asked to do).
 
 mod asks;
+mod bounds;
+mod changes;
 mod documents;
 mod log;
 mod policies;

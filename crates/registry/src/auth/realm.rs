@@ -1,21 +1,24 @@
 //! Which token service a registry may name (S37). Its own machine, a machine whose name contains it or is contained in it,
 //! a sibling under the same registered domain, or one that the caller lists; always over https unless the registry itself
-//! is spoken to in plain http. Everything else is refused before anything is sent, anonymous questions too.
+//! is spoken to in plain http. A client that has a list of its registries takes no name for a relation: its own machine, one that is known, or one that is
+//! listed. Everything else is refused before anything is sent, anonymous questions too.
 
 use std::collections::BTreeSet;
 
 use reqwest::Url;
 
-use crate::Options;
 use crate::auth::challenge::Bearer;
 use crate::auth::{Login, refusal};
 use crate::client::exchange::Failure;
 use crate::error::Error;
 use crate::transport::{Chosen, forbidden, is_loopback};
+use crate::{Options, Reach};
 
 /// Token services of public registries that stand under a domain of their own.
 const KNOWN: &[(&str, &str)] = &[
     ("docker.io", "auth.docker.io"),
+    ("registry.digitalocean.com", "api.digitalocean.com"),
+    ("registry.gitlab.com", "gitlab.com"),
     ("registry.redhat.io", "sso.redhat.com"),
     ("registry.access.redhat.com", "sso.redhat.com"),
 ];
@@ -59,6 +62,7 @@ const SECOND_LEVEL: &[&str] = &["ac", "co", "com", "edu", "go", "gob", "gov", "g
 pub(super) struct Rules {
     listed: BTreeSet<String>,
     insecure: BTreeSet<String>,
+    reach: Reach,
 }
 
 /// A token service that may be asked.
@@ -70,7 +74,11 @@ pub(super) struct Realm {
 
 impl Rules {
     pub(super) fn new(options: &Options) -> Self {
-        Self { listed: options.token_realms.clone(), insecure: options.insecure_hosts.clone() }
+        Self {
+            listed: options.token_realms.clone(),
+            insecure: options.insecure_hosts.clone(),
+            reach: options.reach.clone(),
+        }
     }
 
     /// The token service of a challenge, if the registry may name it.
@@ -85,7 +93,10 @@ impl Rules {
         let host = url.host_str().ok_or_else(foreign)?;
         let registry = login.registry.host_str().ok_or_else(foreign)?;
         let listed_as = |set: &BTreeSet<String>| set.contains(host) || set.contains(&origin_host(&url));
-        let listed = listed_as(&self.listed) || listed_as(&self.insecure);
+        let is_strict = matches!(self.reach, Reach::Listed(_));
+        let listed = listed_as(&self.listed)
+            || listed_as(&self.insecure)
+            || (is_strict && self.reach.allows(&origin_host(&url)));
         if !url.username().is_empty() || url.password().is_some() {
             return Err(foreign());
         }
@@ -94,7 +105,8 @@ impl Rules {
         if url.scheme() != "https" && !plain {
             return Err(foreign());
         }
-        if !listed && !related(login.host, registry, host) {
+        let belongs = if is_strict { known(login.host, registry, host) } else { related(login.host, registry, host) };
+        if !listed && !belongs {
             return Err(foreign());
         }
         let own = listed || host == registry || is_loopback(login.registry);
@@ -115,9 +127,14 @@ fn origin_host(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// True if the token service is the registry's own machine, or one that is known to be its.
+fn known(name: &str, registry: &str, realm: &str) -> bool {
+    realm == registry || KNOWN.contains(&(name, realm))
+}
+
 /// True if the token service belongs to the registry, by their names.
 fn related(name: &str, registry: &str, realm: &str) -> bool {
-    if realm == registry || KNOWN.contains(&(name, realm)) {
+    if known(name, registry, realm) {
         return true;
     }
     let is_address = |host: &str| host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
@@ -150,6 +167,40 @@ fn registrable(domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Asked;
+
+    #[test]
+    fn s37_a_client_with_a_list_takes_no_name_for_a_relation() {
+        let reach = |hosts: &[&str]| {
+            let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+            Reach::listed(&hosts, &[]).unwrap()
+        };
+        let may = |reach: &Reach, realms: &[&str], name: &str, realm: &str| {
+            let token_realms = realms.iter().map(|realm| (*realm).to_owned()).collect();
+            let rules = Rules::new(&Options { reach: reach.clone(), token_realms, ..Options::default() });
+            let registry = Url::parse(&format!("https://{}/v2/", crate::location::api_host(name))).unwrap();
+            let asked = Asked { host: name.to_owned(), repository: None, what: "x".to_owned() };
+            let login = Login { host: name, registry: &registry, scope: "x", asked: &asked };
+            let bearer = Bearer { realm: realm.to_owned(), service: None, scope: None };
+            rules.realm(&login, &bearer).is_ok()
+        };
+        let listed = reach(&["docker.io", "registry.gitlab.com", "registry.corp.example", "10.0.0.5:5000"]);
+        for (name, realm) in [
+            ("docker.io", "https://auth.docker.io/token"),
+            ("registry.gitlab.com", "https://gitlab.com/jwt/auth"),
+            ("registry.corp.example", "https://registry.corp.example/token"),
+            ("10.0.0.5:5000", "https://10.0.0.5:5000/token"),
+        ] {
+            assert!(may(&listed, &[], name, realm), "{name} -> {realm}");
+        }
+        let (name, sibling) = ("registry.corp.example", "https://login.corp.example/token");
+        assert!(may(&Reach::Anywhere, &[], name, sibling) && may(&Reach::OffTheLink, &[], name, sibling));
+        assert!(!may(&listed, &[], name, sibling));
+        assert!(!may(&listed, &[], name, "https://x.registry.corp.example/token"));
+        assert!(may(&listed, &["login.corp.example"], name, sibling));
+        assert!(may(&reach(&["*.corp.example"]), &[], name, sibling), "listed as a registry is listed too");
+        assert!(!may(&reach(&["*.corp.example"]), &[], name, "https://corp.example/token"));
+    }
 
     #[test]
     fn s37_a_registry_may_name_its_own_token_service_only() {

@@ -50,6 +50,7 @@ impl Failure {
             SendError::Network(cause) => Self::passing(Error::Unavailable { asked, cause }, None),
             SendError::TooLarge(limit) => Self::lasting(Error::TooLarge { asked, limit }),
             SendError::Setup(why) => Self::lasting(Error::Setup(why)),
+            SendError::Forbidden(why) => Self::lasting(Error::OutOfReach { asked, why }),
         }
     }
 

@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::Inner;
+use crate::Reach;
 use crate::auth::Login;
 use crate::auth::challenge::Challenge;
 use crate::error::{Asked, Error};
@@ -164,7 +165,11 @@ impl Inner {
             if let Some(accept) = question.accept {
                 request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
             }
-            let chosen = if self.is_insecure(&target) { Chosen::Caller } else { Chosen::Answer };
+            let chosen = if self.is_insecure(&target) || self.is_listed_itself(question, &target) {
+                Chosen::Caller
+            } else {
+                Chosen::Answer
+            };
             response = self
                 .transport
                 .send(request, chosen)
@@ -211,6 +216,11 @@ impl Inner {
             }
             _ => Ok(target),
         }
+    }
+
+    /// True for the registry itself, where it had to be listed to be asked: what was said of its address counts here too.
+    fn is_listed_itself(&self, question: &Question<'_>, target: &Url) -> bool {
+        matches!(self.options.reach, Reach::Listed(_)) && question.url.host_str() == target.host_str()
     }
 
     /// True if the caller lists this host as one that is spoken to in plain http.

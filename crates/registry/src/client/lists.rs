@@ -43,6 +43,8 @@ impl Client {
     /// All repositories of a registry, if it tells.
     pub async fn catalog(&self, host: &str) -> Result<Vec<Repository>, Error> {
         let host = canonical(host);
+        let asked = Asked { host: host.clone(), repository: None, what: "list of repositories".to_owned() };
+        self.inner.within_reach(&host, &asked)?;
         let mut url = self.inner.url(&host, "_catalog")?;
         url.set_query(Some(PAGE));
         let question = Question {
@@ -50,7 +52,7 @@ impl Client {
             host: &host,
             url,
             scope: "registry:catalog:*".to_owned(),
-            asked: Asked { host: host.clone(), repository: None, what: "list of repositories".to_owned() },
+            asked,
             accept: None,
             body: None,
             follow: Follow::No,

@@ -10,6 +10,7 @@
 mod faults;
 mod login;
 mod push;
+mod reach;
 mod read;
 mod real;
 mod redirects;

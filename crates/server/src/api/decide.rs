@@ -57,7 +57,7 @@ async fn accept(app: &App, key: &Key, kept: Option<Bytes>, asked: Asked, by: &As
     {
         return Ok(accepted_response(&accepted));
     }
-    let id = app.gate().ask_later(asked, by);
+    let id = app.gate().ask_later(asked, by)?;
     let accepted = Accepted { location: format!("/api/v1/decide/{id}"), id };
     key.keep(app, serde_json::to_vec(&accepted).map_err(|error| Fail::internal(error.to_string()))?).await?;
     Ok(accepted_response(&accepted))

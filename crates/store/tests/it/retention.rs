@@ -1,5 +1,6 @@
 //! Forgetting takes what is old and not needed, and nothing else.
 
+use std::cell::Cell;
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -14,6 +15,7 @@ on_both!(
     a_decision_that_is_needed_stays,
     evidence_that_is_named_stays,
     o3_bytes_of_the_log_are_dropped_with_a_trace,
+    o3_what_is_recorded_meanwhile_does_not_wait_for_the_log_to_be_dropped,
 );
 
 async fn count(store: &Store, table: &str) -> u64 {
@@ -175,4 +177,31 @@ async fn o3_bytes_of_the_log_are_dropped_with_a_trace(database: &Database) {
     // What has no place yet keeps its bytes, and so does the trace.
     assert_eq!(store.unsequenced(10).await.unwrap(), [leaf(4), trace]);
     assert_eq!(store.drop_leaf_bytes(at(3), leaf(11)).await.unwrap(), 1, "other traces are no exception");
+}
+
+async fn o3_what_is_recorded_meanwhile_does_not_wait_for_the_log_to_be_dropped(database: &Database) {
+    const ENTRIES: u64 = 5_000;
+    let store = database.open().await;
+    let leaves = (0..ENTRIES).map(leaf).collect();
+    store.write(Batch { leaves, ..Batch::default() }).await.unwrap();
+    let ids: Vec<String> = (0..ENTRIES).map(id).collect();
+    let head = LogHead { size: ENTRIES, checkpoint: "c".to_owned(), at: at(9), key: String::new() };
+    assert!(store.extend_log(0, &ids, &[], &head).await.unwrap());
+    let mut trace = leaf(ENTRIES);
+    trace.kind = String::from("audit.dropped");
+    let dropping = store.drop_leaf_bytes(at(1_000_000), trace);
+    let recorded = Cell::new(0);
+    let recording = async {
+        // One after the other: each waits for at most one piece.
+        for number in 1..=u64::MAX {
+            store.write(Batch { decisions: vec![decision(number)], ..Batch::default() }).await.unwrap();
+            recorded.set(number);
+        }
+    };
+    let dropped = tokio::select! {
+        dropped = dropping => dropped.unwrap(),
+        () = recording => 0,
+    };
+    assert_eq!(dropped, ENTRIES);
+    assert!(recorded.get() >= 6, "{} decisions in the time of ten pieces", recorded.get());
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Bundle, GateSettings, Metrics, Pace, RegistrySettings};
+use engine::{Bundle, GateSettings, Metrics, Pace, Reach, RegistrySettings};
 use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFiles, Token, admin_token};
 
 use crate::clock::now;
@@ -31,7 +31,7 @@ pub(super) struct Setup {
     pub log_level: Option<String>,
     tokens: Vec<Token>,
     registries: RegistrySettings,
-    allowed: Vec<String>,
+    reach: Reach,
     policy: Option<Bundle>,
     audit_key: PathBuf,
     origin: String,
@@ -52,6 +52,7 @@ impl Setup {
         let tokens = config.auth.tokens.iter().map(token).collect::<Result<Vec<_>, _>>()?;
         let anonymous_reads = safe(listen, &config, tokens.is_empty())?;
         let registries = registries(&config.registries, flags)?;
+        let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
         let policy = (!config.policy.is_empty()).then(|| policies::bundle(&config.policy)).transpose()?;
         let folder = database::folder(config.data_dir)?;
@@ -69,7 +70,7 @@ impl Setup {
             log_format: config.log.format,
             log_level: config.log.level,
             registries,
-            allowed: config.registries.allowed,
+            reach,
             policy,
             audit_key: config.audit.key.unwrap_or_else(|| folder.join("audit.key")),
             origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
@@ -87,7 +88,7 @@ impl Setup {
     pub(super) fn gate(&self, metrics: Metrics) -> GateSettings {
         GateSettings {
             registries: self.registries.clone(),
-            allowed_registries: self.allowed.clone(),
+            reach: self.reach.clone(),
             policy: self.policy.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
@@ -190,6 +191,34 @@ fn registries(config: &config::Registries, flags: RegistrySettings) -> Result<Re
     settings.mirrors.extend(flags.mirrors);
     settings.token_realms.extend(flags.token_realms);
     Ok(settings)
+}
+
+/// S37: whoever configures a service says which registries it asks. Without a file and on loopback alone it asks what it is asked for, like a check.
+fn reach(listen: SocketAddr, config: &Config) -> Result<Reach, Failure> {
+    let config::Registries { allowed, networks, .. } = &config.registries;
+    if !allowed.is_empty() {
+        return Reach::listed(allowed, networks).map_err(|why| {
+            Failure::configuration(format!("registries: {why}"))
+                .hint("`allowed` has hosts as in image references, such as ghcr.io, `networks` has CIDR blocks")
+        });
+    }
+    let list = "list them: `registries: { allowed: [ghcr.io, \"*.dkr.ecr.eu-west-1.amazonaws.com\"] }`, or ECR_GATE_ALLOWED_REGISTRIES";
+    if !listen.ip().is_loopback() {
+        let what = format!(
+            "{listen} can be reached by others, and `registries.allowed` does not say which registries are asked"
+        );
+        return Err(Failure::configuration(what).hint(list));
+    }
+    if let Some(file) = &config.file {
+        let what = format!("{}: `registries.allowed` does not say which registries are asked", file.display());
+        return Err(Failure::configuration(what).hint(list));
+    }
+    if !networks.is_empty() {
+        return Err(
+            Failure::configuration("`registries.networks` is about registries that are listed, and none is").hint(list)
+        );
+    }
+    Ok(Reach::OffTheLink)
 }
 
 fn limits(config: &config::Limits, loopback: bool) -> Result<Limits, Failure> {

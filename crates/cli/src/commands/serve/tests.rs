@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::setup::{Setup, shown};
-use crate::config::{Auth, Config, Role, Tls, TokenEntry};
+use crate::config::{Auth, Config, Registries, Role, Tls, TokenEntry};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -45,6 +45,7 @@ fn s36_beyond_this_machine_only_with_a_certificate_and_tokens() {
         let with = |tls: Option<Tls>, tokens: Vec<TokenEntry>, anonymous_reads| Config {
             tls,
             auth: Auth { tokens, anonymous_reads },
+            registries: Registries { allowed: vec!["ghcr.io".to_owned()], ..Registries::default() },
             ..config(folder.path(), listen)
         };
         for (config, why) in [
@@ -72,6 +73,39 @@ fn s36_with_tokens_reading_needs_one_on_loopback_too_unless_somebody_says_otherw
         let setup = setup(Config { auth, ..config(folder.path(), "localhost:0") }).unwrap();
         assert_eq!(setup.anonymous_reads, expected);
     }
+}
+
+#[test]
+fn s37_whoever_configures_a_service_says_which_registries_it_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |allowed: &[&str], networks: &[&str], file: Option<&str>, listen: &str| {
+        let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        setup(Config {
+            registries: Registries { allowed: owned(allowed), networks: owned(networks), ..Registries::default() },
+            file: file.map(Into::into),
+            tls: Some(tls()),
+            auth: Auth { tokens: vec![token()], anonymous_reads: None },
+            ..config(folder.path(), listen)
+        })
+    };
+    let (here, elsewhere, file) = ("127.0.0.1:0", "0.0.0.0:8443", Some("serve.yaml"));
+    for (result, why) in [
+        (with(&[], &[], None, elsewhere), "can be reached by others, and `registries.allowed` does not say"),
+        (with(&[], &[], file, here), "serve.yaml: `registries.allowed` does not say"),
+        (with(&[], &["10.0.0.0/8"], None, here), "is about registries that are listed"),
+        (with(&["*"], &[], None, here), "\"*\" is no registry's host"),
+        (with(&["ghcr.io/team"], &[], file, here), "is no registry's host"),
+        (with(&["ghcr.io"], &["10/8"], file, here), "\"10/8\" is no network"),
+        (with(&["ghcr.io"], &["169.254.169.254/32"], file, elsewhere), "is of the link"),
+    ] {
+        let failure = result.unwrap_err();
+        assert_eq!(failure.exit, Exit::Configuration);
+        assert!(failure.what.contains(why) && !failure.hints.is_empty(), "{}", failure.what);
+    }
+    assert!(!folder.path().join("data").exists(), "what is refused leaves nothing behind");
+    with(&[], &[], None, here).unwrap();
+    with(&["ghcr.io"], &["10.0.0.0/8"], file, here).unwrap();
+    with(&["ghcr.io"], &[], None, elsewhere).unwrap();
 }
 
 #[test]

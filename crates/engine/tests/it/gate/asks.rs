@@ -145,14 +145,36 @@ async fn s7_what_is_asked_wrongly_is_said_and_not_decided() {
 async fn s37_only_registries_that_are_listed_are_dialled() {
     let scene = Scene::new();
     scene.push("1", "1000");
-    let settings = engine::GateSettings {
-        allowed_registries: vec!["*.dkr.ecr.eu-west-1.amazonaws.com".to_owned()],
-        ..scene.settings(NON_ROOT)
-    };
+    let listed = engine::Reach::listed(&["*.dkr.ecr.eu-west-1.amazonaws.com".to_owned()], &[]).unwrap();
+    let settings = engine::GateSettings { reach: listed, ..scene.settings(NON_ROOT) };
     let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
     let error = ask(&gate, &scene.named(":1")).await.unwrap_err();
     assert!(error.to_string().contains("not set up for the registry"), "{error}");
     assert_eq!(scene.registry.requests().len(), 0);
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s37_a_base_image_in_a_registry_that_is_not_listed_is_not_looked_up() {
+    let (scene, other) = (Scene::new(), testkit::oci::Registry::start());
+    let base = other.push("base", Some("1"), &image("1000"));
+    let digest = scene.push("1", "1000");
+    let rules = format!("- {{ id: base, baseImage: {{ approved: [\"{}:1\"] }} }}", other.reference("base"));
+    let mut settings = scene.settings(&rules);
+    settings.registries.insecure.push(other.host());
+    settings.reach = engine::Reach::listed(&[scene.registry.host()], &[]).unwrap();
+    let gate = engine::Gate::start(settings.clone(), scene.store().await).await.unwrap();
+    let name = scene.named(&format!("@{digest}"));
+    let answered = ask(&gate, &name).await.unwrap();
+    assert_eq!(answered.decision.verdict, Verdict::Deny, "who cannot look does not know");
+    assert!(String::from_utf8_lossy(&answered.decision.record).contains("none of the registries that are listed"));
+    assert_eq!(other.requests().len(), 0, "{base}");
+    gate.stop().await;
+    drop(gate);
+    settings.reach = engine::Reach::listed(&[scene.registry.host(), other.host()], &[]).unwrap();
+    let gate = engine::Gate::start(settings, scene.store().await).await.unwrap();
+    assert_eq!(verdict(&gate, &name).await, Verdict::Allow);
+    assert!(!other.requests().is_empty());
     gate.stop().await;
 }
 
@@ -368,7 +390,7 @@ async fn s42_an_answer_that_is_fetched_later_is_the_one_of_then() {
     let scene = Scene::new();
     let digest = scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
-    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api));
+    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api)).unwrap();
     let mut first = None;
     while first.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,0 +1,86 @@
+//! How much the gate takes on at once, and what becomes of what it took on.
+
+use std::time::{Duration, Instant};
+
+use engine::{AskError, Asked, DecisionQuery, Gate, GateSettings, Point};
+use model::Verdict;
+use testkit::oci::Fault;
+
+use super::scene::{NON_ROOT, Scene, ask, asked, by};
+
+fn slow(scene: &Scene, by: Duration) {
+    scene.registry.fault(Fault::on("GET", "/manifests/").delay(by));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_images_wait_to_be_looked_at_than_the_gate_is_set_up_for() {
+    let scene = Scene::new();
+    for tag in ["1", "2", "3"] {
+        scene.push(tag, "1000");
+    }
+    slow(&scene, Duration::from_millis(400));
+    let settings = GateSettings { flights: 2, collecting: 1, ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let under_way: Vec<_> = ["1", "2"]
+        .map(|tag| {
+            let (gate, image) = (gate.clone(), scene.named(&format!(":{tag}")));
+            tokio::spawn(async move { ask(&gate, &image).await })
+        })
+        .into();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let third = ask(&gate, &scene.named(":3")).await.unwrap_err();
+    assert!(matches!(&third, AskError::Overloaded(what) if what.contains("wait to be looked at")), "{third}");
+    assert!(ask(&gate, &scene.named(":2")).await.is_ok(), "who wants the same joins in");
+    for ask in under_way {
+        assert_eq!(ask.await.unwrap().unwrap().decision.verdict, Verdict::Allow);
+    }
+    assert!(ask(&gate, &scene.named(":3")).await.is_ok(), "then there is room again");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_asks_that_nobody_waits_for_are_accepted_than_the_gate_is_set_up_for() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    slow(&scene, Duration::from_millis(400));
+    let settings = GateSettings { later: 2, ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let later = || gate.ask_later(asked(&scene.named(":1")), &by(Point::Api));
+    let ids = [later().unwrap(), later().unwrap()];
+    let third = later().unwrap_err();
+    assert!(matches!(&third, AskError::Overloaded(what) if what.contains("nobody waits for")), "{third}");
+    gate.finish(Instant::now() + Duration::from_secs(10)).await;
+    for id in ids {
+        assert!(gate.later(&id).await.unwrap().unwrap().unwrap().permit.is_ok());
+    }
+    later().unwrap();
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_is_on_record_before_the_end_and_what_takes_too_long_is_given_up() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    slow(&scene, Duration::from_millis(300));
+    let gate = scene.gate(NON_ROOT).await;
+    let pinned = scene.named(&format!("@{digest}"));
+    let id = gate.ask_later(asked(&pinned), &by(Point::Api)).unwrap();
+    assert!(gate.later(&id).await.unwrap().unwrap().is_none(), "it is being looked for");
+    gate.finish(Instant::now() + Duration::from_secs(10)).await;
+    gate.stop().await;
+    drop(gate);
+    let gate = scene.gate(NON_ROOT).await;
+    let everything = DecisionQuery { limit: 10, ..DecisionQuery::default() };
+    let (found, _) = gate.decisions(&everything).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.digest.as_str()).collect::<Vec<_>>(), [digest.as_str()]);
+    // Too slow for the time that is left.
+    scene.registry.clear_faults();
+    slow(&scene, Duration::from_secs(5));
+    let elsewhere = Asked { environment: Some("staging".to_owned()), ..asked(&pinned) };
+    gate.ask_later(elsewhere, &by(Point::Api)).unwrap();
+    let began = Instant::now();
+    gate.finish(began + Duration::from_millis(200)).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(gate.decisions(&everything).await.unwrap().0.len(), 1);
+    gate.stop().await;
+}
