@@ -29,6 +29,6 @@ pub(crate) async fn submit(
         trace_id: trace.trace.as_deref().map(str::to_owned),
     };
     let submission = Submission { image: query.image, kind: query.kind.as_str().to_owned(), document };
-    let Submitted { id, evidence, format } = app.gate().submit(submission, &by).await?;
+    let Submitted { id, evidence, format } = app.gate().submit(submission, &by, caller.actor()).await?;
     Ok((StatusCode::CREATED, Json(SubmittedSignal { id, evidence, format })))
 }
