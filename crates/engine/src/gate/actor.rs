@@ -26,6 +26,8 @@ pub enum Role {
     Forensics,
     /// Gives out tokens and says who is who.
     Admin,
+    /// Nobody said who they are, where that is enough to read and to ask: an embedded gate on loopback. Nobody is given it.
+    Anonymous,
 }
 
 /// What can be done with the gate.
@@ -56,7 +58,7 @@ pub enum Right {
 }
 
 impl Role {
-    /// Every role.
+    /// Every role that can be given.
     pub const ALL: [Self; 9] = [
         Self::Viewer,
         Self::Developer,
@@ -81,6 +83,7 @@ impl Role {
             Self::Scanner => "scanner",
             Self::Forensics => "forensics",
             Self::Admin => "admin",
+            Self::Anonymous => "anonymous",
         }
     }
 
@@ -103,6 +106,7 @@ impl Role {
             Self::Forensics => &[Read, Inspect],
             // Who says who may what does not decide what is let through: that takes a role, given on record.
             Self::Admin => &[Read, Ask, Administer],
+            Self::Anonymous => &[Read, Ask],
         }
     }
 }
@@ -178,6 +182,21 @@ impl Grant {
     }
 }
 
+/// The name of a person, the same wherever they are known: in small letters.
+///
+/// # Errors
+/// It is no name.
+pub fn person(name: &str) -> Result<Arc<str>, String> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > 320 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!(
+            "{:?} is no name of a person: 1 to 320 bytes without spaces",
+            name.get(..80).unwrap_or(name)
+        ));
+    }
+    Ok(name.to_lowercase().into())
+}
+
 /// Who acts, as the server authenticated them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actor {
@@ -190,6 +209,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Nobody in particular, where nobody has to say who they are.
+    pub fn anonymous() -> Self {
+        Self::everywhere("anonymous", &[Role::Anonymous])
+    }
+
     /// Somebody with roles everywhere.
     pub fn everywhere(identity: &str, roles: &[Role]) -> Self {
         let grants = roles.iter().map(|role| Grant::everywhere(*role)).collect();
@@ -217,6 +241,11 @@ impl Actor {
         self.granted(Right::Read).any(|grant| {
             covers(grant) && environment.is_none_or(|environment| grant.is_for_environment(Some(environment)))
         })
+    }
+
+    /// Whether they may do this about this repository in some environment.
+    pub fn may_in_some_environment(&self, right: Right, repository: &str) -> bool {
+        self.granted(right).any(|grant| grant.repositories.iter().any(|one| one.cover(repository)))
     }
 
     /// True if both are known to be the same person, or the same identity (S29).
@@ -285,5 +314,6 @@ mod tests {
             assert!(!(rights.contains(&Right::Administer) && rights.contains(&Right::Govern)), "{role:?}");
         }
         assert_eq!(Role::named("root"), None);
+        assert_eq!(Role::named("anonymous"), None, "nobody is given what nobody in particular may");
     }
 }

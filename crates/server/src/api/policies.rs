@@ -21,22 +21,24 @@ pub(crate) async fn upload(
     Json { value, .. }: Json<PolicyBundle, LARGE>,
 ) -> Result<Answer<PolicyVersion>, Fail> {
     let bundle = Bundle { documents: value.documents, files: value.files };
-    Ok(Answer(version(app.gate().upload(bundle, caller.by()).await?)))
+    Ok(Answer(version(app.gate().upload(bundle, caller.actor()).await?)))
 }
 
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<VersionsQuery>,
 ) -> Result<Answer<VersionsPage>, Fail> {
-    let versions = app.gate().versions(limit(query.limit, 50, 200)?).await?;
+    let versions = app.gate().versions(limit(query.limit, 50, 200)?, caller.actor()).await?;
     Ok(Answer(VersionsPage { versions: versions.into_iter().map(version).collect() }))
 }
 
 pub(crate) async fn one(
     State(app): State<App>,
+    caller: Caller,
     DigestInPath(digest): DigestInPath,
 ) -> Result<Answer<VersionWithBundle>, Fail> {
-    let (found, Bundle { documents, files }) = app.gate().version(&digest).await?;
+    let (found, Bundle { documents, files }) = app.gate().version(&digest, caller.actor()).await?;
     Ok(Answer(VersionWithBundle { version: version(found), bundle: PolicyBundle { documents, files } }))
 }
 
@@ -47,7 +49,7 @@ pub(crate) async fn activate(
     OptionalJson(request): OptionalJson<ActivateRequest>,
 ) -> Result<Answer<PolicyVersion>, Fail> {
     sound_if_given("reason", request.reason.as_deref(), WORDS)?;
-    let activated = app.gate().activate(&digest, request.believed.as_ref(), request.reason, caller.by()).await?;
+    let activated = app.gate().activate(&digest, request.believed.as_ref(), request.reason, caller.actor()).await?;
     Ok(Answer(version(activated)))
 }
 
@@ -57,17 +59,18 @@ pub(crate) async fn roll_back(
     OptionalJson(request): OptionalJson<RollbackRequest>,
 ) -> Result<Answer<PolicyVersion>, Fail> {
     sound_if_given("reason", request.reason.as_deref(), WORDS)?;
-    Ok(Answer(version(app.gate().roll_back(request.reason, caller.by()).await?)))
+    Ok(Answer(version(app.gate().roll_back(request.reason, caller.actor()).await?)))
 }
 
 pub(crate) async fn replay(
     State(app): State<App>,
+    caller: Caller,
     DigestInPath(digest): DigestInPath,
     OptionalJson(request): OptionalJson<ReplayRequest>,
 ) -> Result<Answer<ReplayPage>, Fail> {
     sound_if_given("cursor", request.cursor.as_deref(), NAME)?;
     let limit = limit(request.limit, 200, 1000)?;
-    let replayed = app.gate().replay(&digest, request.cursor.as_deref(), limit).await?;
+    let replayed = app.gate().replay(&digest, request.cursor.as_deref(), limit, caller.actor()).await?;
     let Replayed { flips, judged, not_judged, next } = replayed;
     let flip = |flip: engine::Flip| {
         let engine::Flip { repository, digest, environment, recorded, replayed, reasons } = flip;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{Bundle, GateSettings, Metrics, Pace, Reach, RegistrySettings};
-use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFiles, Token, admin_token};
+use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
+use super::identities;
 use crate::clock::now;
-use crate::config::{self, Config, LogFormat, Time, TokenEntry};
+use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
 use crate::failure::Failure;
 use crate::policies;
@@ -49,7 +50,7 @@ impl Setup {
     /// Checks everything, then makes the data folder and, if nobody gave tokens, the first one.
     pub(super) fn of(config: Config, flags: RegistrySettings) -> Result<Self, Failure> {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
-        let tokens = config.auth.tokens.iter().map(token).collect::<Result<Vec<_>, _>>()?;
+        let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
         let anonymous_reads = safe(listen, &config, tokens.is_empty())?;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
@@ -158,23 +159,6 @@ fn safe(listen: SocketAddr, config: &Config, without_tokens: bool) -> Result<boo
         .hint("give readers a token with the role read"));
     }
     Ok(false)
-}
-
-fn token(entry: &TokenEntry) -> Result<Token, Failure> {
-    let wrong = |why: &str| Failure::configuration(format!("auth.tokens: the token {:?}: {why}", entry.name));
-    let plain = !entry.name.is_empty() && entry.name.len() <= 256 && !entry.name.chars().any(char::is_control);
-    if !plain {
-        return Err(wrong("its name is empty, too long, or holds a control character"));
-    }
-    let sha256 = hex::decode(&entry.sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let sha256 = sha256
-        .ok_or_else(|| wrong("its sha256 is not 64 hexadecimal digits").hint("printf %s \"$TOKEN\" | sha256sum"))?;
-    let role = match entry.role {
-        config::Role::Read => Role::Read,
-        config::Role::Write => Role::Write,
-        config::Role::Admin => Role::Admin,
-    };
-    Ok(Token { name: entry.name.clone(), sha256, role })
 }
 
 /// What the configuration says, and the flags besides.

@@ -13,7 +13,13 @@ fn config(folder: &std::path::Path, listen: &str) -> Config {
 }
 
 fn token() -> TokenEntry {
-    TokenEntry { name: "ci".to_owned(), sha256: "ab".repeat(32), role: Role::Read }
+    TokenEntry {
+        name: "ci".to_owned(),
+        sha256: "ab".repeat(32),
+        role: Some(Role::Read),
+        grants: Vec::new(),
+        person: None,
+    }
 }
 
 fn tls() -> Tls {
