@@ -8,6 +8,7 @@ mod collecting;
 mod counting;
 mod deciding;
 mod dropping;
+mod exceptions;
 mod force;
 mod idempotency;
 mod jobs;
@@ -19,6 +20,7 @@ mod permit;
 mod policies;
 mod recording;
 mod settings;
+mod standing;
 mod submitting;
 mod versions;
 mod without_store;
@@ -45,6 +47,10 @@ pub use actor::{Actor, Grant, Repositories, Right, Role};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;
+pub use exceptions::{
+    Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState,
+    ExceptionUsed, Hand, Settling,
+};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;
@@ -78,6 +84,14 @@ pub enum GateError {
         /// What.
         what: String,
     },
+    /// Whoever asks may not do that, to something that they see.
+    #[error("{what}")]
+    Forbidden {
+        /// What they may not do.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// A scan is on its way still.
     #[error("it is pending still")]
     Pending,
@@ -94,6 +108,10 @@ pub enum GateError {
 impl GateError {
     fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), hint: None }
+    }
+
+    fn forbidden(what: impl Into<String>, hint: &str) -> Self {
+        Self::Forbidden { what: what.into(), hint: Some(hint.to_owned()) }
     }
 }
 
@@ -371,6 +389,102 @@ impl Gate {
     /// There is no such version, or the store cannot be read.
     pub async fn replay(&self, version: &Digest, after: Option<&str>, limit: u32) -> Result<Replayed, GateError> {
         self.inner.replay(version, after, limit).await
+    }
+
+    /// Asks for an exception (B11). It counts when somebody else approved it.
+    ///
+    /// # Errors
+    /// It would never count, the actor may not ask for it, or it cannot be kept.
+    pub async fn request_exception(&self, request: ExceptionRequest, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.request_exception(request, actor).await
+    }
+
+    /// Asks for something else instead. An approval is void: it counts no longer, anywhere (S29).
+    ///
+    /// # Errors
+    /// As for a request; or another revision is the last one, or the exception has ended.
+    pub async fn edit_exception(
+        &self,
+        id: &str,
+        revision: i64,
+        request: ExceptionRequest,
+        actor: &Actor,
+    ) -> Result<Exception, GateError> {
+        self.inner.edit_exception(id, revision, request, actor).await
+    }
+
+    /// Approves an exception: it counts at once on this replica, and within the lease on every other.
+    ///
+    /// # Errors
+    /// The actor may not, is nobody's person or one of those who asked for it (S29); or another revision is the last one.
+    pub async fn approve_exception(&self, id: &str, by: &Settling, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.approve_exception(id, by, actor).await
+    }
+
+    /// Says no to what was asked for.
+    ///
+    /// # Errors
+    /// The actor may not, or another revision is the last one.
+    pub async fn reject_exception(&self, id: &str, by: &Settling, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.reject_exception(id, by, actor).await
+    }
+
+    /// Ends an approved exception: it counts no longer, anywhere.
+    ///
+    /// # Errors
+    /// The actor may not, or another revision is the last one.
+    pub async fn revoke_exception(&self, id: &str, by: &Settling, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.revoke_exception(id, by, actor).await
+    }
+
+    /// Takes back what the actor asked for.
+    ///
+    /// # Errors
+    /// Somebody else asked for it, or another revision is the last one.
+    pub async fn withdraw_exception(&self, id: &str, by: &Settling, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.withdraw_exception(id, by, actor).await
+    }
+
+    /// An exception that the actor sees.
+    ///
+    /// # Errors
+    /// There is none with this id.
+    pub async fn exception(&self, id: &str, actor: &Actor) -> Result<Exception, GateError> {
+        self.inner.exception(id, actor).await
+    }
+
+    /// Exceptions that the actor sees, the newest first; with the cursor of the next page.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn exceptions(
+        &self,
+        query: &ExceptionQuery,
+        actor: &Actor,
+    ) -> Result<(Vec<Exception>, Option<String>), GateError> {
+        self.inner.exceptions(query, actor).await
+    }
+
+    /// Which decisions an exception changed, the newest first; with the cursor of the next page.
+    ///
+    /// # Errors
+    /// There is none with this id.
+    pub async fn exception_uses(
+        &self,
+        id: &str,
+        before: Option<&str>,
+        limit: u32,
+        actor: &Actor,
+    ) -> Result<(Vec<ExceptionUsed>, Option<String>), GateError> {
+        self.inner.exception_uses(id, before, limit, actor).await
+    }
+
+    /// What an exception changes, whether it counts already or not: the latest decisions it is about, without it and with it.
+    ///
+    /// # Errors
+    /// There is none with this id.
+    pub async fn preview_exception(&self, id: &str, actor: &Actor) -> Result<ExceptionPreview, GateError> {
+        self.inner.preview_exception(id, actor).await
     }
 
     /// Images that hold a package, named by its package URL, of one version if the URL names one: repository, digest, version.

@@ -36,9 +36,10 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant,
-    HistoryEntry, Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role,
-    Submission, Submitted, Via, drop_audit_entries,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Exception, ExceptionChange, ExceptionPreview,
+    ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState, ExceptionUsed, Flip, Gate, GateError,
+    GateSettings, Grant, Hand, HistoryEntry, Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed,
+    Repositories, Right, Role, Settling, Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

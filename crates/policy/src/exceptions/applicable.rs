@@ -190,7 +190,7 @@ impl Applicable<'_> {
 }
 
 /// A package is named by its name, or whole by its package URL.
-fn is_named(package: &Package, name: &str) -> bool {
+pub(super) fn is_named(package: &Package, name: &str) -> bool {
     if name.starts_with("pkg:") { package.purl.as_deref() == Some(name) } else { package.name == name }
 }
 

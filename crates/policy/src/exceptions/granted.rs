@@ -1,8 +1,11 @@
 //! Exceptions that somebody asked for and somebody else approved (S29). Nothing in them is a pattern unless it says so: names are compared as they
 //! are written, and a pattern never leaves the registry that it names.
 
-use model::{Ask, Digest, ImageReference, Timestamp};
+use std::collections::BTreeMap;
 
+use model::{Ask, Digest, Facts, ImageReference, Signal, Timestamp};
+
+use super::applicable::{is_fixed, is_named};
 use super::{Entry, Exceptions, Listed, Of};
 use crate::document::dates::Until;
 use crate::document::{Form, TextPattern, compared_name};
@@ -117,6 +120,32 @@ impl Granted {
         }
     }
 
+    /// True if it is until there is a fix, is about this very image, and sources say of every package that it covers there that there is one.
+    pub fn is_fixed(&self, ask: &Ask, facts: &Facts) -> bool {
+        let Waived::Vulnerability { id, package } = &self.waived else { return false };
+        let is_about = self.until_fixed
+            && !self.is_pattern
+            && self.digest.as_ref() == Some(&ask.digest)
+            && compared_name(&ask.image).is_some_and(|name| name == self.repository)
+            && self.environment.as_ref().is_none_or(|name| *name == ask.environment);
+        if !is_about {
+            return false;
+        }
+        let platforms = facts.platforms.iter().flatten().map(|(_, child)| child);
+        let reports = std::iter::once(&facts.root).chain(platforms).flat_map(|manifest| &manifest.reports);
+        let findings = reports.flat_map(|report| match &report.scan {
+            Signal::Present(observed) => observed.value.findings(),
+            _ => &report.unproven,
+        });
+        let mut fixed: BTreeMap<&str, bool> = BTreeMap::new();
+        for found in findings.filter(|finding| finding.is(id)).flat_map(|finding| &finding.packages) {
+            if package.as_ref().is_none_or(|name| is_named(found, name)) {
+                *fixed.entry(&found.name).or_insert(false) |= is_fixed(&found.fix);
+            }
+        }
+        !fixed.is_empty() && fixed.values().all(|fixed| *fixed)
+    }
+
     /// The question that it is about, if it is about one repository in one environment.
     fn ask(&self) -> Option<Ask> {
         let environment = self.environment.clone().filter(|_| !self.is_pattern)?;
@@ -171,6 +200,13 @@ impl Granted {
 }
 
 impl Exceptions {
+    /// The same without the granted exception of this id.
+    #[must_use]
+    pub fn without(&self, id: &str) -> Self {
+        let is_it = |listed: &&Listed| listed.of.is_granted() && listed.entry.id == id;
+        Self { entries: self.entries.iter().filter(|listed| !is_it(listed)).cloned().collect() }
+    }
+
     /// Adds an exception that was granted: one for a vulnerability counts for every policy, one for a rule for the policy it names.
     ///
     /// # Errors

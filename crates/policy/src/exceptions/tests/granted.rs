@@ -200,7 +200,7 @@ fn s29_it_counts_for_every_policy_and_is_listed_once() {
 #[test]
 fn s6_what_cannot_be_waived_stands_and_is_said_beforehand() {
     let says = |granted: &Granted, set: &PolicySet| granted.refusal(set).unwrap_or_else(|| "nothing".to_owned());
-    let signatures = signed_rule("signatures: { anyOf: [a] }");
+    let signatures = signed_rule("signatures: { threshold: 1, of: [a] }");
     let judgement = judge_with(&signatures, &facts(), &all(&[for_rule("p", "r")]));
     assert_eq!(judgement.verdict, Verdict::Deny);
     assert!(
