@@ -10,6 +10,8 @@ mod counting;
 mod deciding;
 mod dropping;
 mod evidence;
+mod excepting;
+mod exceptions;
 mod force;
 mod idempotency;
 mod jobs;
@@ -24,6 +26,7 @@ mod reading;
 mod recording;
 mod scope;
 mod settings;
+mod standing;
 mod submitting;
 mod versions;
 mod without_store;
@@ -52,6 +55,10 @@ pub use audit::{AuditProof, HistoryEntry};
 pub use authenticating::AuthenticationError;
 pub use dropping::drop_audit_entries;
 pub use evidence::Piece;
+pub use exceptions::{
+    Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState,
+    ExceptionUsed, Hand, Settling,
+};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;
@@ -79,17 +86,19 @@ pub enum GateError {
         /// What was looked for.
         what: String,
     },
-    /// The caller may not do that.
-    #[error("{what}")]
-    Forbidden {
-        /// Why, and who may.
-        what: String,
-    },
     /// It is no longer as the caller believed.
     #[error("{what} has changed meanwhile")]
     Conflict {
         /// What.
         what: String,
+    },
+    /// Whoever asks may not do that, to something that they see.
+    #[error("{what}")]
+    Forbidden {
+        /// What they may not do.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
     },
     /// A scan is on its way still.
     #[error("it is pending still")]
@@ -107,6 +116,10 @@ pub enum GateError {
 impl GateError {
     fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), hint: None }
+    }
+
+    fn forbidden(what: impl Into<String>, hint: &str) -> Self {
+        Self::Forbidden { what: what.into(), hint: Some(hint.to_owned()) }
     }
 }
 

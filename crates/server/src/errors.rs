@@ -137,11 +137,12 @@ impl Fail {
     pub(crate) fn forbidden(actor: &Actor) -> Self {
         let roles: BTreeSet<&str> = actor.grants.iter().map(|grant| grant.role.as_str()).collect();
         let roles = if roles.is_empty() { "none".to_owned() } else { roles.into_iter().collect::<Vec<_>>().join(", ") };
-        Self::not_allowed(format!("{} has the roles: {roles}", actor.identity))
+        Self::not_allowed(format!("{} has the roles: {roles}", actor.identity), None)
     }
 
-    fn not_allowed(what: String) -> Self {
-        let mut fail = Self::new(FORBIDDEN, what).hint("`ecr-gate whoami` says what you may".to_owned());
+    fn not_allowed(what: String, hint: Option<String>) -> Self {
+        let hint = hint.unwrap_or_else(|| "`ecr-gate whoami` says what you may".to_owned());
+        let mut fail = Self::new(FORBIDDEN, what).hint(hint);
         fail.0.challenge = Some(r#"Bearer realm="ecr-gate", error="insufficient_scope""#);
         fail
     }
@@ -269,7 +270,7 @@ impl From<AskError> for Fail {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Usage { what, hint } => Self::new(INVALID, what).hint(hint),
-            AskError::Forbidden(what) => Self::not_allowed(what),
+            AskError::Forbidden(what) => Self::not_allowed(what, None),
             AskError::Refused(reason) => Self::refused(&reason),
             AskError::StoreUnavailable(cause) => Self::store(cause),
             AskError::Overloaded(what) => Self::new(OVERLOADED, what).again(SOON),
@@ -284,7 +285,7 @@ impl From<GateError> for Fail {
         match error {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
-            GateError::Forbidden { what } => Self::not_allowed(what),
+            GateError::Forbidden { what, hint } => Self::not_allowed(what, hint),
             GateError::NotFound { what } => Self::not_found(&what),
             GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
             other => Self::internal(other.to_string()),

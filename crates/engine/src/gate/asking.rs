@@ -161,7 +161,7 @@ impl From<GateError> for AskError {
     fn from(error: GateError) -> Self {
         match error {
             GateError::Store(error) => error.into(),
-            GateError::Forbidden { what } => Self::Forbidden(what),
+            GateError::Forbidden { what, .. } => Self::Forbidden(what),
             error => Self::Internal(error.to_string()),
         }
     }

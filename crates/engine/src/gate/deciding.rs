@@ -17,7 +17,7 @@ use super::force::InForce;
 use super::memory::{Judged, Key, Known};
 use super::permit::{Basis, Permit, Refusal};
 use super::recording::{self, Draft};
-use super::{Inner, counting, packages};
+use super::{Inner, counting, exceptions, packages};
 
 /// An ask that was understood.
 pub(super) struct Understood {
@@ -306,6 +306,7 @@ impl Inner {
                 let pending = draft.judgement.verdict == Verdict::Pending;
                 let (decision, mut batch) = recording::record(draft, known, force, dry_run)?;
                 batch.packages = packages::of(known);
+                batch.jobs.extend(exceptions::on_fix(force, known, now));
                 if pending {
                     batch.jobs.push(self.look_again(known, now)?);
                 }

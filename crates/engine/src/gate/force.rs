@@ -1,4 +1,4 @@
-//! What is in force: the policy version with its exceptions and trust material, and how far the changes were read.
+//! What is in force: the policy version with its exceptions and trust material, what people settled beside it, and how far the changes were read.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use store::{Change, Scope, Store, StoreError};
 
 use super::GateError;
 use super::policies::{Bundle, Loaded};
+use super::standing::{self, Standing};
 use crate::authenticate::Trust;
 
 /// How long it is remembered that something about an image changed: longer than any fact is taken for fresh.
@@ -25,7 +26,9 @@ pub(super) struct InForce {
     /// The digest of the bundle.
     pub(super) version: Digest,
     pub(super) policies: PolicySet,
+    /// Those of files that the policies list, and those that were granted.
     pub(super) exceptions: Exceptions,
+    pub(super) standing: Standing,
     pub(super) trust: Arc<Trust>,
     /// Digest over the trust material.
     pub(super) material: Digest,
@@ -189,12 +192,15 @@ async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
         what: "policy version",
         why: format!("{} is not there", activation.policy),
     })?;
-    let Loaded { policies, exceptions, trust, material } = Bundle::read(&row.bundle)?.load()?;
+    let Loaded { policies, mut exceptions, trust, material } = Bundle::read(&row.bundle)?.load()?;
+    let standing = standing::load(store).await?;
+    standing.grant(&mut exceptions);
     Ok(InForce {
         global,
         version: activation.policy,
         policies,
         exceptions,
+        standing,
         trust: Arc::new(Trust::new(trust)),
         material,
     })

@@ -125,7 +125,9 @@ impl Inner {
     ) -> Result<Replayed, GateError> {
         let row = self.store.policy(version).await?;
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("policy version {version}") })?;
-        let loaded = Bundle::read(&row.bundle)?.load()?;
+        let mut loaded = Bundle::read(&row.bundle)?.load()?;
+        // What people granted stands whatever policy is in force.
+        self.follower.force().standing.grant(&mut loaded.exceptions);
         let after = after.map(cursor).transpose()?;
         let decided = self.store.decided(after, limit).await?;
         let next = (decided.len() == limit as usize).then(|| decided.last()).flatten();
