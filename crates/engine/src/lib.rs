@@ -37,11 +37,11 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, Exception,
-    ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState, ExceptionUsed,
-    Flip, Gate, GateError, GateSettings, Grant, Hand, HistoryEntry, Permit, Piece, Point, PolicyVersion,
-    RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Settling, Submission, Submitted, Via,
-    drop_audit_entries, person,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, DenialBody, DenialEntry,
+    Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState,
+    ExceptionUsed, Flip, Gate, GateError, GateSettings, Grant, Hand, HistoryEntry, Label, Labelled, Lifted, NewDenial,
+    NewOverride, OverrideBody, OverrideEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed,
+    Repositories, Right, Role, Settling, Submission, Submitted, Via, drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

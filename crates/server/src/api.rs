@@ -3,10 +3,12 @@
 pub(crate) mod audit;
 pub(crate) mod decide;
 pub(crate) mod decisions;
+pub(crate) mod denials;
 pub(crate) mod evidence;
 pub(crate) mod health;
 pub(crate) mod idempotency;
 pub(crate) mod images;
+pub(crate) mod overrides;
 pub(crate) mod packages;
 pub(crate) mod policies;
 pub(crate) mod promotions;

@@ -8,7 +8,8 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
-    audit, decide, decisions, evidence, health, images, packages, policies, promotions, signals, workloads,
+    audit, decide, decisions, denials, evidence, health, images, overrides, packages, policies, promotions, signals,
+    workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -76,6 +77,16 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/decisions/{id}/evidence", get(evidence::of_decision)),
         read("/api/v1/evidence/{digest}", get(evidence::one)),
         read("/api/v1/images/{digest}/events", get(images::events)),
+        read("/api/v1/decisions/{id}/label", get(overrides::label_of)),
+        change("/api/v1/decisions/{id}/label", Access::Write, Time::Usual, post(overrides::label)),
+        change("/api/v1/denials", Access::Write, Time::Usual, post(denials::add)),
+        read("/api/v1/denials", get(denials::list)),
+        read("/api/v1/denials/{id}", get(denials::one)),
+        change("/api/v1/denials/{id}/lift", Access::Write, Time::Usual, post(denials::lift)),
+        change("/api/v1/overrides", Access::Write, Time::Usual, post(overrides::grant)),
+        read("/api/v1/overrides", get(overrides::list)),
+        read("/api/v1/overrides/{id}", get(overrides::one)),
+        change("/api/v1/overrides/{id}/revoke", Access::Write, Time::Usual, post(overrides::revoke)),
         change("/api/v1/signals", Access::Write, Time::Long, post(signals::submit)),
         read("/api/v1/signals", get(signals::list)),
         change("/api/v1/signals/{id}/withdraw", Access::Write, Time::Usual, post(signals::withdraw)),

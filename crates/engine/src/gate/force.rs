@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use model::{Ask, Digest};
+use model::{Ask, Digest, Facts, Judgement, Timestamp};
 use moka::sync::Cache;
-use policy::{Exceptions, PolicySet};
+use policy::{Exceptions, PolicySet, evaluate_beside};
 use store::{Change, Scope, Store, StoreError};
 
 use super::GateError;
@@ -35,6 +35,11 @@ pub(super) struct InForce {
 }
 
 impl InForce {
+    /// What it says of an image: the policies, what was granted beside them, and what is denied whatever they say.
+    pub(super) fn judge(&self, ask: &Ask, facts: &Facts, now: Timestamp) -> Judgement {
+        evaluate_beside(&self.policies, ask, facts, &self.exceptions, &self.standing.denials, now)
+    }
+
     /// What facts have to hold to be judged by this version: the same for two versions that ask for the same.
     pub(super) fn wants(&self, ask: &Ask) -> Digest {
         let needs = self.policies.needs(ask);

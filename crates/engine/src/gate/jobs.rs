@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Digest, SignedDuration, Timestamp};
-use policy::evaluate;
 use serde::Deserialize;
 use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, exceptions, recording, versions};
+use super::{GateError, Inner, exceptions, overrides, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -61,6 +60,7 @@ impl Inner {
         let done = match job.kind.as_str() {
             "collect" => self.collect_job(&job).await,
             "reevaluate" => self.reevaluate(&job).await,
+            overrides::ENDS => self.override_job(&job).await,
             kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
         };
@@ -138,7 +138,7 @@ impl Inner {
             };
             let Ok(recorded) = recording::read_facts(&row) else { continue };
             let now = (self.settings.now)();
-            let judgement = evaluate(&force.policies, &recorded.ask, &recorded.facts, &force.exceptions, now);
+            let judgement = force.judge(&recorded.ask, &recorded.facts, now);
             if judgement.verdict != last.verdict {
                 let reasons: Vec<_> = judgement.reasons().into_iter().take(20).map(|reason| &reason.message).collect();
                 let body = json!({ "environment": environment, "policyVersion": version, "decision": last.id,

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use model::{Digest, FactsDocument, Judgement, RecordedFacts, Timestamp, Verdict};
-use policy::{evaluate, trust_score};
+use policy::trust_score;
 use serde_json::{Value, json};
 use store::{Batch, DecisionRow, EvidenceRow, LeafRow};
 
@@ -42,7 +42,7 @@ pub(super) struct Draft {
 
 /// Judges what is known, now.
 pub(super) fn judge(force: &InForce, known: &Known, now: Timestamp, by: &Asker) -> Result<Draft, AskError> {
-    let mut judgement = evaluate(&force.policies, &known.ask, &known.facts, &force.exceptions, now);
+    let mut judgement = force.judge(&known.ask, &known.facts, now);
     judgement.warnings.extend(known.warnings.iter().cloned());
     let trust_score = trust_score(&force.policies, &known.ask, &known.facts, now);
     let timing = Timing {

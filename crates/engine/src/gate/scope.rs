@@ -58,6 +58,20 @@ impl Actor {
     }
 
     /// # Errors
+    /// They may not do this about this repository in this environment (`None`: whichever it is).
+    pub(super) fn may_or_refused(
+        &self,
+        right: Right,
+        repository: &str,
+        environment: Option<&str>,
+    ) -> Result<(), GateError> {
+        if self.may(right, repository, environment) {
+            return Ok(());
+        }
+        Err(forbidden(self, right, &format!("about {repository} in {}", environment.unwrap_or("every environment"))))
+    }
+
+    /// # Errors
     /// They may not do this about anything.
     pub(super) fn somewhere_or_refused(&self, right: Right) -> Result<(), GateError> {
         if self.may_somewhere(right) { Ok(()) } else { Err(forbidden(self, right, "anywhere")) }

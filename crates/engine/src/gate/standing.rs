@@ -1,10 +1,11 @@
-//! What people settled beside the policy and stands: exceptions that were approved. Read with every change that concerns all judgements.
+//! What people settled beside the policy and stands: exceptions that were approved, what is denied everywhere, what is let through all the same. Read with every change that concerns all judgements.
 
-use policy::{Exceptions, Granted};
+use policy::{Denials, Exceptions, Granted};
 use store::{ItemQuery, Store};
 
-use super::GateError;
 use super::exceptions::{self, ExceptionState};
+use super::overrides::Overrides;
+use super::{GateError, denials, overrides};
 
 /// The most of one kind that stand at the same time. Beyond it nothing is approved, so that what stands is always known whole.
 pub(super) const MOST: usize = 10_000;
@@ -16,6 +17,10 @@ const PAGE: u32 = 500;
 pub(super) struct Standing {
     /// Approved exceptions. Those whose time is over are among them: whoever judges compares times.
     pub(super) exceptions: Vec<Granted>,
+    /// The deny list.
+    pub(super) denials: Denials,
+    /// Overrides; those that are over among them.
+    pub(super) overrides: Overrides,
 }
 
 impl Standing {
@@ -55,7 +60,8 @@ pub(super) async fn load(store: &Store) -> Result<Standing, GateError> {
             return Err(GateError::invalid(format!("more than {MOST} exceptions are approved at the same time")));
         }
         if is_last {
-            return Ok(Standing { exceptions });
+            let (denials, overrides) = (denials::load(store).await?, overrides::load(store).await?);
+            return Ok(Standing { exceptions, denials, overrides });
         }
     }
 }

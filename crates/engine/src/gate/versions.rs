@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{Digest, Verdict};
-use policy::evaluate;
+use policy::evaluate_beside;
 use serde_json::json;
 use store::{Activation, ActivationRow, Batch, NewJob, PolicyRow, Scope, Store, StoreError};
 
@@ -127,7 +127,8 @@ impl Inner {
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("policy version {version}") })?;
         let mut loaded = Bundle::read(&row.bundle)?.load()?;
         // What people granted stands whatever policy is in force.
-        self.follower.force().standing.grant(&mut loaded.exceptions);
+        let force = self.follower.force();
+        force.standing.grant(&mut loaded.exceptions);
         let after = after.map(cursor).transpose()?;
         let decided = self.store.decided(after, limit).await?;
         let next = (decided.len() == limit as usize).then(|| decided.last()).flatten();
@@ -145,8 +146,14 @@ impl Inner {
             };
             replayed.judged += 1;
             // On the facts of then, at the time of then: what aged since is another matter.
-            let judgement =
-                evaluate(&loaded.policies, &recorded.ask, &recorded.facts, &loaded.exceptions, last.recorded_at);
+            let judgement = evaluate_beside(
+                &loaded.policies,
+                &recorded.ask,
+                &recorded.facts,
+                &loaded.exceptions,
+                &force.standing.denials,
+                last.recorded_at,
+            );
             if judgement.verdict != last.verdict {
                 let reasons = judgement.reasons().into_iter().map(|reason| reason.message.clone()).take(20).collect();
                 let (recorded, replayed_as): (Verdict, Verdict) = (last.verdict, judgement.verdict);

@@ -174,6 +174,7 @@ fn permit(answered: &Answered) -> PermitWord {
             Basis::Allowed => PermitWord::Allowed,
             Basis::Warned => PermitWord::Warned,
             Basis::Inherited(_) => PermitWord::Inherited,
+            Basis::Overridden(_) => PermitWord::Overridden,
             Basis::FailOpen(_) => PermitWord::FailOpen,
         },
         Err(Refusal::Denied) => PermitWord::Denied,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{Digest, Verdict};
-use policy::{Exceptions, evaluate};
+use policy::{Exceptions, evaluate_beside};
 
 use super::Held;
 use crate::gate::actor::Actor;
@@ -139,7 +139,14 @@ impl Inner {
         preview.judged += 1;
         // On the facts of then, at the time of then: what aged since is another matter.
         let judge = |exceptions| {
-            evaluate(&compared.force.policies, &recorded.ask, &recorded.facts, exceptions, last.recorded_at)
+            evaluate_beside(
+                &compared.force.policies,
+                &recorded.ask,
+                &recorded.facts,
+                exceptions,
+                &compared.force.standing.denials,
+                last.recorded_at,
+            )
         };
         let with = judge(&compared.with);
         let used = with.inputs.exceptions.iter().find(|used| used.id == compared.id);
