@@ -12,6 +12,7 @@ mod policies;
 mod problem;
 mod service;
 mod signals;
+mod tokens;
 
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
@@ -27,3 +28,4 @@ pub use policies::{
 pub use problem::{PROBLEM_JSON, Problem};
 pub use service::{Alive, Readiness};
 pub use signals::{SignalKind, SignalQuery, SubmittedSignal};
+pub use tokens::{Grant, NewToken, RevokeRequest, Token, TokenMade, TokensPage, TokensQuery, WhoAmI};

@@ -61,6 +61,10 @@ enum Command {
     Decisions(commands::decisions::DecisionsArgs),
     History(commands::history::HistoryArgs),
     Audit(commands::audit::AuditArgs),
+    Token(commands::token::TokenArgs),
+    #[command(name = "whoami")]
+    WhoAmI(commands::token::WhoAmIArgs),
+    Admin(commands::admin::AdminArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
@@ -121,6 +125,9 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Decisions(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Audit(args) => args.run(ui),
+        Command::Token(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::WhoAmI(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Admin(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),

@@ -11,6 +11,7 @@ mod deciding;
 mod dropping;
 mod force;
 mod idempotency;
+mod identities;
 mod jobs;
 mod last_good;
 mod log;
@@ -23,6 +24,7 @@ mod recording;
 mod scope;
 mod settings;
 mod submitting;
+mod tokens;
 mod versions;
 mod without_store;
 
@@ -41,6 +43,7 @@ use tokio::task::JoinSet;
 use answers::Answers;
 use collecting::Flights;
 use force::Follower;
+use identities::Identities;
 use log::Log;
 use memory::{Locks, Memory};
 
@@ -49,9 +52,11 @@ pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via}
 pub use audit::{AuditProof, HistoryEntry};
 pub use authenticating::AuthenticationError;
 pub use dropping::drop_audit_entries;
+pub use identities::{ClaimPattern, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, PersonClaim};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use settings::GateSettings;
+pub use tokens::{NewToken, TokenMade, TokenSeen, bootstrap};
 
 use crate::place::RegistryAccess;
 
@@ -143,6 +148,7 @@ struct Inner {
     store: Store,
     access: RegistryAccess,
     follower: Follower,
+    identities: Identities,
     memory: Memory,
     flights: Flights,
     slots: Semaphore,
@@ -173,12 +179,14 @@ impl Gate {
     /// # Errors
     /// The store cannot be read, the policy cannot be used, or the audit log is not this gate's.
     pub async fn start(settings: GateSettings, store: Store) -> Result<Self, GateError> {
+        let identities = Identities::new(&settings.identities)?;
         let log = Log::open(&settings.audit_key, &settings.origin, &store, settings.now).await?;
         versions::first(&store, settings.policy.as_ref(), settings.now).await?;
         let follower = Follower::start(store.clone(), settings.lease).await?;
         let inner = Arc::new(Inner {
             access: RegistryAccess::new(settings.registries.clone(), (settings.now)()),
             follower,
+            identities,
             memory: Memory::new(),
             flights: Flights::default(),
             slots: Semaphore::new(settings.collecting.max(1)),

@@ -36,9 +36,10 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, Flip, Gate, GateError,
-    GateSettings, Grant, HistoryEntry, Permit, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories,
-    Right, Role, Submission, Submitted, Via, drop_audit_entries, person,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, ClaimPattern, Flip, Gate,
+    GateError, GateSettings, Grant, HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, NewToken,
+    Permit, PersonClaim, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role,
+    Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

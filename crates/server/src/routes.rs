@@ -7,7 +7,9 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
-use crate::api::{audit, decide, decisions, health, images, packages, policies, promotions, signals, workloads};
+use crate::api::{
+    audit, decide, decisions, health, images, packages, policies, promotions, signals, tokens, workloads,
+};
 use crate::app::App;
 use crate::{errors, guard, openapi};
 
@@ -16,11 +18,11 @@ use crate::{errors, guard, openapi};
 pub enum Access {
     /// Everybody: it says nothing about any image.
     Open,
-    /// Whoever may decide and read.
+    /// Whoever may read or ask about something.
     Read,
-    /// Whoever may submit documents; always with a token.
+    /// Whoever may change something about some image; never anonymously.
     Write,
-    /// Whoever may change policies; always with a token.
+    /// Whoever may change what holds for others; never anonymously.
     Admin,
 }
 
@@ -82,6 +84,13 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/packages", get(packages::images)),
         read("/api/v1/workloads", get(workloads::list)),
         read("/api/v1/promotions", get(promotions::list)),
+        read("/api/v1/whoami", get(tokens::whoami)),
+        change("/api/v1/tokens", Access::Admin, Time::Usual, post(tokens::create)),
+        (
+            Route { method: Method::GET, path: "/api/v1/tokens", access: Access::Admin, time: Time::Usual },
+            get(tokens::list),
+        ),
+        change("/api/v1/tokens/{id}/revoke", Access::Admin, Time::Usual, post(tokens::revoke)),
         read("/api/v1/audit/checkpoint", get(audit::checkpoint)),
         read("/api/v1/audit/key", get(audit::key)),
         read("/api/v1/audit/entries", get(audit::entries)),

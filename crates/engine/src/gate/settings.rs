@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::Timestamp;
 use telemetry::Metrics;
 
+use super::identities::IdentitySettings;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -37,6 +38,10 @@ pub struct GateSettings {
     pub collecting: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Whom the gate knows besides its own tokens.
+    pub identities: IdentitySettings,
+    /// S34: whether a second person confirms what comes into force for production.
+    pub two_people: bool,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -65,6 +70,8 @@ impl GateSettings {
             start_scans: true,
             collecting: 64,
             lease: Duration::from_secs(1),
+            identities: IdentitySettings::default(),
+            two_people: false,
             metrics: Metrics::new(),
             now,
         }

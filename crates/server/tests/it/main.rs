@@ -10,7 +10,10 @@
 
 mod auth;
 mod ending;
+mod identities;
+mod issuer;
 mod openapi;
 mod requests;
 mod stage;
 mod tls;
+mod tokens;
