@@ -22,8 +22,8 @@ pub use inventory::{
     WorkloadsPage,
 };
 pub use policies::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, ReplayPage, ReplayRequest, RollbackRequest,
-    VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem};
 pub use service::{Alive, Readiness};

@@ -19,6 +19,7 @@ mod memory;
 mod packages;
 mod permit;
 mod policies;
+mod proposals;
 mod reading;
 mod recording;
 mod scope;
@@ -55,6 +56,7 @@ pub use dropping::drop_audit_entries;
 pub use identities::{ClaimPattern, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, PersonClaim};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
+pub use proposals::Proposal;
 pub use settings::GateSettings;
 pub use tokens::{NewToken, TokenMade, TokenSeen, bootstrap};
 

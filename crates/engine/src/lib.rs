@@ -35,6 +35,7 @@ pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
+pub use gate::Proposal;
 pub use gate::{
     Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, ClaimPattern, Flip, Gate,
     GateError, GateSettings, Grant, HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, NewToken,

@@ -79,6 +79,7 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/policies", get(policies::list)),
         read("/api/v1/policies/{digest}", get(policies::one)),
         change("/api/v1/policies/{digest}/activate", Access::Admin, Time::Long, post(policies::activate)),
+        change("/api/v1/policies/{digest}/confirm", Access::Admin, Time::Long, post(policies::confirm)),
         change("/api/v1/policies/{digest}/replay", Access::Read, Time::Long, post(policies::replay)),
         change("/api/v1/policies/rollback", Access::Admin, Time::Long, post(policies::roll_back)),
         read("/api/v1/packages", get(packages::images)),

@@ -13,6 +13,7 @@ mod ending;
 mod identities;
 mod issuer;
 mod openapi;
+mod proposals;
 mod requests;
 mod stage;
 mod tls;

@@ -29,6 +29,7 @@ pub(crate) struct How {
     pub(crate) insecure: Vec<String>,
     pub(crate) identities: IdentitySettings,
     pub(crate) tokens: Vec<Token>,
+    pub(crate) two_people: bool,
 }
 
 impl Default for How {
@@ -40,6 +41,7 @@ impl Default for How {
             insecure: Vec::new(),
             identities: IdentitySettings::default(),
             tokens: Vec::new(),
+            two_people: false,
         }
     }
 }
@@ -54,6 +56,7 @@ pub(crate) async fn served(how: How) -> Served {
     settings.shortest_look = Duration::from_secs(1);
     settings.registries.insecure = how.insecure;
     settings.identities = how.identities;
+    settings.two_people = how.two_people;
     let (metrics, now) = (settings.metrics.clone(), settings.now);
     let gate = Gate::start(settings, store).await.unwrap();
     let mut tokens = vec![
