@@ -12,6 +12,7 @@ mod auth;
 mod ending;
 mod identities;
 mod issuer;
+mod mutual;
 mod openapi;
 mod proposals;
 mod requests;

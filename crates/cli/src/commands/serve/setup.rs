@@ -56,6 +56,11 @@ impl Setup {
         let identities = identities::identities(&config.identities)?;
         let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
         let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
+        let clients = config.identities.client_ca.clone();
+        if !clients.is_empty() && config.tls.is_none() {
+            return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
+                .hint("give `tls` with the gate's own certificate"));
+        }
         let registries = registries(&config.registries, flags)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
         let policy = (!config.policy.is_empty()).then(|| policies::bundle(&config.policy)).transpose()?;
@@ -68,7 +73,7 @@ impl Setup {
         Ok(Self {
             listen,
             database: database::url(config.database.url, &folder),
-            tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key }),
+            tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key, clients }),
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
