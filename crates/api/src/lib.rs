@@ -13,6 +13,7 @@ mod problem;
 mod rulings;
 mod service;
 mod signals;
+mod tokens;
 
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
@@ -25,8 +26,8 @@ pub use inventory::{
     WorkloadsPage,
 };
 pub use policies::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, ReplayPage, ReplayRequest, RollbackRequest,
-    VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem};
 pub use rulings::{
@@ -37,3 +38,4 @@ pub use service::{Alive, Readiness};
 pub use signals::{
     HandedInSignal, SignalKind, SignalQuery, SignalsPage, SignalsQuery, SubmittedSignal, WithdrawRequest,
 };
+pub use tokens::{Grant, NewToken, RevokeRequest, Token, TokenMade, TokensPage, TokensQuery, WhoAmI};

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod admin;
 pub(crate) mod asking;
 pub(crate) mod attest;
 pub(crate) mod audit;
@@ -24,5 +25,6 @@ pub(crate) mod reference;
 pub(crate) mod serve;
 pub(crate) mod signals;
 pub(crate) mod store;
+pub(crate) mod token;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

@@ -15,7 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-pub(crate) use identities::{GrantEntry, Role, TokenEntry};
+pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use read::read;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.
@@ -35,6 +35,10 @@ pub(crate) struct Config {
     pub tls: Option<Tls>,
     /// Who may ask.
     pub auth: Auth,
+    /// Whom the gate knows besides tokens of its own.
+    pub identities: Identities,
+    /// How policies change.
+    pub governance: Governance,
     /// How registries are spoken to.
     pub registries: Registries,
     /// How scans are waited for.
@@ -79,6 +83,15 @@ pub(crate) struct Auth {
     pub tokens: Vec<TokenEntry>,
     /// Decide and read without a token; on loopback alone. `true` there, if no tokens are given.
     pub anonymous_reads: Option<bool>,
+}
+
+/// How policies change.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Governance {
+    /// Whether a second person confirms a policy before it comes into force (or goes), where it judges for production. `true` if it is left out and
+    /// there are `identities`, else `false`.
+    pub two_people: Option<bool>,
 }
 
 /// How registries are spoken to.

@@ -65,6 +65,10 @@ enum Command {
     Override(commands::overrides::OverrideArgs),
     Label(commands::overrides::LabelArgs),
     Audit(commands::audit::AuditArgs),
+    Token(commands::token::TokenArgs),
+    #[command(name = "whoami")]
+    WhoAmI(commands::token::WhoAmIArgs),
+    Admin(commands::admin::AdminArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
     #[command(hide = true)]
@@ -129,6 +133,9 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Deny(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Override(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Label(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Token(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::WhoAmI(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Admin(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),

@@ -15,6 +15,7 @@ mod excepting;
 mod exceptions;
 mod force;
 mod idempotency;
+mod identities;
 mod jobs;
 mod labels;
 mod last_good;
@@ -25,6 +26,7 @@ mod overrides;
 mod packages;
 mod permit;
 mod policies;
+mod proposals;
 mod reading;
 mod recording;
 mod ruling;
@@ -32,6 +34,7 @@ mod scope;
 mod settings;
 mod standing;
 mod submitting;
+mod tokens;
 mod versions;
 mod without_store;
 
@@ -49,6 +52,7 @@ use tokio::task::JoinSet;
 use answers::Answers;
 use collecting::Flights;
 use force::Follower;
+use identities::Identities;
 use later::Laters;
 use log::Log;
 use memory::{Locks, Memory};
@@ -64,11 +68,14 @@ pub use exceptions::{
     Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState,
     ExceptionUsed, Hand, Settling,
 };
+pub use identities::{ClaimPattern, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, PersonClaim};
 pub use labels::{Label, Labelled};
 pub use overrides::{NewOverride, OverrideBody, OverrideEntry};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
+pub use proposals::Proposal;
 pub use settings::GateSettings;
+pub use tokens::{NewToken, TokenMade, TokenSeen, bootstrap};
 
 use crate::place::RegistryAccess;
 
@@ -168,6 +175,7 @@ struct Inner {
     store: Store,
     access: RegistryAccess,
     follower: Follower,
+    identities: Identities,
     memory: Memory,
     flights: Flights,
     slots: Semaphore,
@@ -184,12 +192,14 @@ impl Gate {
     /// # Errors
     /// The store cannot be read, the policy cannot be used, or the audit log is not this gate's.
     pub async fn start(settings: GateSettings, store: Store) -> Result<Self, GateError> {
+        let identities = Identities::new(&settings.identities)?;
         let log = Log::open(&settings.audit_key, &settings.origin, &store, settings.now).await?;
         versions::first(&store, settings.policy.as_ref(), settings.now).await?;
         let follower = Follower::start(store.clone(), settings.lease).await?;
         let inner = Arc::new(Inner {
             access: RegistryAccess::new(settings.registries.clone(), (settings.now)()).within(settings.reach.clone()),
             follower,
+            identities,
             memory: Memory::new(),
             flights: Flights::default(),
             slots: Semaphore::new(settings.collecting.max(1)),

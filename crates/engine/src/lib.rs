@@ -36,12 +36,15 @@ pub use check::{Checked, Question, Refused, Timing, check, check_handed};
 pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
+pub use gate::Proposal;
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, DenialBody, DenialEntry,
-    Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope, ExceptionState,
-    ExceptionUsed, Flip, Gate, GateError, GateSettings, Grant, Hand, HistoryEntry, Label, Labelled, Lifted, NewDenial,
-    NewOverride, OverrideBody, OverrideEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed,
-    Repositories, Right, Role, Settling, Submission, Submitted, Via, drop_audit_entries, person,
+    Actor, Answered, AskError, Asked, Asker, AuditProof, AuthenticationError, Basis, Bundle, ClaimPattern, DenialBody,
+    DenialEntry, Exception, ExceptionChange, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionScope,
+    ExceptionState, ExceptionUsed, Flip, Gate, GateError, GateSettings, Grant, Hand, HistoryEntry, IdentityRule,
+    IdentitySettings, IssuerKind, IssuerSettings, Label, Labelled, Lifted, NewDenial, NewOverride, NewToken,
+    OverrideBody, OverrideEntry, Permit, PersonClaim, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed,
+    Repositories, Right, Role, Settling, Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap,
+    drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

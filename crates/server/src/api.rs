@@ -13,4 +13,5 @@ pub(crate) mod packages;
 pub(crate) mod policies;
 pub(crate) mod promotions;
 pub(crate) mod signals;
+pub(crate) mod tokens;
 pub(crate) mod workloads;

@@ -108,11 +108,13 @@ impl Tokens {
 pub(crate) struct Credentials<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) uri: &'a Uri,
+    /// The client's certificate, in DER, which the connection verified.
+    pub(crate) certificate: Option<&'a [u8]>,
 }
 
 /// Who asks. A token that is not known is refused wherever it is used: who sends one means to be somebody.
 pub(crate) async fn caller(shared: &Shared, given: Credentials<'_>) -> Result<Option<Caller>, Fail> {
-    let Credentials { headers, uri } = given;
+    let Credentials { headers, uri, certificate } = given;
     let mut values = headers.get_all(AUTHORIZATION).iter();
     if let Some(value) = values.next() {
         let secret =
@@ -124,6 +126,9 @@ pub(crate) async fn caller(shared: &Shared, given: Credentials<'_>) -> Result<Op
             Some(caller) => Ok(Some(caller)),
             None => Ok(Some(Caller::known(shared.gate.authenticate(secret).await?))),
         };
+    }
+    if let Some(certificate) = certificate {
+        return Ok(Some(Caller::known(shared.gate.authenticate_certificate(certificate)?)));
     }
     Ok((shared.anonymous_reads && named_locally(headers, uri)).then(Caller::anonymous))
 }

@@ -296,6 +296,7 @@ impl From<GateError> for Fail {
 impl From<AuthenticationError> for Fail {
     fn from(error: AuthenticationError) -> Self {
         match error {
+            error @ AuthenticationError::NoRights { .. } => Self::not_allowed(error.to_string(), None),
             AuthenticationError::Refused(why) => Self::refused_token(why),
             AuthenticationError::Store(cause) => Self::store(cause),
             AuthenticationError::Keys { issuer, why } => Self::new(ISSUER, format!("{issuer}: {why}")).again(LATER),

@@ -20,6 +20,7 @@ use crate::auth::{self, Caller, Credentials};
 use crate::errors::Fail;
 use crate::rate::Client;
 use crate::routes::{Access, Time};
+use crate::tls::Peer;
 use crate::trace::Trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -79,7 +80,8 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     fn of(request: &'a Request, matched: Option<&'a MatchedPath>) -> Self {
         let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-        let credentials = Credentials { headers: request.headers(), uri: request.uri() };
+        let certificate = request.extensions().get::<Peer>().and_then(|peer| peer.0.as_deref());
+        let credentials = Credentials { headers: request.headers(), uri: request.uri(), certificate };
         Self { method: request.method(), matched, credentials, address }
     }
 }

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
     audit, decide, decisions, denials, evidence, health, images, overrides, packages, policies, promotions, signals,
-    workloads,
+    tokens, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -19,11 +19,11 @@ use crate::{errors, guard, openapi};
 pub enum Access {
     /// Everybody: it says nothing about any image.
     Open,
-    /// Whoever may decide and read.
+    /// Whoever may read or ask about something.
     Read,
-    /// Whoever may submit documents; always with a token.
+    /// Whoever may change something about some image; never anonymously.
     Write,
-    /// Whoever may change policies; always with a token.
+    /// Whoever may change what holds for others; never anonymously.
     Admin,
 }
 
@@ -94,11 +94,19 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/policies", get(policies::list)),
         read("/api/v1/policies/{digest}", get(policies::one)),
         change("/api/v1/policies/{digest}/activate", Access::Admin, Time::Long, post(policies::activate)),
+        change("/api/v1/policies/{digest}/confirm", Access::Admin, Time::Long, post(policies::confirm)),
         change("/api/v1/policies/{digest}/replay", Access::Read, Time::Long, post(policies::replay)),
         change("/api/v1/policies/rollback", Access::Admin, Time::Long, post(policies::roll_back)),
         read("/api/v1/packages", get(packages::images)),
         read("/api/v1/workloads", get(workloads::list)),
         read("/api/v1/promotions", get(promotions::list)),
+        read("/api/v1/whoami", get(tokens::whoami)),
+        change("/api/v1/tokens", Access::Admin, Time::Usual, post(tokens::create)),
+        (
+            Route { method: Method::GET, path: "/api/v1/tokens", access: Access::Admin, time: Time::Usual },
+            get(tokens::list),
+        ),
+        change("/api/v1/tokens/{id}/revoke", Access::Admin, Time::Usual, post(tokens::revoke)),
         read("/api/v1/audit/checkpoint", get(audit::checkpoint)),
         read("/api/v1/audit/key", get(audit::key)),
         read("/api/v1/audit/entries", get(audit::entries)),

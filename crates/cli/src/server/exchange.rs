@@ -57,7 +57,7 @@ pub(crate) struct Ask {
     is_repeatable: bool,
 }
 
-/// An answer with status 200 or 201.
+/// An answer with status 200, 201 or 202.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub body: Vec<u8>,
@@ -242,7 +242,7 @@ impl Server {
         let mut response = self.http.execute(request).await.map_err(away)?;
         let status = response.status();
         let retry_after = pause(response.headers());
-        let is_answer = matches!(status, StatusCode::OK | StatusCode::CREATED);
+        let is_answer = matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED);
         let limit = if is_answer { ask.limit } else { PROBLEM };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(away)? {

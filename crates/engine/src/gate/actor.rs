@@ -143,6 +143,26 @@ impl Repositories {
         self.matcher.is_match(repository)
     }
 
+    /// True if every repository of the other pattern is one of these, as far as that can be told from how they are written.
+    pub fn holds(&self, other: &Self) -> bool {
+        if self.written == "**" || self.written == other.written {
+            return true;
+        }
+        let special = |text: &str| text.contains(['*', '?', '[', ']', '{', '}', '!', '\\']);
+        match self.written.strip_suffix("/**") {
+            // What stands before the other's first special part is below.
+            Some(start) if !special(start) => {
+                let fixed: Vec<&str> = other.written.split('/').take_while(|part| !special(part)).collect();
+                let fixed = fixed.join("/");
+                let below = fixed
+                    .strip_prefix(start)
+                    .is_some_and(|rest| (rest.is_empty() && fixed != other.written) || rest.starts_with('/'));
+                below && !other.written.contains(['{', '}'])
+            }
+            _ => !special(&other.written) && self.cover(&other.written),
+        }
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.written

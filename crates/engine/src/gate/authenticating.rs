@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::Gate;
 use super::actor::Actor;
+use super::{Gate, tokens};
 
 /// Why what was shown says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,14 @@ pub enum AuthenticationError {
     /// It says who it is, and is refused: why.
     #[error("{0}")]
     Refused(String),
+    /// It is known, and no rule gives it any right.
+    #[error("{identity} has no rights here: {why}")]
+    NoRights {
+        /// Who it is.
+        identity: String,
+        /// What was looked at.
+        why: String,
+    },
     /// The store is away, so that nobody knows whether it was revoked.
     #[error("{0}")]
     Store(String),
@@ -30,12 +38,26 @@ pub enum AuthenticationError {
 }
 
 impl Gate {
-    /// Who bears this token.
+    /// Who bears this token: one that the gate gave out, or one of an identity provider.
     ///
     /// # Errors
     /// Nobody we know, or why that cannot be told.
     pub async fn authenticate(&self, secret: &str) -> Result<Arc<Actor>, AuthenticationError> {
-        let _ = secret;
-        Err(AuthenticationError::Unknown)
+        let now = (self.inner.settings.now)();
+        if let Some(hash) = tokens::hash(secret) {
+            // S42: a token that was revoked a lease ago is revoked here.
+            let confirmed = self.inner.follower.confirmed().await;
+            confirmed.map_err(|error| AuthenticationError::Store(error.to_string()))?;
+            return self.inner.follower.force().tokens.bearer(&hash, now);
+        }
+        self.inner.identities.bearer(secret, now).await
+    }
+
+    /// Who shows this certificate (DER), which the server verified.
+    ///
+    /// # Errors
+    /// Nobody we know.
+    pub fn authenticate_certificate(&self, certificate: &[u8]) -> Result<Arc<Actor>, AuthenticationError> {
+        self.inner.identities.certified(certificate)
     }
 }

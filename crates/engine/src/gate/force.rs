@@ -11,6 +11,7 @@ use store::{Change, Scope, Store, StoreError};
 use super::GateError;
 use super::policies::{Bundle, Loaded};
 use super::standing::{self, Standing};
+use super::tokens::Tokens;
 use crate::authenticate::Trust;
 
 /// How long it is remembered that something about an image changed: longer than any fact is taken for fresh.
@@ -32,6 +33,8 @@ pub(super) struct InForce {
     pub(super) trust: Arc<Trust>,
     /// Digest over the trust material.
     pub(super) material: Digest,
+    /// The tokens that are good.
+    pub(super) tokens: Tokens,
 }
 
 impl InForce {
@@ -208,5 +211,6 @@ async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
         standing,
         trust: Arc::new(Trust::new(trust)),
         material,
+        tokens: Tokens::load(store).await?,
     })
 }

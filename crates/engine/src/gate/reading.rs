@@ -134,7 +134,16 @@ impl Gate {
         actor: &Actor,
     ) -> Result<PolicyVersion, GateError> {
         actor.everywhere_or_refused(Right::Govern)?;
-        self.inner.activate(version, believed, reason, &actor.identity).await
+        self.inner.activate(version, believed, reason, actor).await
+    }
+
+    /// S34: brings a version into force that somebody else proposed.
+    ///
+    /// # Errors
+    /// It waits for nobody, or the actor is no second person.
+    pub async fn confirm(&self, version: &Digest, actor: &Actor) -> Result<PolicyVersion, GateError> {
+        actor.everywhere_or_refused(Right::Govern)?;
+        self.inner.confirm(version, actor).await
     }
 
     /// Brings the version back that was in force before.
@@ -143,7 +152,7 @@ impl Gate {
     /// There is none, or another one came into force meanwhile.
     pub async fn roll_back(&self, reason: Option<String>, actor: &Actor) -> Result<PolicyVersion, GateError> {
         actor.everywhere_or_refused(Right::Govern)?;
-        self.inner.roll_back(reason, &actor.identity).await
+        self.inner.roll_back(reason, actor).await
     }
 
     /// The newest first. Policies are for everybody who is judged by them.

@@ -7,6 +7,7 @@ use model::Timestamp;
 use registry::Reach;
 use telemetry::Metrics;
 
+use super::identities::IdentitySettings;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -42,6 +43,10 @@ pub struct GateSettings {
     pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Whom the gate knows besides its own tokens.
+    pub identities: IdentitySettings,
+    /// S34: whether a second person confirms what comes into force for production.
+    pub two_people: bool,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -72,6 +77,8 @@ impl GateSettings {
             flights: 1024,
             later: 1024,
             lease: Duration::from_secs(1),
+            identities: IdentitySettings::default(),
+            two_people: false,
             metrics: Metrics::new(),
             now,
         }

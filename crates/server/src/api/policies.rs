@@ -1,11 +1,12 @@
 //! Policy versions: upload, bring into force, roll back, replay.
 
 use api::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, ReplayPage, ReplayRequest, RollbackRequest,
-    VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
 };
 use axum::Json as Answer;
 use axum::extract::State;
+use axum::http::StatusCode;
 use engine::{Bundle, Replayed};
 
 use crate::app::App;
@@ -47,19 +48,34 @@ pub(crate) async fn activate(
     caller: Caller,
     DigestInPath(digest): DigestInPath,
     OptionalJson(request): OptionalJson<ActivateRequest>,
-) -> Result<Answer<PolicyVersion>, Fail> {
+) -> Result<(StatusCode, Answer<PolicyVersion>), Fail> {
     sound_if_given("reason", request.reason.as_deref(), WORDS)?;
     let activated = app.gate().activate(&digest, request.believed.as_ref(), request.reason, caller.actor()).await?;
-    Ok(Answer(version(activated)))
+    Ok(brought(activated))
 }
 
 pub(crate) async fn roll_back(
     State(app): State<App>,
     caller: Caller,
     OptionalJson(request): OptionalJson<RollbackRequest>,
-) -> Result<Answer<PolicyVersion>, Fail> {
+) -> Result<(StatusCode, Answer<PolicyVersion>), Fail> {
     sound_if_given("reason", request.reason.as_deref(), WORDS)?;
-    Ok(Answer(version(app.gate().roll_back(request.reason, caller.actor()).await?)))
+    Ok(brought(app.gate().roll_back(request.reason, caller.actor()).await?))
+}
+
+/// S34: what somebody else proposed.
+pub(crate) async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    DigestInPath(digest): DigestInPath,
+) -> Result<Answer<PolicyVersion>, Fail> {
+    Ok(Answer(version(app.gate().confirm(&digest, caller.actor()).await?)))
+}
+
+/// In force, or waiting for a second person.
+fn brought(found: engine::PolicyVersion) -> (StatusCode, Answer<PolicyVersion>) {
+    let status = if found.proposal.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    (status, Answer(version(found)))
 }
 
 pub(crate) async fn replay(
@@ -80,8 +96,18 @@ pub(crate) async fn replay(
 }
 
 fn version(version: engine::PolicyVersion) -> PolicyVersion {
-    let engine::PolicyVersion { digest, policies, names, uploaded_at, uploaded_by, activated, in_force, remarks } =
-        version;
+    let engine::PolicyVersion {
+        digest,
+        policies,
+        names,
+        uploaded_at,
+        uploaded_by,
+        activated,
+        in_force,
+        remarks,
+        proposal,
+    } = version;
+    let proposal = proposal.map(|engine::Proposal { id, by, person, until }| Proposal { id, by, person, until });
     let activated = activated.map(|(at, by)| Activated { at, by });
-    PolicyVersion { digest, names, policies, uploaded_at, uploaded_by, activated, in_force, remarks }
+    PolicyVersion { digest, names, policies, uploaded_at, uploaded_by, activated, in_force, remarks, proposal }
 }

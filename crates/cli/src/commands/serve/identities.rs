@@ -1,17 +1,26 @@
 //! Who may what, from the words of the configuration to what the engine asks. What is wrong with it is found before anything listens.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::{Actor, Grant, Repositories};
+use engine::{Actor, ClaimPattern, Grant, IdentityRule, IdentitySettings, IssuerSettings, PersonClaim, Repositories};
 use server::Token;
 
-use crate::config::{GrantEntry, Role, TokenEntry};
+use crate::config::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, Time, TokenEntry};
 use crate::failure::Failure;
+use crate::files;
 
 /// Names that the gate gives itself to those it authenticated otherwise: no configured token takes one.
 const TAKEN: [&str; 3] = ["token:", "oidc:", "mtls:"];
 /// The most grants of one identity.
 const MOST: usize = 100;
+/// The largest file of certificates.
+const CERTIFICATES: usize = 4 << 20;
+/// How long a token of an identity provider may be good.
+const LIFETIME: Duration = Duration::from_hours(24);
+/// Between two looks for new keys.
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// A token of the configuration.
 pub(super) fn token(entry: &TokenEntry) -> Result<Token, Failure> {
@@ -56,4 +65,66 @@ pub(super) fn grants(entries: &[GrantEntry]) -> Result<Vec<Grant>, String> {
         grants.extend(role.roles().into_iter().map(grant));
     }
     Ok(grants)
+}
+
+/// Whom the gate knows besides tokens.
+pub(super) fn identities(config: &Identities) -> Result<IdentitySettings, Failure> {
+    let mut issuers = Vec::new();
+    for entry in &config.issuers {
+        let name = entry.name.clone().unwrap_or_else(|| entry.issuer.clone());
+        let wrong = |why: String| {
+            let what = format!("identities.issuers: {name}: {why}");
+            Failure::configuration(what).hint("docs/guides/identities.md has an example for each kind of issuer")
+        };
+        let person = entry.person.as_ref().map(|person| PersonClaim {
+            claim: person.claim.clone(),
+            requires: person.requires.clone(),
+            prefix: person.prefix.clone(),
+        });
+        let settings = IssuerSettings {
+            issuer: entry.issuer.clone(),
+            audience: entry.audience.clone(),
+            kind: match entry.kind {
+                IssuerKind::Oidc => engine::IssuerKind::Oidc,
+                IssuerKind::Gitlab => engine::IssuerKind::Gitlab,
+                IssuerKind::Github => engine::IssuerKind::Github,
+                IssuerKind::Kubernetes => engine::IssuerKind::Kubernetes,
+            },
+            keys: entry.jwks.clone(),
+            authorities: authorities(&entry.authorities)?,
+            person,
+            longest: entry.max_lifetime.map_or(LIFETIME, |Time(time)| time),
+            pause: PAUSE,
+            rules: entry.rules.iter().map(rule).collect::<Result<_, _>>().map_err(wrong)?,
+            name: name.clone(),
+        };
+        settings.check().map_err(wrong)?;
+        issuers.push(settings);
+    }
+    let wrong = |why: String| Failure::configuration(format!("identities.certificates: {why}"));
+    let certificates: Vec<IdentityRule> =
+        config.certificates.iter().map(rule).collect::<Result<_, _>>().map_err(wrong)?;
+    if certificates.is_empty() != config.client_ca.is_empty() {
+        return Err(wrong("`clientCa` and `certificates` belong together: who vouches, and who may what".to_owned()));
+    }
+    let known = ["uri", "dns", "cn"];
+    if let Some(name) =
+        certificates.iter().flat_map(|rule| rule.when.keys()).find(|name| !known.contains(&name.as_str()))
+    {
+        return Err(wrong(format!("{name:?} is nothing of a certificate: uri, dns or cn")));
+    }
+    Ok(IdentitySettings { issuers, certificates })
+}
+
+/// The authorities of clients, in PEM form.
+pub(super) fn authorities(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    paths.iter().map(|path| files::read("the certificate file", path, CERTIFICATES)).collect()
+}
+
+fn rule(entry: &RuleEntry) -> Result<IdentityRule, String> {
+    if entry.when.is_empty() {
+        return Err("a rule without `when` would be about anybody".to_owned());
+    }
+    let when = entry.when.iter().map(|(name, text)| Ok((name.clone(), ClaimPattern::parse(text)?)));
+    Ok(IdentityRule { when: when.collect::<Result<_, String>>()?, grants: grants(&entry.grants)? })
 }
