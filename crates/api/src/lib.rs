@@ -7,6 +7,7 @@
 mod audit;
 mod decide;
 mod decisions;
+mod exceptions;
 mod inventory;
 mod policies;
 mod problem;
@@ -16,6 +17,11 @@ mod signals;
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
 pub use decisions::{DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery};
+pub use exceptions::{
+    EditExceptionRequest, Exception, ExceptionChange, ExceptionHand, ExceptionPreview, ExceptionRequest,
+    ExceptionScope, ExceptionStateWord, ExceptionUsed, ExceptionUsesPage, ExceptionUsesQuery, ExceptionsPage,
+    ExceptionsQuery, SettleExceptionRequest,
+};
 pub use inventory::{
     ImageWithPackage, PackagesPage, PackagesQuery, PromotedImage, PromotionsPage, PromotionsQuery, RunningImage,
     WorkloadsPage,

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod decide;
 pub(crate) mod decisions;
+pub(crate) mod exceptions;
 pub(crate) mod health;
 pub(crate) mod idempotency;
 pub(crate) mod images;

@@ -11,6 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
+use engine::Actor;
 
 use crate::errors::Fail;
 use crate::routes::Access;
@@ -112,7 +113,8 @@ impl Caller {
     pub(crate) fn may(&self, access: Access) -> Result<(), Fail> {
         let needed = match access {
             Access::Open => return Ok(()),
-            Access::Read => Role::Read,
+            Access::Named if self.name.is_none() => return Err(Fail::unauthenticated(false)),
+            Access::Read | Access::Named => Role::Read,
             Access::Write => Role::Write,
             Access::Admin => Role::Admin,
         };
@@ -122,6 +124,16 @@ impl Caller {
             _ if self.role >= needed => Ok(()),
             _ => Err(Fail::forbidden(needed)),
         }
+    }
+
+    /// Who acts, for the engine to say what they may: the roles that a token's role stands for, everywhere. A token belongs to one person.
+    pub(crate) fn actor(&self) -> Actor {
+        let roles: &[engine::Role] = match self.role {
+            Role::Read => &[engine::Role::Viewer, engine::Role::Developer],
+            Role::Write => &[engine::Role::Viewer, engine::Role::Developer, engine::Role::Ci],
+            Role::Admin => &engine::Role::ALL,
+        };
+        Actor { person: self.name.clone(), ..Actor::everywhere(self.by(), roles) }
     }
 
     /// The name under which a change is logged.

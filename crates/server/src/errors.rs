@@ -274,6 +274,7 @@ impl From<GateError> for Fail {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
             GateError::NotFound { what } => Self::not_found(&what),
+            GateError::Forbidden { what, hint } => Self::new(FORBIDDEN, what).hint(hint),
             GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
             other => Self::internal(other.to_string()),
         }

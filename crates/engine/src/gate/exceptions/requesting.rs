@@ -134,6 +134,10 @@ impl Inner {
             ("decision", request.decision.as_ref(), NAME),
             ("rule", request.rule.as_ref(), NAME),
             ("environment", request.environment.as_ref(), NAME),
+            ("image", request.image.as_ref(), 2 * NAME),
+            ("repositories", request.repositories.as_ref(), 2 * NAME),
+            ("cve", request.cve.as_ref(), NAME),
+            ("package", request.package.as_ref(), NAME),
         ];
         for (name, text, most) in texts {
             text.map_or(Ok(()), |text| sound(name, text, most))?;
