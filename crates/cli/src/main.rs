@@ -60,6 +60,7 @@ enum Command {
     Policy(commands::policy::PolicyArgs),
     Decisions(commands::decisions::DecisionsArgs),
     History(commands::history::HistoryArgs),
+    Exception(commands::exception::ExceptionArgs),
     Audit(commands::audit::AuditArgs),
     #[command(hide = true)]
     SigstoreConformance(commands::conformance::ConformanceArgs),
@@ -121,6 +122,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Policy(args) => args.run(ui).map(|exit| exit as u8),
         Command::Decisions(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Audit(args) => args.run(ui),
+        Command::Exception(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),
