@@ -15,6 +15,7 @@ import pytest
 import reports
 from reports import policy
 from scans import codes
+from services import TOKENS
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/exceptions.md"
 RULE = {"vulnerabilities": {"sources": {"accept": ["file"]}, "max": {"critical": 0}}}
@@ -53,17 +54,20 @@ def blocked(service, registry, repo, build_image):
 
 
 AUTH = {
-    "tokens": [{"name": name, "role": role, "sha256": hashlib.sha256(token(name).encode()).hexdigest()} for name, role in PEOPLE.items()],
+    "tokens": [
+        {"name": name, "role": role, "sha256": hashlib.sha256(secret.encode()).hexdigest()}
+        for name, role, secret in [*((name, role, token(name)) for name, role in PEOPLE.items()), *((role, role, secret) for role, secret in TOKENS.items())]
+    ],
     "anonymousReads": True,
 }
 
 
-def wanted(image: str, **other) -> dict:
+def wanted(image: str, /, **other) -> dict:
     narrow = {"image": image, "cve": reports.CRITICAL.id, "package": "xz-utils", "environment": "production", "reason": "no sshd", "expires": "14d"}
     return {name: value for name, value in {**narrow, **other}.items() if value is not None}
 
 
-def asked(service, image: str, who: str = "dora", **other) -> dict:
+def asked(service, image: str, /, who: str = "dora", **other) -> dict:
     """An exception that was asked for."""
     answer = service.post("/api/v1/exceptions", wanted(image, **other), headers=bearer(who))
     assert answer.status_code == 201, answer.text
@@ -122,6 +126,8 @@ def test_b11_the_guide_leads_from_red_to_green_and_to_red_again(service, blocked
         assert time.time() < until_expired, state
         time.sleep(0.2)
     assert (state["uses"], state["inForce"]) == (1, False)
+    for decision in service.get("/api/v1/decisions").json()["decisions"]:
+        assert service.get(f"/api/v1/audit/proof/{decision['id']}").ok
     verify_export(export := service.export(), service.vkey())
     story = []
     for entry in entries(export):

@@ -1,5 +1,7 @@
 //! `exception request` and `edit`.
 
+use std::fmt::Write as _;
+
 use api::{EditExceptionRequest, Exception, ExceptionRequest};
 use serde_json::{Value, json};
 
@@ -39,9 +41,6 @@ pub(super) struct RequestArgs {
     /// For every repository like this in one registry: `HOST/team/**`, with `*` within a part of the path
     #[arg(long, value_name = "PATTERN", conflicts_with = "image")]
     repositories: Option<String>,
-    /// For every image of the repository, to come too
-    #[arg(long, conflicts_with = "repositories")]
-    every_image: bool,
     /// The vulnerability
     #[arg(long, value_name = "ID", required_unless_present_any = ["rule", "decision"])]
     cve: Option<String>,
@@ -51,15 +50,9 @@ pub(super) struct RequestArgs {
     /// The package it is in, by its name or its whole package URL
     #[arg(long, value_name = "NAME", required_unless_present_any = ["rule", "every_package", "decision"])]
     package: Option<String>,
-    /// In every package
-    #[arg(long, conflicts_with = "package")]
-    every_package: bool,
     /// The environment [default: production] [env: ECR_GATE_ENVIRONMENT]
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// In every environment
-    #[arg(long, conflicts_with = "environment")]
-    every_environment: bool,
     /// Why this is acceptable
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -70,12 +63,28 @@ pub(super) struct RequestArgs {
     #[arg(long)]
     until_fixed: bool,
     #[command(flatten)]
+    wider: Wider,
+    #[command(flatten)]
     named: Named,
     /// How to answer
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORMAT")]
     output: ListFormat,
     #[command(flatten)]
     service: ServerArgs,
+}
+
+/// What makes it wider.
+#[derive(Debug, clap::Args)]
+struct Wider {
+    /// For every image of the repository, to come too
+    #[arg(long, conflicts_with = "repositories")]
+    every_image: bool,
+    /// In every package
+    #[arg(long, conflicts_with = "package")]
+    every_package: bool,
+    /// In every environment
+    #[arg(long, conflicts_with = "environment")]
+    every_environment: bool,
 }
 
 /// What goes with it.
@@ -134,7 +143,7 @@ pub(super) struct EditArgs {
 impl RequestArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         if let Some(image) = &self.image {
-            match (image.contains('@'), self.every_image) {
+            match (image.contains('@'), self.wider.every_image) {
                 (false, false) => {
                     return Err(Failure::usage(format!("{image:?} names no digest: the exception would be for every image of the repository"))
                         .hint("name the image as the decision does, HOST/REPOSITORY@sha256:…; or say --every-image, which takes policy-admin to approve"));
@@ -169,7 +178,7 @@ impl RequestArgs {
 
     fn asked(&self) -> ExceptionRequest {
         let usual = || crate::env::ENVIRONMENT.get().unwrap_or_else(|| "production".to_owned());
-        let environment = (!self.every_environment).then(|| self.environment.clone().unwrap_or_else(usual));
+        let environment = (!self.wider.every_environment).then(|| self.environment.clone().unwrap_or_else(usual));
         ExceptionRequest {
             image: self.image.clone(),
             repositories: self.repositories.clone(),
@@ -211,7 +220,7 @@ fn told(server: &Server, done: &[Value], output: ListFormat, ui: Ui) -> Result<(
                 lines.push('\n');
                 if !exception.wide.is_empty() {
                     let wide = crate::output::logged(&exception.wide.join(", "), 500);
-                    lines.push_str(&format!("  it is wide ({wide}): the role policy-admin approves it\n"));
+                    let _ = writeln!(lines, "  it is wide ({wide}): the role policy-admin approves it");
                 }
             }
             ui.data(&lines)?;

@@ -80,14 +80,17 @@ fn seen(exception: &Exception) -> Settling {
     Settling { revision: exception.revision, reason: Some("looked at".to_owned()) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]
 fn forbidden<T: std::fmt::Debug>(done: Result<T, GateError>, says: &str) {
     assert!(matches!(&done, Err(GateError::Forbidden { what, .. }) if what.contains(says)), "{says}: {done:?}");
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]
 fn invalid<T: std::fmt::Debug>(done: Result<T, GateError>, says: &str) {
     assert!(matches!(&done, Err(GateError::Invalid { what, .. }) if what.contains(says)), "{says}: {done:?}");
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]
 fn conflict<T: std::fmt::Debug>(done: Result<T, GateError>) {
     assert!(matches!(&done, Err(GateError::Conflict { .. })), "{done:?}");
 }
