@@ -7,6 +7,7 @@
 mod audit;
 mod decide;
 mod decisions;
+mod exceptions;
 mod inventory;
 mod policies;
 mod problem;
@@ -20,6 +21,11 @@ pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaW
 pub use decisions::{
     DecisionEvidence, DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery, EvidencePiece,
     ShortReason,
+};
+pub use exceptions::{
+    EditExceptionRequest, Exception, ExceptionChange, ExceptionHand, ExceptionPreview, ExceptionRequest,
+    ExceptionScope, ExceptionStateWord, ExceptionUsed, ExceptionUsesPage, ExceptionUsesQuery, ExceptionsPage,
+    ExceptionsQuery, SettleExceptionRequest,
 };
 pub use inventory::{
     ImageWithPackage, PackagesPage, PackagesQuery, PromotedImage, PromotionsPage, PromotionsQuery, RunningImage,

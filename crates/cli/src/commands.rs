@@ -11,6 +11,7 @@ pub(crate) mod conformance;
 pub(crate) mod decisions;
 pub(crate) mod deny;
 pub(crate) mod doctor;
+pub(crate) mod exception;
 pub(crate) mod history;
 pub(crate) mod iam_policy;
 pub(crate) mod init;

@@ -64,6 +64,7 @@ enum Command {
     Deny(commands::deny::DenyArgs),
     Override(commands::overrides::OverrideArgs),
     Label(commands::overrides::LabelArgs),
+    Exception(commands::exception::ExceptionArgs),
     Audit(commands::audit::AuditArgs),
     Token(commands::token::TokenArgs),
     #[command(name = "whoami")]
@@ -136,6 +137,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Token(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::WhoAmI(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Admin(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Exception(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),
         Command::Reference(args) => args.run(Cli::command(), ui).map(|exit| exit as u8),

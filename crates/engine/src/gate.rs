@@ -11,7 +11,6 @@ mod deciding;
 mod denials;
 mod dropping;
 mod evidence;
-mod excepting;
 mod exceptions;
 mod force;
 mod idempotency;
@@ -38,12 +37,10 @@ mod tokens;
 mod versions;
 mod without_store;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use model::Digest;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
@@ -53,6 +50,7 @@ use answers::Answers;
 use collecting::Flights;
 use force::Follower;
 use identities::Identities;
+use jobs::always;
 use later::Laters;
 use log::Log;
 use memory::{Locks, Memory};
@@ -270,15 +268,5 @@ impl Gate {
             why.push(error.to_string());
         }
         why
-    }
-}
-
-/// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.
-async fn always<F: Future<Output = ()> + Send>(what: &'static str, run: impl Fn() -> F + Send) {
-    loop {
-        if AssertUnwindSafe(run()).catch_unwind().await.is_err() {
-            tracing::error!("{what} panicked; it begins anew");
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod decide;
 pub(crate) mod decisions;
 pub(crate) mod denials;
 pub(crate) mod evidence;
+pub(crate) mod exceptions;
 pub(crate) mod health;
 pub(crate) mod idempotency;
 pub(crate) mod images;

@@ -11,7 +11,6 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
-
 use engine::{Actor, Right};
 
 use crate::app::Shared;
@@ -166,6 +165,9 @@ impl Caller {
     pub(crate) fn may(&self, access: Access) -> Result<(), Fail> {
         let needed = match access {
             Access::Open => return Ok(()),
+            Access::Named if self.name.is_none() => return Err(Fail::unauthenticated(false)),
+            // What they may is for the engine to say.
+            Access::Named => return Ok(()),
             Access::Read => READS,
             Access::Write => WRITES,
             Access::Admin => ADMINISTERS,

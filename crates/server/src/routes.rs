@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 
 use crate::api::{
-    audit, decide, decisions, denials, evidence, health, images, overrides, packages, policies, promotions, signals,
-    tokens, workloads,
+    audit, decide, decisions, denials, evidence, exceptions, health, images, overrides, packages, policies, promotions,
+    signals, tokens, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -21,6 +21,8 @@ pub enum Access {
     Open,
     /// Whoever may read or ask about something.
     Read,
+    /// Whoever says who they are: always with a token. What they may is for the engine to say.
+    Named,
     /// Whoever may change something about some image; never anonymously.
     Write,
     /// Whoever may change what holds for others; never anonymously.
@@ -64,6 +66,11 @@ fn change(path: &'static str, access: Access, time: Time, handler: MethodRouter<
     (Route { method: Method::POST, path, access, time }, handler)
 }
 
+/// Who may do it depends on what it is about.
+fn settle(method: Method, path: &'static str, handler: MethodRouter<App>) -> Declared {
+    (Route { method, path, access: Access::Named, time: Time::Usual }, handler)
+}
+
 fn declared() -> Vec<Declared> {
     vec![
         open("/healthz", get(health::alive)),
@@ -97,6 +104,16 @@ fn declared() -> Vec<Declared> {
         change("/api/v1/policies/{digest}/confirm", Access::Admin, Time::Long, post(policies::confirm)),
         change("/api/v1/policies/{digest}/replay", Access::Read, Time::Long, post(policies::replay)),
         change("/api/v1/policies/rollback", Access::Admin, Time::Long, post(policies::roll_back)),
+        read("/api/v1/exceptions", get(exceptions::list)),
+        settle(Method::POST, "/api/v1/exceptions", post(exceptions::request)),
+        read("/api/v1/exceptions/{id}", get(exceptions::one)),
+        settle(Method::PUT, "/api/v1/exceptions/{id}", put(exceptions::edit)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/approve", post(exceptions::approve)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/reject", post(exceptions::reject)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/revoke", post(exceptions::revoke)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/withdraw", post(exceptions::withdraw)),
+        read("/api/v1/exceptions/{id}/preview", get(exceptions::preview)),
+        read("/api/v1/exceptions/{id}/uses", get(exceptions::uses)),
         read("/api/v1/packages", get(packages::images)),
         read("/api/v1/workloads", get(workloads::list)),
         read("/api/v1/promotions", get(promotions::list)),

@@ -2,6 +2,7 @@
 //! change a decision. Each change is a revision of the item and an entry of the audit log, in one transaction.
 
 mod ending;
+mod front;
 mod preview;
 mod requesting;
 mod scope;
@@ -297,7 +298,7 @@ impl Inner {
 
     pub(super) async fn exception(&self, id: &str, actor: &Actor) -> Result<Exception, GateError> {
         let found = self.exception_found(id, actor).await?;
-        let uses = self.store.use_counts(&[found.row.id.clone()]).await?;
+        let uses = self.store.use_counts(std::slice::from_ref(&found.row.id)).await?;
         Ok(self.shown(found, &uses))
     }
 

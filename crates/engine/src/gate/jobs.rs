@@ -1,9 +1,11 @@
 //! What runs behind: jobs of the store, taken by whichever replica is free. A job that fails is tried again later and rarer; one that never works
 //! is kept as dead, with what was wrong.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use model::{Digest, SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
@@ -165,6 +167,16 @@ impl Inner {
             });
         }
         Ok(batch)
+    }
+}
+
+/// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.
+pub(super) async fn always<F: Future<Output = ()> + Send>(what: &'static str, run: impl Fn() -> F + Send) {
+    loop {
+        if AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+            tracing::error!("{what} panicked; it begins anew");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

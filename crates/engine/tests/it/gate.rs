@@ -4,6 +4,7 @@ mod asks;
 mod bounds;
 mod changes;
 mod documents;
+mod exceptions;
 mod log;
 mod policies;
 mod scene;

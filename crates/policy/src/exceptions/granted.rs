@@ -109,9 +109,9 @@ impl Granted {
                             .to_owned(),
                     );
                 }
-                let denies = |list: &Vec<String>| list.iter().any(|denied| denied.trim().eq_ignore_ascii_case(id));
+                let is_listed = |list: &Vec<String>| list.iter().any(|denied| denied.trim().eq_ignore_ascii_case(id));
                 let denied = rules().find(|(_, rule)| {
-                    rule.vulnerabilities.as_ref().and_then(|rule| rule.deny.as_ref()).is_some_and(denies)
+                    rule.vulnerabilities.as_ref().and_then(|rule| rule.deny.as_ref()).is_some_and(is_listed)
                 });
                 denied.map(|(member, rule)| {
                     format!("{id} is on the deny list of rule {}/{}, which no exception lifts", member.id.name, rule.id)
@@ -150,8 +150,10 @@ impl Granted {
     fn ask(&self) -> Option<Ask> {
         let environment = self.environment.clone().filter(|_| !self.is_pattern)?;
         let digest = self.digest.clone().unwrap_or_else(|| Digest::of(b""));
-        let image: ImageReference = format!("{}@{digest}", self.repository).parse().ok()?;
-        Some(Ask { image, digest, environment })
+        match format!("{}@{digest}", self.repository).parse::<ImageReference>() {
+            Ok(image) => Some(Ask { image, digest, environment }),
+            Err(_) => None,
+        }
     }
 
     fn of(&self) -> Result<Of, String> {

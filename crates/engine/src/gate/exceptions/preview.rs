@@ -94,12 +94,12 @@ impl Inner {
             let is_last = page.len() < PAGE as usize;
             for (repository, digest, environment) in page {
                 let held = &found.held;
-                let is_past = if held.scope.is_pattern {
+                let is_beyond = if held.scope.is_pattern {
                     !repository.starts_with(begin(&held.scope.repository))
                 } else {
                     repository != held.scope.repository || held.scope.digest.as_ref().is_some_and(|one| *one != digest)
                 };
-                if is_past {
+                if is_beyond {
                     preview.is_whole = true;
                     return Ok(preview);
                 }

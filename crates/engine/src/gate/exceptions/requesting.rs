@@ -134,6 +134,10 @@ impl Inner {
             ("decision", request.decision.as_ref(), NAME),
             ("rule", request.rule.as_ref(), NAME),
             ("environment", request.environment.as_ref(), NAME),
+            ("image", request.image.as_ref(), 2 * NAME),
+            ("repositories", request.repositories.as_ref(), 2 * NAME),
+            ("cve", request.cve.as_ref(), NAME),
+            ("package", request.package.as_ref(), NAME),
         ];
         for (name, text, most) in texts {
             text.map_or(Ok(()), |text| sound(name, text, most))?;
@@ -244,14 +248,13 @@ fn scope(request: &ExceptionRequest) -> Result<ExceptionScope, GateError> {
         _ => return Err(GateError::invalid("an exception is for an `image`, or for `repositories`: one of both")),
     };
     match (&request.cve, &request.rule) {
-        (Some(_), None) => {}
         (None, Some(rule)) if rule.split_once('/').is_none() => {
             return Err(GateError::invalid(format!("{rule:?}: a rule is named as POLICY/RULE, as decisions name it")));
         }
         (None, Some(_)) if request.package.is_some() => {
             return Err(GateError::invalid("`package` belongs to `cve`; a rule is waived as a whole"));
         }
-        (None, Some(_)) => {}
+        (Some(_), None) | (None, Some(_)) => {}
         _ => return Err(GateError::invalid("an exception is for a `cve`, or for a `rule`: one of both")),
     }
     Ok(ExceptionScope {

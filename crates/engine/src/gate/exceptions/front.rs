@@ -1,8 +1,8 @@
-//! What is done about exceptions, at the gate's door.
+//! What the gate offers about exceptions. Who may what is asked of the actor by whatever is done.
 
-use super::actor::Actor;
-use super::exceptions::{Exception, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionUsed, Settling};
-use super::{Gate, GateError};
+use super::{Exception, ExceptionPreview, ExceptionQuery, ExceptionRequest, ExceptionUsed, Settling};
+use crate::gate::actor::Actor;
+use crate::gate::{Gate, GateError};
 
 impl Gate {
     /// Asks for an exception (B11). It counts when somebody else approved it.
