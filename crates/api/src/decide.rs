@@ -75,6 +75,8 @@ pub enum PermitWord {
     Inherited,
     /// Yes, by the last decision: the gate's store is away, and the policy lets it stand in.
     FailOpen,
+    /// Yes, although policy denies it: somebody who may lets it through for a while, and says why (S31).
+    Overridden,
     /// No.
     Denied,
     /// Not decided yet.

@@ -10,6 +10,7 @@ mod decisions;
 mod inventory;
 mod policies;
 mod problem;
+mod promotions;
 mod service;
 mod signals;
 
@@ -28,6 +29,10 @@ pub use policies::{
     VersionWithBundle, VersionsPage, VersionsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem};
+pub use promotions::{
+    ImageRollbackRequest, PromoteRequest, PromotionOutcome, PromotionProgress, PromotionState, PromotionWord,
+    RollbackTarget, RollbacksPage, RollbacksQuery,
+};
 pub use service::{Alive, Readiness};
 pub use signals::{
     HandedInSignal, SignalKind, SignalQuery, SignalsPage, SignalsQuery, SubmittedSignal, WithdrawRequest,

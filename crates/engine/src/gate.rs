@@ -19,7 +19,9 @@ mod memory;
 mod packages;
 mod permit;
 mod policies;
+mod promote;
 mod recording;
+mod rollback;
 mod settings;
 mod submitting;
 mod versions;
@@ -50,6 +52,8 @@ pub use dropping::drop_audit_entries;
 pub use evidence::Piece;
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
+pub use promote::{PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus};
+pub use rollback::{Rollback, RollbackCandidate};
 pub use settings::GateSettings;
 
 use crate::place::RegistryAccess;
@@ -152,6 +156,8 @@ struct Inner {
     log: Log,
     /// Asks that nobody waits for, and their answers.
     later: Laters,
+    /// Promotions that are on their way, and those that ended not long ago.
+    runs: promote::Runs,
 }
 
 impl Gate {
@@ -173,6 +179,7 @@ impl Gate {
             answers: Answers::default(),
             log,
             later: later::none(),
+            runs: promote::Runs::default(),
             settings,
             store,
         });

@@ -38,7 +38,8 @@ pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
     Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant,
-    HistoryEntry, Permit, Piece, Point, PolicyVersion, RecordedDecision, Refusal, Replayed, Repositories, Right, Role,
+    HistoryEntry, Permit, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase,
+    PromotionStatus, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate,
     Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
@@ -51,7 +52,7 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
-pub use registry::Reach;
+pub use registry::{CopyState, Reach};
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
     Options as StoreOptions, PromotionRow, SignalRow, Status as StoreStatus, Store, StoreError, WorkloadRow,

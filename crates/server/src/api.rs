@@ -10,5 +10,6 @@ pub(crate) mod images;
 pub(crate) mod packages;
 pub(crate) mod policies;
 pub(crate) mod promotions;
+pub(crate) mod rollbacks;
 pub(crate) mod signals;
 pub(crate) mod workloads;

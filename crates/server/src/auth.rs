@@ -124,6 +124,17 @@ impl Caller {
         }
     }
 
+    /// What this caller may, as the gate knows it.
+    pub(crate) fn actor(&self) -> engine::Actor {
+        use engine::Role as Engine;
+        let roles: &[Engine] = match self.role {
+            Role::Read => &[Engine::Viewer, Engine::Developer],
+            Role::Write => &[Engine::Viewer, Engine::Developer, Engine::Ci],
+            Role::Admin => &Engine::ALL,
+        };
+        engine::Actor { person: self.name.clone(), ..engine::Actor::everywhere(self.by(), roles) }
+    }
+
     /// The name under which a change is logged.
     pub(crate) fn by(&self) -> &str {
         self.name.as_deref().unwrap_or("anonymous")

@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
-    audit, decide, decisions, evidence, health, images, packages, policies, promotions, signals, workloads,
+    audit, decide, decisions, evidence, health, images, packages, policies, promotions, rollbacks, signals, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -88,6 +88,10 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/packages", get(packages::images)),
         read("/api/v1/workloads", get(workloads::list)),
         read("/api/v1/promotions", get(promotions::list)),
+        change("/api/v1/promotions", Access::Write, Time::Usual, post(promotions::begin)),
+        read("/api/v1/promotions/{id}", get(promotions::one)),
+        read("/api/v1/rollbacks", get(rollbacks::list)),
+        change("/api/v1/rollbacks", Access::Write, Time::Usual, post(rollbacks::begin)),
         read("/api/v1/audit/checkpoint", get(audit::checkpoint)),
         read("/api/v1/audit/key", get(audit::key)),
         read("/api/v1/audit/entries", get(audit::entries)),

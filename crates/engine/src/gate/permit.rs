@@ -17,16 +17,19 @@ pub enum Basis {
     Inherited(String),
     /// Something that had to be known could not be, and the policy lets the last decision stand in.
     FailOpen(UnknownClass),
+    /// Policy says no, and somebody who may lets it through all the same, with a reason (S31): the id of the override.
+    Overridden(String),
 }
 
 impl Basis {
-    /// `allowed`, `warned`, `inherited`, `failOpen`
+    /// `allowed`, `warned`, `inherited`, `failOpen`, `overridden`
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
             Self::Warned => "warned",
             Self::Inherited(_) => "inherited",
             Self::FailOpen(_) => "failOpen",
+            Self::Overridden(_) => "overridden",
         }
     }
 }

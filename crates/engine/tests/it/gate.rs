@@ -6,4 +6,6 @@ mod changes;
 mod documents;
 mod log;
 mod policies;
+mod promotions;
+mod rollbacks;
 mod scene;

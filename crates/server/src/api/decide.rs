@@ -169,6 +169,7 @@ fn permit(answered: &Answered) -> PermitWord {
             Basis::Warned => PermitWord::Warned,
             Basis::Inherited(_) => PermitWord::Inherited,
             Basis::FailOpen(_) => PermitWord::FailOpen,
+            Basis::Overridden(_) => PermitWord::Overridden,
         },
         Err(Refusal::Denied) => PermitWord::Denied,
         Err(Refusal::Pending) => PermitWord::Pending,
