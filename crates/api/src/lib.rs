@@ -11,6 +11,7 @@ mod exceptions;
 mod inventory;
 mod policies;
 mod problem;
+mod promotions;
 mod rulings;
 mod service;
 mod signals;
@@ -36,6 +37,10 @@ pub use policies::{
     RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem};
+pub use promotions::{
+    ImageRollbackRequest, PromoteRequest, PromotionOutcome, PromotionProgress, PromotionState, PromotionWord,
+    RollbackTarget, RollbacksPage, RollbacksQuery,
+};
 pub use rulings::{
     BlockLabel, Denial, DenialsPage, DenialsQuery, DeniedKind, DenyRequest, EndRequest, EndedBy, LabelRequest,
     LabelledBlock, Override, OverrideRequest, OverridesPage, OverridesQuery,

@@ -13,7 +13,7 @@ use reqwest::header::HeaderValue;
 
 pub(crate) use exchange::{Ask, Patience, Reply, Server};
 pub(crate) use pages::Pages;
-pub(crate) use problem::Trouble;
+pub(crate) use problem::{Problem, Trouble};
 
 use crate::env;
 use crate::exit::Exit;

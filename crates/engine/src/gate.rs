@@ -25,9 +25,11 @@ mod overrides;
 mod packages;
 mod permit;
 mod policies;
+mod promote;
 mod proposals;
 mod reading;
 mod recording;
+mod rollback;
 mod ruling;
 mod scope;
 mod settings;
@@ -71,7 +73,9 @@ pub use labels::{Label, Labelled};
 pub use overrides::{NewOverride, OverrideBody, OverrideEntry};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
+pub use promote::{PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus};
 pub use proposals::Proposal;
+pub use rollback::{Rollback, RollbackCandidate};
 pub use settings::GateSettings;
 pub use tokens::{NewToken, TokenMade, TokenSeen, bootstrap};
 
@@ -182,6 +186,8 @@ struct Inner {
     log: Log,
     /// Asks that nobody waits for, and their answers.
     later: Laters,
+    /// Promotions that are on their way, and those that ended not long ago.
+    runs: promote::Runs,
 }
 
 impl Gate {
@@ -205,6 +211,7 @@ impl Gate {
             answers: Answers::default(),
             log,
             later: later::none(),
+            runs: promote::Runs::default(),
             settings,
             store,
         });

@@ -54,6 +54,11 @@ impl BlobReader {
     }
 
     /// The next bytes, none at the end.
+    pub(crate) async fn chunk(&mut self) -> Result<Bytes, Error> {
+        std::future::poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    /// The next bytes, none at the end.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
         let verifier = match &mut self.state {
             State::Reading(verifier) => verifier,

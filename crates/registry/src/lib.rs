@@ -9,6 +9,7 @@
 mod auth;
 mod blob;
 mod client;
+mod copy;
 mod credentials;
 mod descriptor;
 mod digest;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use blob::BlobReader;
 pub use client::Client;
+pub use copy::{Copied, CopyLimits, CopyProgress, CopyState};
 pub use credentials::{Anonymous, BoxFuture, Credential, CredentialError, Credentials, Secret};
 pub use descriptor::{Descriptor, Manifest, media_type};
 pub use error::{Asked, Error};

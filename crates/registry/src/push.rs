@@ -17,7 +17,7 @@ use crate::transport::patience::Patience;
 use crate::{Client, Descriptor, Location, Reference};
 
 /// More than this is no answer to a push.
-const ANSWER: u64 = 64 << 10;
+pub(crate) const ANSWER: u64 = 64 << 10;
 
 /// A pushed manifest.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Inner {
     }
 
     /// A question that needs the right to push.
-    fn writing<'a>(&self, source: &'a Source, path: &str, what: String) -> Result<Question<'a>, Error> {
+    pub(crate) fn writing<'a>(&self, source: &'a Source, path: &str, what: String) -> Result<Question<'a>, Error> {
         let scope = scope(&source.location, Access::Write);
         Ok(Question { scope, ..self.question(source, path, what)? })
     }
@@ -114,7 +114,7 @@ impl From<Error> for Failure {
 }
 
 /// Where to send the content. It has to be the registry itself: the credentials go with it.
-fn upload(question: &Question<'_>, headers: &HeaderMap) -> Result<Url, Failure> {
+pub(crate) fn upload(question: &Question<'_>, headers: &HeaderMap) -> Result<Url, Failure> {
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| question.url.join(location).ok());
     let malformed =

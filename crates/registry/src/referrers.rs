@@ -12,7 +12,7 @@ use model::Digest;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 
-pub(crate) use fallback::{Found, fallback_tag};
+pub(crate) use fallback::{Found, absent, fallback_tag};
 
 use crate::client::Inner;
 use crate::client::exchange::Answer;

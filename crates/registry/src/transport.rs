@@ -27,6 +27,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The most hosts whose requests are counted apart. Those beyond share one count.
 const HOSTS: usize = 1024;
 
+/// How often the time of a request may pass without a byte of an upload before it is given up.
+const SILENCES: u32 = 4;
+
 /// Sends requests.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -56,6 +59,8 @@ struct Way {
     guard: Guard,
     /// With TLS: without it no certificates are loaded, and none need be installed.
     is_tls: bool,
+    /// The answer may come long after the question began.
+    is_upload: bool,
 }
 
 /// Who chose the address of a request.
@@ -115,16 +120,8 @@ impl Transport {
 
     /// Sends one request and gives what comes back, whatever it is, as soon as its head is there.
     pub(crate) async fn send(&self, mut request: Request, chosen: Chosen) -> Result<Response, SendError> {
-        if let Ok(agent) = self.user_agent.parse() {
-            request.headers_mut().insert(reqwest::header::USER_AGENT, agent);
-        }
-        let guard = self.guard(request.url(), chosen);
-        if let Some(address) = guard::literal(request.url())
-            && let Some(why) = guard.refuses(address, &self.networks)
-        {
-            return Err(SendError::Forbidden(Refused::new(guard, &address.to_string(), why).to_string()));
-        }
-        let client = self.client(request.url(), guard)?;
+        let guard = self.prepare(&mut request, chosen)?;
+        let client = self.client(request.url(), guard, false)?;
         let gate = self.gate(request.url());
         let answer = async {
             // The gate is never closed; a request beyond the limit would be the lesser evil if it were.
@@ -134,12 +131,45 @@ impl Transport {
         };
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => match Refused::of(&error) {
-                Some(why) => Err(SendError::Forbidden(why)),
-                None => Err(SendError::Network(words(error))),
-            },
+            Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(SendError::Network(self.silence())),
         }
+    }
+
+    /// Sends a request whose body comes as it is read elsewhere: it may take as long as bytes go out, which are counted in `sent`. It waits for nobody
+    /// at this host: who copies bounds how much at a time.
+    pub(crate) async fn upload(&self, mut request: Request, sent: &AtomicU64) -> Result<Response, SendError> {
+        let guard = self.prepare(&mut request, Chosen::Caller)?;
+        let client = self.client(request.url(), guard, true)?;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let mut answer = std::pin::pin!(client.execute(request));
+        let (mut before, mut silent) = (0, 0);
+        loop {
+            if let Ok(answered) = tokio::time::timeout(self.timeout, &mut answer).await {
+                return answered.map_err(failed);
+            }
+            let now = sent.load(Ordering::Relaxed);
+            silent = if now == before { silent + 1 } else { 0 };
+            before = now;
+            // A registry may take a while to put away what it was sent.
+            if silent >= SILENCES {
+                return Err(SendError::Network(self.silence()));
+            }
+        }
+    }
+
+    /// What every request has, and to which addresses it may go.
+    fn prepare(&self, request: &mut Request, chosen: Chosen) -> Result<Guard, SendError> {
+        if let Ok(agent) = self.user_agent.parse() {
+            request.headers_mut().insert(reqwest::header::USER_AGENT, agent);
+        }
+        let guard = self.guard(request.url(), chosen);
+        if let Some(address) = guard::literal(request.url())
+            && let Some(why) = guard.refuses(address, &self.networks)
+        {
+            return Err(SendError::Forbidden(Refused::new(guard, &address.to_string(), why).to_string()));
+        }
+        Ok(guard)
     }
 
     /// Which addresses this host may stand for.
@@ -195,8 +225,8 @@ impl Transport {
         Arc::clone(hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(self.concurrency))))
     }
 
-    fn client(&self, url: &Url, guard: Guard) -> Result<reqwest::Client, SendError> {
-        let way = Way { is_loopback: is_loopback(url), guard, is_tls: url.scheme() == "https" };
+    fn client(&self, url: &Url, guard: Guard, is_upload: bool) -> Result<reqwest::Client, SendError> {
+        let way = Way { is_loopback: is_loopback(url), guard, is_tls: url.scheme() == "https", is_upload };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(way).or_insert_with(|| self.built(way)).clone();
         client.map_err(|why| SendError::Setup(format!("the HTTP client cannot be built: {why}")))
@@ -207,8 +237,10 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .connect_timeout(CONNECT.min(self.timeout))
-            .read_timeout(self.timeout);
+            .connect_timeout(CONNECT.min(self.timeout));
+        if !way.is_upload {
+            builder = builder.read_timeout(self.timeout);
+        }
         builder = if way.is_tls {
             builder.https_only(true).tls_certs_merge(self.certificates.iter().cloned())
         } else {
@@ -221,6 +253,13 @@ impl Transport {
             builder = builder.dns_resolver(guard::Resolver::new(way.guard, Arc::clone(&self.networks)));
         }
         builder.build().map_err(words)
+    }
+}
+
+fn failed(error: reqwest::Error) -> SendError {
+    match Refused::of(&error) {
+        Some(why) => SendError::Forbidden(why),
+        None => SendError::Network(words(error)),
     }
 }
 

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{Actor, AskError, AuthenticationError, GateError, StoreError};
+use engine::{Actor, AskError, AuthenticationError, GateError, PromoteError, Refusal, StoreError};
 use model::{Reason, UnknownClass, Verdict};
 
 /// A problem of this API: its code, its status, and what it is.
@@ -42,6 +42,11 @@ const DOCUMENT: Kind = Kind("document.invalid", StatusCode::UNPROCESSABLE_ENTITY
 const KEY_REUSED: Kind =
     Kind("idempotency.keyReused", StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request");
 const INTERNAL: Kind = Kind("internal", StatusCode::INTERNAL_SERVER_ERROR, "A fault of the gate");
+
+const DENIED: Kind = Kind("promotion.denied", StatusCode::CONFLICT, "Policy denies it");
+const PENDING: Kind = Kind("promotion.pending", StatusCode::CONFLICT, "It is not decided yet");
+const DESTINATION: Kind =
+    Kind("promotion.destination", StatusCode::CONFLICT, "The destination is not as a destination has to be");
 
 /// When to come back, where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
@@ -209,6 +214,14 @@ impl Fail {
         self.0.problem.status
     }
 
+    /// The problem as a part of an answer.
+    pub(crate) fn problem(self) -> Problem {
+        if let Some(cause) = &self.0.cause {
+            tracing::warn!(code = self.0.problem.code, cause, "a promotion failed");
+        }
+        self.0.problem
+    }
+
     /// The code, and what is only for the log.
     pub(crate) fn for_the_log(&self) -> (&str, Option<&str>) {
         (&self.0.problem.code, self.0.cause.as_deref())
@@ -275,6 +288,29 @@ impl From<AskError> for Fail {
             AskError::StoreUnavailable(cause) => Self::store(cause),
             AskError::Overloaded(what) => Self::new(OVERLOADED, what).again(SOON),
             AskError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<PromoteError> for Fail {
+    fn from(error: PromoteError) -> Self {
+        match error {
+            PromoteError::Ask(error) => error.into(),
+            PromoteError::Refused { refusal, what, hint, .. } => {
+                let kind = if refusal == Refusal::Denied { DENIED } else { PENDING };
+                let mut fail = Self::new(kind, what).hint(hint);
+                fail.0.problem.verdict = Some(refusal.verdict());
+                fail
+            }
+            PromoteError::Destination { what, hint } => Self::new(DESTINATION, what).hint(hint),
+            PromoteError::Registry(reason) => {
+                let mut fail = Self::refused(&reason);
+                fail.0.problem.verdict = None;
+                fail
+            }
+            PromoteError::Forbidden(what) => GateError::Forbidden { what, hint: None }.into(),
+            PromoteError::NotFound(what) => Self::not_found(&what),
             other => Self::internal(other.to_string()),
         }
     }

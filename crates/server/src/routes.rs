@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post, put};
 
 use crate::api::{
     audit, decide, decisions, denials, evidence, exceptions, health, images, overrides, packages, policies, promotions,
-    signals, tokens, workloads,
+    rollbacks, signals, tokens, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -124,6 +124,10 @@ fn declared() -> Vec<Declared> {
             get(tokens::list),
         ),
         change("/api/v1/tokens/{id}/revoke", Access::Admin, Time::Usual, post(tokens::revoke)),
+        change("/api/v1/promotions", Access::Write, Time::Usual, post(promotions::begin)),
+        read("/api/v1/promotions/{id}", get(promotions::one)),
+        read("/api/v1/rollbacks", get(rollbacks::list)),
+        change("/api/v1/rollbacks", Access::Write, Time::Usual, post(rollbacks::begin)),
         read("/api/v1/audit/checkpoint", get(audit::checkpoint)),
         read("/api/v1/audit/key", get(audit::key)),
         read("/api/v1/audit/entries", get(audit::entries)),

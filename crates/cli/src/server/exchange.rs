@@ -55,9 +55,10 @@ pub(crate) struct Ask {
     limit: usize,
     longer: Duration,
     is_repeatable: bool,
+    goes_on: bool,
 }
 
-/// An answer with status 200, 201 or 202.
+/// An answer with status 200 or 201; with 202 where that was expected.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub body: Vec<u8>,
@@ -78,6 +79,7 @@ impl Ask {
             limit: 16 << 20,
             longer: Duration::ZERO,
             is_repeatable: true,
+            goes_on: false,
         }
     }
 
@@ -101,6 +103,12 @@ impl Ask {
     /// A request that does something else when it is done again.
     pub(crate) fn once(mut self) -> Self {
         self.is_repeatable = false;
+        self
+    }
+
+    /// A request that is accepted with 202, and goes on behind.
+    pub(crate) fn goes_on(mut self) -> Self {
+        self.goes_on = true;
         self
     }
 
@@ -247,7 +255,8 @@ impl Server {
         let mut response = self.http.execute(request).await.map_err(away)?;
         let status = response.status();
         let retry_after = pause(response.headers());
-        let is_answer = matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED);
+        let is_answer =
+            matches!(status, StatusCode::OK | StatusCode::CREATED) || (ask.goes_on && status == StatusCode::ACCEPTED);
         let limit = if is_answer { ask.limit } else { PROBLEM };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(away)? {

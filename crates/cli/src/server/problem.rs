@@ -50,7 +50,7 @@ struct Details {
 }
 
 impl Problem {
-    pub(super) fn read(status: u16, body: &[u8]) -> Self {
+    pub(crate) fn read(status: u16, body: &[u8]) -> Self {
         let Ok(Details { title, detail, code, hint, class }) = serde_json::from_slice(body) else {
             return Self { status, what: None, hint: None, code: None, class: None };
         };

@@ -22,8 +22,8 @@ use super::{Inner, counting, exceptions, packages};
 
 /// An ask that was understood.
 pub(super) struct Understood {
-    image: ImageReference,
-    environment: String,
+    pub(super) image: ImageReference,
+    pub(super) environment: String,
 }
 
 impl Inner {
@@ -57,7 +57,7 @@ impl Inner {
         }
     }
 
-    fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
+    pub(super) fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
         let usage = |what: String, hint: &str| AskError::Usage { what, hint: Some(hint.to_owned()) };
         let image: ImageReference = asked.image.parse().map_err(|error| {
             usage(

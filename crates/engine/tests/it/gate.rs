@@ -7,4 +7,6 @@ mod documents;
 mod exceptions;
 mod log;
 mod policies;
+mod promotions;
+mod rollbacks;
 mod scene;

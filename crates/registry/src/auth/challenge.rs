@@ -52,7 +52,7 @@ impl Bearer {
     /// What to ask a token for: what we need and what the registry names. It names what the one request needs that it
     /// refused; registries with actions of their own (`metadata_read`) name those.
     pub(crate) fn scopes(&self, ours: &str) -> Vec<String> {
-        let mut all = vec![ours.to_owned()];
+        let mut all: Vec<String> = ours.split_ascii_whitespace().map(str::to_owned).collect();
         for scope in self.scope.iter().flat_map(|scopes| scopes.split_ascii_whitespace()) {
             let Some((resource, actions)) = scope.rsplit_once(':') else { continue };
             let known = all.iter_mut().find(|known| known.rsplit_once(':').is_some_and(|(name, _)| name == resource));

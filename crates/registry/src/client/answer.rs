@@ -43,6 +43,12 @@ impl Failure {
         Self { error: Box::new(error), passing: true, retry_after }
     }
 
+    /// What was to be sent on could not be read.
+    pub(crate) fn reading(error: Error) -> Self {
+        let passing = matches!(error, Error::Unavailable { .. });
+        Self { error: Box::new(error), passing, retry_after: None }
+    }
+
     /// Nothing, or not everything, came back.
     pub(crate) fn sending(asked: &Asked, error: SendError) -> Self {
         let asked = asked.clone();

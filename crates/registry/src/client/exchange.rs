@@ -49,6 +49,7 @@ pub(crate) enum Follow {
 /// An answer that was read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -75,14 +76,14 @@ impl Inner {
     /// The same without repeating what fails: for questions that cannot be asked twice.
     pub(crate) async fn ask_once(&self, question: &Question<'_>, limit: u64) -> Result<Answer, Failure> {
         let response = self.response(question).await?;
-        let headers = response.headers().clone();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = if question.method == Method::HEAD {
             Bytes::new()
         } else {
             let body = self.transport.body(response, limit).await;
             body.map_err(|error| Failure::sending(&question.asked, error))?
         };
-        Ok(Answer { headers, body })
+        Ok(Answer { status, headers, body })
     }
 
     /// Asks for a body that is read as it comes.

@@ -70,7 +70,7 @@ impl Client {
         let stored = self.inner.push_manifest(&source, &digest.into(), OCI_MANIFEST, bytes.into()).await?;
         let descriptor = Descriptor { artifact_type: Some(artifact_type.to_owned()), annotations, ..stored.descriptor };
         match stored.subject.as_deref() {
-            None => self.inner.list(&source, subject, &descriptor).await?,
+            None => self.inner.list(&source, subject, std::slice::from_ref(&descriptor)).await?,
             Some(kept) if kept == subject.digest.as_str() => {}
             Some(kept) => {
                 let asked = source.asked(format!("push of manifest {}", descriptor.digest));
@@ -82,8 +82,13 @@ impl Client {
 }
 
 impl Inner {
-    /// Puts an entry into the list under the fallback tag.
-    async fn list(&self, source: &Source, subject: &Descriptor, entry: &Descriptor) -> Result<(), Error> {
+    /// Puts entries into the list under the fallback tag.
+    pub(crate) async fn list(
+        &self,
+        source: &Source,
+        subject: &Descriptor,
+        entries: &[Descriptor],
+    ) -> Result<(), Error> {
         let tag: Tag = fallback_tag(&subject.digest).parse().map_err(|error| Error::Setup(format!("{error}")))?;
         let reference = Reference::Tag(tag);
         let asked = source.asked(format!("list of referrers under the tag {reference}"));
@@ -96,41 +101,49 @@ impl Inner {
                 Found::Index(index) => Some(index.bytes),
                 Found::Nothing => None,
             };
-            match merged(before.as_deref(), entry).map_err(|why| malformed(&asked, why))? {
+            match merged(before.as_deref(), entries).map_err(|why| malformed(&asked, why))? {
                 None => return Ok(()),
                 Some(index) => self.push_manifest(source, &reference, OCI_INDEX, index.into()).await?,
             };
             if let Found::Index(after) = self.fallback(source, &subject.digest).await?
-                && lists(&after.bytes, entry).map_err(|why| malformed(&asked, why))?
+                && lists(&after.bytes, entries).map_err(|why| malformed(&asked, why))?
             {
                 return Ok(());
             }
             if !patience.another(None).await {
-                return Err(Error::LostRace { asked: lost(&asked, entry), attempts });
+                return Err(Error::LostRace { asked: lost(&asked, entries), attempts });
             }
         }
     }
 }
 
-fn lost(asked: &Asked, entry: &Descriptor) -> Asked {
-    Asked { what: format!("{}, entry {}", asked.what, entry.digest), ..asked.clone() }
+fn lost(asked: &Asked, entries: &[Descriptor]) -> Asked {
+    let entries: Vec<&str> = entries.iter().take(3).map(|entry| entry.digest.as_str()).collect();
+    Asked { what: format!("{}, entry {}", asked.what, entries.join(", ")), ..asked.clone() }
 }
 
-fn lists(index: &[u8], entry: &Descriptor) -> Result<bool, String> {
-    Ok(Index::read(index)?.manifests.iter().any(|listed| listed.digest == entry.digest))
+fn lists(index: &[u8], entries: &[Descriptor]) -> Result<bool, String> {
+    Ok(missing(Some(index), entries)?.is_empty())
 }
 
-/// The list with the entry, everything else in it untouched; nothing if the entry is there.
-fn merged(index: Option<&[u8]>, entry: &Descriptor) -> Result<Option<Vec<u8>>, String> {
+/// The entries that are not in the list.
+fn missing<'a>(index: Option<&[u8]>, entries: &'a [Descriptor]) -> Result<Vec<&'a Descriptor>, String> {
+    let listed = index.map(Index::read).transpose()?.map_or_else(Vec::new, |index| index.manifests);
+    Ok(entries.iter().filter(|entry| !listed.iter().any(|listed| listed.digest == entry.digest)).collect())
+}
+
+/// The list with the entries, everything else in it untouched; nothing if they are there.
+fn merged(index: Option<&[u8]>, entries: &[Descriptor]) -> Result<Option<Vec<u8>>, String> {
     let fresh = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
+    let missing = missing(index, entries)?;
     let mut whole: Map<String, Value> = match index {
-        Some(bytes) if lists(bytes, entry)? => return Ok(None),
+        Some(_) if missing.is_empty() => return Ok(None),
         Some(bytes) => serde_json::from_slice(bytes).map_err(|error| error.to_string())?,
         None => serde_json::from_value(fresh).map_err(|error| error.to_string())?,
     };
-    let entry = serde_json::to_value(entry).map_err(|error| error.to_string())?;
+    let missing: Result<Vec<Value>, _> = missing.into_iter().map(serde_json::to_value).collect();
     match whole.get_mut("manifests") {
-        Some(Value::Array(manifests)) => manifests.push(entry),
+        Some(Value::Array(manifests)) => manifests.extend(missing.map_err(|error| error.to_string())?),
         _ => return Err("the list is not in the form of an image index".to_owned()),
     }
     whole.insert("mediaType".to_owned(), OCI_INDEX.into());
@@ -143,7 +156,7 @@ mod tests {
 
     #[test]
     fn s25_merging_keeps_what_is_there_and_adds_once() {
-        let entry = |bytes: &[u8]| Descriptor::of(OCI_MANIFEST, bytes);
+        let entry = |bytes: &[u8]| [Descriptor::of(OCI_MANIFEST, bytes)];
         let first = merged(None, &entry(b"a")).unwrap().unwrap();
         let foreign = String::from_utf8(first).unwrap().replacen("\"size\":1", "\"size\":1,\"urls\":[\"x\"]", 1);
         let second = merged(Some(foreign.as_bytes()), &entry(b"b")).unwrap().unwrap();

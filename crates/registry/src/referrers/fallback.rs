@@ -45,7 +45,7 @@ impl Client {
 }
 
 /// Only a genuine "not there" means nothing.
-fn absent(manifest: Result<Manifest, Error>) -> Result<Option<Manifest>, Error> {
+pub(crate) fn absent(manifest: Result<Manifest, Error>) -> Result<Option<Manifest>, Error> {
     match manifest {
         Err(Error::NotFound { code, .. }) if code.as_deref().is_none_or(|code| ABSENT.contains(&code)) => Ok(None),
         Err(Error::NotFound { asked, code, message }) => Err(Error::Refused { asked, status: 404, code, message }),

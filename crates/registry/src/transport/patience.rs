@@ -31,6 +31,11 @@ impl Patience {
         Self { left, ..self }
     }
 
+    /// The same without an end: for what takes as long as there are bytes.
+    pub(crate) fn without_deadline(self) -> Self {
+        Self { end: Instant::now() + Duration::from_hours(24), ..self }
+    }
+
     /// Waits before the next try; false if there is none.
     pub(crate) async fn another(&mut self, retry_after: Option<Duration>) -> bool {
         let Some(left) = self.left.checked_sub(1) else { return false };

@@ -7,6 +7,7 @@
     reason = "tests: a helper may fail one, and skips are told"
 )]
 
+mod copy;
 mod faults;
 mod login;
 mod push;

@@ -78,7 +78,7 @@ const REASONS: usize = 5;
 const REASON: usize = 300;
 
 /// The first reasons of a record, and how many more there are. Of a record that cannot be read there are none to show: the decision itself says it.
-fn reasons(record: &[u8]) -> (Vec<ShortReason>, u64) {
+pub(super) fn reasons(record: &[u8]) -> (Vec<ShortReason>, u64) {
     #[derive(serde::Deserialize)]
     struct Reasons {
         reasons: Vec<ShortReason>,

@@ -146,6 +146,32 @@ impl Store {
         Ok(workloads)
     }
 
+    /// A promotion.
+    pub async fn promotion(&self, id: &str) -> Result<Option<PromotionRow>> {
+        let sql = format!("SELECT {PROMOTION} FROM promotions WHERE id = $1");
+        let row = self.row("reading a promotion", &sql, &[Value::Text(id)]).await?;
+        row.as_ref().map(promotion).transpose()
+    }
+
+    /// Promotions to a repository (`host/repository`) under whatever tag, the newest first.
+    pub async fn promotions_to(
+        &self,
+        repository: &str,
+        environment: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<PromotionRow>> {
+        let mut filter = Filter::default();
+        filter.and("environment =", environment.map(Value::Text));
+        // By its length and not by LIKE, whose signs may be in names.
+        let (tagged, by_digest) = (format!("{repository}:"), format!("{repository}@"));
+        let start = format!("substr(destination, 1, {}) IN", repository.chars().count() + 1);
+        filter.and_row(&start, [Value::Text(&tagged), Value::Text(&by_digest)]);
+        let limit = filter.place(Value::Int(limit.into()));
+        let sql = format!("SELECT {PROMOTION} FROM promotions{} ORDER BY id DESC LIMIT {limit}", filter.text());
+        let rows = self.rows("reading promotions", &sql, &filter.values).await?;
+        rows.iter().map(promotion).collect()
+    }
+
     /// The newest first.
     pub async fn promotions(
         &self,
@@ -160,24 +186,27 @@ impl Store {
         filter.and("at <", until.map(Value::from));
         let limit = filter.place(Value::Int(limit.into()));
         let sql = format!(
-            "SELECT id, decision, digest, source, destination, environment, at, promoted_by FROM promotions{} \
+            "SELECT {PROMOTION} FROM promotions{} \
              ORDER BY id DESC LIMIT {limit}",
             filter.text()
         );
         let rows = self.rows("reading promotions", &sql, &filter.values).await?;
-        let promotion = |row| {
-            let row = Reader { row, what: "promotion" };
-            Ok(PromotionRow {
-                id: row.get("id")?,
-                decision: row.get("decision")?,
-                digest: row.digest("digest")?,
-                source: row.get("source")?,
-                destination: row.get("destination")?,
-                environment: row.get("environment")?,
-                at: row.at("at")?,
-                by: row.get("promoted_by")?,
-            })
-        };
         rows.iter().map(promotion).collect()
     }
+}
+
+const PROMOTION: &str = "id, decision, digest, source, destination, environment, at, promoted_by";
+
+fn promotion(row: &sqlx::any::AnyRow) -> Result<PromotionRow> {
+    let row = Reader { row, what: "promotion" };
+    Ok(PromotionRow {
+        id: row.get("id")?,
+        decision: row.get("decision")?,
+        digest: row.digest("digest")?,
+        source: row.get("source")?,
+        destination: row.get("destination")?,
+        environment: row.get("environment")?,
+        at: row.at("at")?,
+        by: row.get("promoted_by")?,
+    })
 }

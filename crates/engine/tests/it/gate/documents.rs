@@ -7,7 +7,7 @@ use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
 
 use super::scene::{Scene, anybody, ask, by, image, now, verdict};
 
-const SCAN: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
+pub(super) const SCAN: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
 
 /// Two platforms, and the digest of the index of both.
 fn two(scene: &Scene) -> (Image, Image, String) {
@@ -17,14 +17,14 @@ fn two(scene: &Scene) -> (Image, Image, String) {
     (one, other, digest)
 }
 
-async fn hand_in(gate: &Gate, scene: &Scene, digest: &str, kind: &str, document: &Value) -> String {
+pub(super) async fn hand_in(gate: &Gate, scene: &Scene, digest: &str, kind: &str, document: &Value) -> String {
     let image = scene.named(&format!("@{digest}"));
     let document = document.to_string().into();
     gate.submit(Submission { image, kind: kind.to_owned(), document }, &by(Point::Ci), &anybody()).await.unwrap().id
 }
 
 /// A report of Trivy about this digest, with these findings.
-fn trivy(scene: &Scene, digest: &str, findings: &Value) -> Value {
+pub(super) fn trivy(scene: &Scene, digest: &str, findings: &Value) -> Value {
     json!({
         "SchemaVersion": 2, "CreatedAt": now(), "ArtifactName": scene.named(&format!("@{digest}")),
         "ArtifactType": "container_image", "Trivy": { "Version": "0.59.1" },
@@ -33,7 +33,7 @@ fn trivy(scene: &Scene, digest: &str, findings: &Value) -> Value {
     })
 }
 
-fn critical() -> Value {
+pub(super) fn critical() -> Value {
     json!([{ "VulnerabilityID": "CVE-2026-0001", "PkgName": "openssl", "InstalledVersion": "3.0.8-1", "FixedVersion": "3.0.9",
         "Severity": "CRITICAL", "PkgIdentifier": { "PURL": "pkg:deb/debian/openssl@3.0.8-1" } }])
 }

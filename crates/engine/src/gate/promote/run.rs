@@ -1,0 +1,168 @@
+//! A promotion from its beginning to its end: leave, copy, leave once more, tag, record. The tag is the last thing that is written, and only the digest
+//! that was decided about gets it, whatever the tag of the source stands for by then.
+
+use std::sync::Arc;
+
+use model::{ImageReference, UnknownClass};
+use registry::Copied;
+use serde_json::json;
+use store::{Batch, PromotionRow};
+
+use super::super::asking::AskError;
+use super::super::collecting::repository;
+use super::super::permit::Basis;
+use super::super::{Inner, answers, recording};
+use super::destination::Ends;
+use super::leave::Leave;
+use super::tracking::{Run, promoted};
+use super::{Plan, PromoteError, Promoted};
+
+/// How often leave is asked for once more, because what it rests on grew old while it was put on record.
+const TRIES: usize = 5;
+/// Promotions of one place that are looked through for one that is on record already.
+const BEFORE: u32 = 200;
+
+/// What goes on record.
+#[derive(Clone, Copy)]
+struct Settling<'a> {
+    source: &'a ImageReference,
+    leave: &'a Leave,
+    /// The override that was written, if there is one.
+    granted: Option<&'a str>,
+    copied: &'a Copied,
+    is_there: bool,
+}
+
+impl Inner {
+    pub(super) async fn carry_out(self: &Arc<Self>, run: &Run) -> Result<Promoted, PromoteError> {
+        let plan = &run.plan;
+        run.warn(self.fit_for_promotion(plan).await?);
+        let (leave, source) = self.first_leave(plan).await?;
+        let digest = leave.permit.subject().clone();
+        run.decided(&digest);
+        let ends = Ends::open(self, &source, &plan.destination)?;
+        ends.is_there(&plan.destination, &digest).await?;
+        let copied = ends.copy(&leave.permit, &run.progress).await?;
+        run.warn(copied.warnings.iter().cloned());
+        let manifest = ends.manifest(&digest).await?;
+        // Policies and what is known may be others than before the copy.
+        let pinned = ImageReference { digest: Some(digest.clone()), tag: None, ..source };
+        self.announce(run, ends.is_there(&plan.destination, &digest).await?).await?;
+        let mut granted = None;
+        for _ in 0..TRIES {
+            let leave = self.leave_to_promote(plan, &pinned).await?;
+            if *leave.permit.subject() != digest {
+                return Err(AskError::Internal("leave was given for another digest".to_owned()).into());
+            }
+            if let (Basis::Overridden(id), None) = (leave.permit.basis(), &granted) {
+                self.write_override(run, &leave, id).await?;
+                granted = Some(id.clone());
+            }
+            let is_there = ends.is_there(&plan.destination, &digest).await?;
+            // S42: what it rests on was read a moment ago.
+            if !self.follower.is_within_lease(leave.confirmed) {
+                continue;
+            }
+            if let (Some(tag), false) = (&plan.destination.tag, is_there) {
+                ends.tag(&leave.permit, &plan.environment, tag, &manifest).await?;
+            }
+            let settling =
+                Settling { source: &pinned, leave: &leave, granted: granted.as_deref(), copied: &copied, is_there };
+            return self.settle(plan, &settling).await;
+        }
+        let what = "the store or the registry answers too slowly to promote on what it says; try again".to_owned();
+        Err(AskError::StoreUnavailable(what).into())
+    }
+
+    /// Leave, and where the image is. What is brought back was judged where it came from; if it is no longer there, it is judged where it is.
+    async fn first_leave(self: &Arc<Self>, plan: &Plan) -> Result<(Leave, ImageReference), PromoteError> {
+        match self.leave_to_promote(plan, &plan.source).await {
+            Err(PromoteError::Ask(AskError::Refused(reason)))
+                if plan.rollback.is_some()
+                    && plan.from() != plan.to()
+                    && reason.code.class() == Some(UnknownClass::NotFound) =>
+            {
+                let here = ImageReference { tag: None, digest: plan.source.digest.clone(), ..plan.destination.clone() };
+                Ok((self.leave_to_promote(plan, &here).await?, here))
+            }
+            leave => Ok((leave?, plan.source.clone())),
+        }
+    }
+
+    /// Says in the audit log that a tag is about to be written: if it is, and its record fails, that much is known.
+    async fn announce(&self, run: &Run, is_there: bool) -> Result<(), PromoteError> {
+        let plan = &run.plan;
+        let (Some(digest), Some(_), false) = (run.status().digest, &plan.destination.tag, is_there) else {
+            return Ok(());
+        };
+        let body = json!({ "source": plan.source.to_string(), "destination": plan.destination.to_string(),
+            "environment": plan.environment, "by": &*plan.identity, "rollback": plan.rollback.is_some() });
+        let id = uuid::Uuid::now_v7().to_string();
+        let leaf = recording::leaf(id, "promotion.begun", Some((&plan.to(), &digest)), (self.settings.now)(), body)?;
+        self.store.write(Batch { leaves: vec![leaf], ..Batch::default() }).await?;
+        Ok(())
+    }
+
+    /// S31: what is denied and goes on all the same is recorded as that, before anything is done.
+    async fn write_override(&self, run: &Run, leave: &Leave, id: &str) -> Result<(), PromoteError> {
+        let (plan, now) = (&run.plan, (self.settings.now)());
+        let reason = plan.rollback.as_ref().and_then(|back| back.reason.as_deref());
+        let body = json!({ "override": id, "for": "rollback", "promotion": run.id, "decision": leave.decision.id,
+            "environment": plan.environment, "destination": plan.destination.to_string(), "reason": reason,
+            "overridden": leave.overridden, "by": &*plan.identity, "person": plan.person.as_deref() });
+        let subject = Some((&*plan.to(), leave.permit.subject())).map(|(to, digest)| (to.to_owned(), digest.clone()));
+        let subject = subject.as_ref().map(|(to, digest)| (to.as_str(), digest));
+        let leaf = recording::leaf(id.to_owned(), "override.granted", subject, now, body)?;
+        let answer = answers::row(&leave.decision.id, &plan.by, leave.permit.basis().as_str(), now);
+        self.store.write(Batch { leaves: vec![leaf], answers: vec![answer], ..Batch::default() }).await?;
+        Ok(())
+    }
+
+    /// Puts the promotion on record; one that is there and on record is that one.
+    async fn settle(&self, plan: &Plan, settling: &Settling<'_>) -> Result<Promoted, PromoteError> {
+        let Settling { source, leave, granted, copied, is_there } = *settling;
+        let digest = leave.permit.subject();
+        let destination = match &plan.destination.tag {
+            Some(_) => plan.destination.to_string(),
+            None => format!("{}@{digest}", plan.to()),
+        };
+        if is_there {
+            let known = self.store.promotions_to(&plan.to(), Some(&plan.environment), BEFORE).await?;
+            let same = |row: &PromotionRow| row.destination == destination && row.digest == *digest;
+            if let Some(row) = known.into_iter().find(same) {
+                return Ok(Promoted { manifests: copied.manifests, attached: copied.attached, ..promoted(row) });
+            }
+        }
+        let now = (self.settings.now)();
+        let id = uuid::Uuid::now_v7().to_string();
+        let row = PromotionRow {
+            id: id.clone(),
+            decision: leave.decision.id.clone(),
+            digest: digest.clone(),
+            source: repository(source),
+            destination,
+            environment: plan.environment.clone(),
+            at: now,
+            by: plan.identity.to_string(),
+        };
+        let basis = leave.permit.basis();
+        let body = json!({ "promotion": id, "decision": row.decision, "source": source.to_string(),
+            "destination": row.destination, "environment": row.environment, "by": row.by,
+            "person": plan.person.as_deref(), "pipeline": plan.by.pipeline, "commit": plan.by.commit,
+            "traceId": plan.by.trace_id, "rollback": plan.rollback.is_some(),
+            "reason": plan.rollback.as_ref().and_then(|back| back.reason.as_deref()), "basis": basis.as_str(),
+            "override": granted, "wasThere": is_there, "manifests": copied.manifests,
+            "attached": copied.attached });
+        let leaf = recording::leaf(id, "image.promoted", Some((&plan.to(), digest)), now, body)?;
+        let promoted = Promoted {
+            basis: Some(basis.as_str().to_owned()),
+            was_there: false,
+            manifests: copied.manifests,
+            attached: copied.attached,
+            sent_bytes: copied.sent_bytes,
+            ..promoted(row.clone())
+        };
+        self.store.write(Batch { promotions: vec![row], leaves: vec![leaf], ..Batch::default() }).await?;
+        Ok(promoted)
+    }
+}

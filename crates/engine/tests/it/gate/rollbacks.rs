@@ -1,0 +1,177 @@
+//! Rollbacks: what was promoted before is judged anew, and comes back only by leave or by an override that is on record (S33).
+
+use std::time::Duration;
+
+use engine::{Actor, Gate, Point, PromoteError, Promoted, Role, Rollback};
+use serde_json::json;
+
+use super::documents::{SCAN, critical, hand_in, trivy};
+use super::promotions::{ci, ended, entries, kinds};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, bundle, by, named};
+
+impl Scene {
+    fn rollback(&self) -> Rollback {
+        Rollback {
+            repository: self.registry.reference("release/app"),
+            environment: None,
+            to: None,
+            tag: None,
+            reason: None,
+            wait: Duration::from_secs(5),
+        }
+    }
+}
+
+async fn rolled_back(gate: &Gate, wanted: &Rollback, actor: &Actor) -> Result<Promoted, PromoteError> {
+    let id = gate.roll_back_to(wanted, &by(Point::Api), actor).await?;
+    ended(gate, &id).await.ended.unwrap()
+}
+
+/// Two images, promoted one after the other, by a policy that looks at scans.
+async fn two_releases(scene: &Scene) -> (Gate, [String; 2]) {
+    let digests = [scene.push("1", "1000"), scene.push("2", "1001")];
+    let gate = scene.gate(SCAN).await;
+    for (digest, tag) in digests.iter().zip(["1", "2"]) {
+        hand_in(&gate, scene, digest, "report", &trivy(scene, digest, &json!([]))).await;
+        let id = gate.promote(&scene.promotion(&format!(":{tag}"), tag), &by(Point::Api), &ci()).unwrap();
+        ended(&gate, &id).await.ended.unwrap().unwrap();
+    }
+    (gate, digests)
+}
+
+async fn order(gate: &Gate, scene: &Scene) -> Vec<String> {
+    let repository = scene.registry.reference("release/app");
+    let found = gate.rollback_candidates(&repository, None, 10, &ci()).await.unwrap();
+    assert!(found.iter().enumerate().all(|(index, one)| one.is_current == (index == 0)), "{found:?}");
+    found.into_iter().map(|one| one.digest.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_what_was_promoted_before_comes_back_and_is_on_record() {
+    let scene = Scene::new();
+    let (gate, [one, two]) = two_releases(&scene).await;
+    assert_eq!(order(&gate, &scene).await, [two.clone(), one.clone()]);
+    let wanted = Rollback { tag: Some("2-back".parse().unwrap()), ..scene.rollback() };
+    let back = rolled_back(&gate, &wanted, &ci()).await.unwrap();
+    assert_eq!((back.digest.as_str(), back.basis.as_deref()), (&*one, Some("allowed")));
+    assert_eq!(scene.released("2-back"), Some(one.clone()));
+    assert_eq!(order(&gate, &scene).await, [one.clone(), two.clone()]);
+    let told = entries(&gate, &one).await;
+    let (kind, body) = told.last().unwrap();
+    assert_eq!((kind.as_str(), &body["rollback"]), ("image.promoted", &true.into()));
+    assert!(gate.promotion(&back.id, &ci()).await.unwrap().is_rollback);
+
+    // Without a tag nothing is written anywhere but on record.
+    let tags = scene.registry.tags("release/app");
+    let again = rolled_back(&gate, &scene.rollback(), &ci()).await.unwrap();
+    assert_eq!(again.destination, format!("{}@{two}", scene.registry.reference("release/app")));
+    assert_eq!((order(&gate, &scene).await[0].as_str(), scene.registry.tags("release/app")), (&*two, tags));
+    // A tag that is taken stays.
+    let taken = Rollback { to: Some(one.parse().unwrap()), tag: Some("2".parse().unwrap()), ..scene.rollback() };
+    let error = rolled_back(&gate, &taken, &ci()).await.unwrap_err();
+    assert!(matches!(error, PromoteError::Destination { .. }), "{error:?}");
+    assert_eq!(scene.released("2"), Some(two));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s33_vulnerabilities_alone_are_overridden_by_somebody_who_may_and_says_why() {
+    let scene = Scene::new();
+    let (gate, [one, _]) = two_releases(&scene).await;
+    hand_in(&gate, &scene, &one, "report", &trivy(&scene, &one, &critical())).await;
+    let on_call = Actor { person: Some("ada".into()), ..Actor::everywhere("ada@sso", &[Role::BreakGlass, Role::Ci]) };
+    let wanted = Rollback { tag: Some("back".parse().unwrap()), ..scene.rollback() };
+    let reason = Some("INC-1: 2 loses orders".to_owned());
+    for (wanted, actor) in
+        [(&wanted, &ci()), (&wanted, &on_call), (&Rollback { reason: reason.clone(), ..wanted.clone() }, &ci())]
+    {
+        let error = rolled_back(&gate, wanted, actor).await.unwrap_err();
+        assert!(matches!(error, PromoteError::Refused { hint: Some(_), .. }), "{error:?}");
+        assert_eq!(scene.released("back"), None);
+    }
+    let wanted = Rollback { reason, ..wanted };
+    let back = rolled_back(&gate, &wanted, &on_call).await.unwrap();
+    assert_eq!((back.digest.as_str(), back.basis.as_deref()), (&*one, Some("overridden")));
+    assert_eq!(scene.released("back"), Some(one.clone()));
+    let told = entries(&gate, &one).await;
+    let [.., (_, granted), (_, done)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(kinds(&told)[told.len() - 3..], ["promotion.begun", "override.granted", "image.promoted"]);
+    assert_eq!((&granted["reason"], &granted["person"]), (&"INC-1: 2 loses orders".into(), &"ada".into()));
+    assert_eq!(granted["overridden"], json!(["vuln.maxExceeded"]));
+    assert_eq!((&done["override"], &done["basis"]), (&granted["override"], &"overridden".into()));
+    let answers = gate.answers(&back.decision, 10, &anybody()).await.unwrap();
+    assert!(answers.iter().any(|answer| answer.basis == "overridden"), "{answers:?}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s33_nothing_else_is_overridden() {
+    let rules = [
+        // Something else denies.
+        NOTHING,
+        // Something besides vulnerabilities denies.
+        "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }\n  - { id: none, registries: { deny: [\"**\"] } }",
+        // It stands on the policy's own list of what is denied by name.
+        "- { id: scan, vulnerabilities: { sources: { accept: [file] }, deny: [CVE-2026-0001] } }",
+        // A signature is missing.
+        "- { id: user, config: { userIds: [\"1-2\"] } }",
+    ];
+    let scene = Scene::new();
+    let (gate, [one, _]) = two_releases(&scene).await;
+    hand_in(&gate, &scene, &one, "report", &trivy(&scene, &one, &critical())).await;
+    let on_call = Actor::everywhere("ada@sso", &[Role::BreakGlass, Role::Ci]);
+    let wanted = Rollback { tag: Some("back".parse().unwrap()), reason: Some("INC-1".to_owned()), ..scene.rollback() };
+    for rules in rules {
+        let version = gate.upload(bundle(rules), &named("admin")).await.unwrap();
+        gate.activate(&version.digest, None, None, &named("admin")).await.unwrap();
+        let error = rolled_back(&gate, &wanted, &on_call).await.unwrap_err();
+        assert!(matches!(error, PromoteError::Refused { refusal: engine::Refusal::Denied, .. }), "{rules}: {error:?}");
+        assert_eq!(scene.released("back"), None, "{rules}");
+    }
+    let told = entries(&gate, &one).await;
+    assert!(!kinds(&told).contains(&"override.granted"));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_there_is_no_way_back_to_what_never_ran_there() {
+    let scene = Scene::new();
+    let other = scene.push("3", "1003");
+    let gate = scene.gate(NON_ROOT).await;
+    scene.push("1", "1000");
+    let id = gate.promote(&scene.promotion(":1", "1"), &by(Point::Api), &ci()).unwrap();
+    ended(&gate, &id).await.ended.unwrap().unwrap();
+    for wanted in [
+        scene.rollback(),
+        Rollback { to: Some(other.parse().unwrap()), ..scene.rollback() },
+        Rollback { environment: Some("staging".to_owned()), ..scene.rollback() },
+    ] {
+        let error = gate.roll_back_to(&wanted, &by(Point::Api), &ci()).await.unwrap_err();
+        assert!(matches!(error, PromoteError::NotFound(_)), "{wanted:?}: {error:?}");
+    }
+    let stranger = Actor::everywhere("x", &[Role::Developer]);
+    let error = gate.roll_back_to(&scene.rollback(), &by(Point::Api), &stranger).await.unwrap_err();
+    assert!(matches!(error, PromoteError::Forbidden(_)), "{error:?}");
+    let nobody = Actor { identity: "x".into(), person: None, grants: Vec::new() };
+    assert!(gate.rollback_candidates(&scene.registry.reference("release/app"), None, 10, &nobody).await.is_err());
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_what_is_gone_where_it_came_from_is_judged_where_it_is() {
+    let scene = Scene::new();
+    let one = scene.push("1", "1000");
+    scene.push("2", "1001");
+    let gate = scene.gate(NON_ROOT).await;
+    for tag in ["1", "2"] {
+        let id = gate.promote(&scene.promotion(&format!(":{tag}"), tag), &by(Point::Api), &ci()).unwrap();
+        ended(&gate, &id).await.ended.unwrap().unwrap();
+    }
+    gate.stop().await;
+    drop(gate);
+    scene.registry.remove_manifest("team/app", &one);
+    let gate = scene.gate(NON_ROOT).await;
+    let back = rolled_back(&gate, &scene.rollback(), &ci()).await.unwrap();
+    assert_eq!((back.digest.as_str(), back.source), (&*one, scene.registry.reference("release/app")));
+    gate.stop().await;
+}
