@@ -5,6 +5,7 @@
 mod asking;
 mod audit;
 mod believed;
+mod exceptions;
 mod fail_on;
 mod faults;
 mod lists;
