@@ -144,6 +144,12 @@ impl Fail {
         fail
     }
 
+    fn not_allowed(what: String) -> Self {
+        let mut fail = Self::new(FORBIDDEN, what);
+        fail.0.challenge = Some(r#"Bearer realm="ecr-gate", error="insufficient_scope""#);
+        fail
+    }
+
     pub(crate) fn too_often(again: Duration) -> Self {
         Self::new(RATE, None).again(again)
     }
@@ -274,7 +280,7 @@ impl From<GateError> for Fail {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
             GateError::NotFound { what } => Self::not_found(&what),
-            GateError::Forbidden { what, hint } => Self::new(FORBIDDEN, what).hint(hint),
+            GateError::Forbidden { what } => Self::not_allowed(what),
             GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
             other => Self::internal(other.to_string()),
         }
