@@ -34,9 +34,10 @@ def bearer(name: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def service(serve, tmp_path):
-    """A service that these people may ask."""
-    return serve(policy=policy(tmp_path / "house.yaml", RULE), auth=AUTH)
+def service(serve, tmp_path, request):
+    """A service that these people may ask; on both databases where a test says so."""
+    database = request.getfixturevalue("database") if "database" in request.fixturenames else None
+    return serve(policy=policy(tmp_path / "house.yaml", RULE), database=database, auth=AUTH)
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_b11_the_command_of_the_message_asks_for_what_blocks(service, blocked, g
     assert without.rc == 64 and "--every-image" in without.stderr
 
 
-def test_s29_nobody_gets_what_is_not_theirs_to_get(service, blocked):
+def test_s29_nobody_gets_what_is_not_theirs_to_get(database, service, blocked):
     exception = asked(service, blocked)
     own = asked(service, blocked, who="ada")
     for who, one, says in [("dora", exception, "role approver"), ("pipeline", exception, "role approver"), ("ada", own, "you asked for this")]:
@@ -227,7 +228,7 @@ def test_s29_patterns_and_look_alikes_are_refused(service, blocked, trick, says)
     assert refused.status_code == 422 and says in refused.json()["detail"], refused.text
 
 
-def test_s29_an_exception_is_for_its_image_and_registry_alone(service, blocked, registry, repo, build_image):
+def test_s29_an_exception_is_for_its_image_and_registry_alone(database, service, blocked, registry, repo, build_image):
     name, digest = blocked.split("@")
     other = build_image(config={"config": {"User": "7"}})
     registry.push(other, f"{repo}:2")

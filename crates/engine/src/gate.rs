@@ -108,13 +108,11 @@ pub enum GateError {
         /// What.
         what: String,
     },
-    /// Whoever asks may not do that, to something that they see.
+    /// It is there for them to see, and not for them to do.
     #[error("{what}")]
     Forbidden {
-        /// What they may not do.
+        /// What, and what it takes.
         what: String,
-        /// What to do.
-        hint: Option<String>,
     },
     /// A scan is on its way still.
     #[error("it is pending still")]
@@ -132,10 +130,6 @@ pub enum GateError {
 impl GateError {
     fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), hint: None }
-    }
-
-    fn forbidden(what: impl Into<String>, hint: &str) -> Self {
-        Self::Forbidden { what: what.into(), hint: Some(hint.to_owned()) }
     }
 }
 

@@ -142,12 +142,11 @@ impl Fail {
     pub(crate) fn forbidden(actor: &Actor) -> Self {
         let roles: BTreeSet<&str> = actor.grants.iter().map(|grant| grant.role.as_str()).collect();
         let roles = if roles.is_empty() { "none".to_owned() } else { roles.into_iter().collect::<Vec<_>>().join(", ") };
-        Self::not_allowed(format!("{} has the roles: {roles}", actor.identity), None)
+        Self::not_allowed(format!("{} has the roles: {roles}", actor.identity))
     }
 
-    fn not_allowed(what: String, hint: Option<String>) -> Self {
-        let hint = hint.unwrap_or_else(|| "`ecr-gate whoami` says what you may".to_owned());
-        let mut fail = Self::new(FORBIDDEN, what).hint(hint);
+    fn not_allowed(what: String) -> Self {
+        let mut fail = Self::new(FORBIDDEN, what).hint("`ecr-gate whoami` says what you may".to_owned());
         fail.0.challenge = Some(r#"Bearer realm="ecr-gate", error="insufficient_scope""#);
         fail
     }
@@ -283,7 +282,7 @@ impl From<AskError> for Fail {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Usage { what, hint } => Self::new(INVALID, what).hint(hint),
-            AskError::Forbidden(what) => Self::not_allowed(what, None),
+            AskError::Forbidden(what) => Self::not_allowed(what),
             AskError::Refused(reason) => Self::refused(&reason),
             AskError::StoreUnavailable(cause) => Self::store(cause),
             AskError::Overloaded(what) => Self::new(OVERLOADED, what).again(SOON),
@@ -309,7 +308,7 @@ impl From<PromoteError> for Fail {
                 fail.0.problem.verdict = None;
                 fail
             }
-            PromoteError::Forbidden(what) => GateError::Forbidden { what, hint: None }.into(),
+            PromoteError::Forbidden(what) => GateError::Forbidden { what }.into(),
             PromoteError::NotFound(what) => Self::not_found(&what),
             other => Self::internal(other.to_string()),
         }
@@ -321,7 +320,7 @@ impl From<GateError> for Fail {
         match error {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
-            GateError::Forbidden { what, hint } => Self::not_allowed(what, hint),
+            GateError::Forbidden { what } => Self::not_allowed(what),
             GateError::NotFound { what } => Self::not_found(&what),
             GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
             other => Self::internal(other.to_string()),
@@ -332,7 +331,7 @@ impl From<GateError> for Fail {
 impl From<AuthenticationError> for Fail {
     fn from(error: AuthenticationError) -> Self {
         match error {
-            error @ AuthenticationError::NoRights { .. } => Self::not_allowed(error.to_string(), None),
+            error @ AuthenticationError::NoRights { .. } => Self::not_allowed(error.to_string()),
             AuthenticationError::Refused(why) => Self::refused_token(why),
             AuthenticationError::Store(cause) => Self::store(cause),
             AuthenticationError::Keys { issuer, why } => Self::new(ISSUER, format!("{issuer}: {why}")).again(LATER),

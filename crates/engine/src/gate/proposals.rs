@@ -119,7 +119,7 @@ impl Inner {
         let person = second(actor, "confirm")?;
         if actor.is_same_as(&body.by, Some(&body.person)) {
             let what = format!("{} proposed it: it takes another person to confirm it", body.person);
-            return Err(GateError::Forbidden { what, hint: None });
+            return Err(GateError::Forbidden { what });
         }
         let bundle = self.store.policy(version).await?.ok_or_else(none)?;
         super::policies::Bundle::read(&bundle.bundle)?.load()?;
@@ -152,7 +152,7 @@ fn second(actor: &Actor, doing: &str) -> Result<Arc<str>, GateError> {
             "{} names no person: to {doing} a policy for production takes two people (`governance.twoPeople`)",
             actor.identity
         );
-        GateError::Forbidden { what, hint: None }
+        GateError::Forbidden { what }
     })
 }
 

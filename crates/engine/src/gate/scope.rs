@@ -44,7 +44,7 @@ impl Right {
 pub(super) fn forbidden(actor: &Actor, right: Right, about: &str) -> GateError {
     let what =
         format!("{} may not {} {about}: it takes one of the roles {}", actor.identity, right.words(), right.roles());
-    GateError::Forbidden { what, hint: None }
+    GateError::Forbidden { what }
 }
 
 impl Actor {

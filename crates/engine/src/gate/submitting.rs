@@ -104,7 +104,7 @@ impl Inner {
         if !actor.may(Right::Govern, &row.repository, None) && by.identity.as_ref() != Some(&row.submitted_by) {
             let what =
                 format!("it was handed in by {}; they withdraw it, or whoever may change policies", row.submitted_by);
-            return Err(GateError::Forbidden { what, hint: None });
+            return Err(GateError::Forbidden { what });
         }
         let now = (self.settings.now)();
         let body = json!({ "signal": row.id, "document": row.evidence, "documentKind": row.kind, "reason": reason,

@@ -79,7 +79,7 @@ impl Inner {
         let found = self.exception_found(id, actor).await?;
         let is_theirs = found.held.requested.iter().any(|hand| actor.is_same_as(&hand.by, hand.person.as_deref()));
         if !is_theirs && !found.held.scope.may(actor, Right::Approve) {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 "an exception is edited by whoever asked for it, or by whoever may approve it",
                 "ask for one of your own: ecr-gate exception request",
             ));
@@ -150,7 +150,7 @@ impl Inner {
         let scope = scope(&request)?;
         if !scope.may(actor, Right::Request) {
             // Whose images they do not see is not told either.
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 format!("you may not ask for exceptions for {}{}", scope.repository, in_environment(&scope)),
                 "ecr-gate whoami says what you may; the role developer asks for exceptions",
             ));
@@ -208,6 +208,11 @@ impl Found {
 
 fn in_environment(scope: &ExceptionScope) -> String {
     scope.environment.as_ref().map_or_else(|| " in every environment".to_owned(), |name| format!(" in {name}"))
+}
+
+/// What they may not do, and whom to turn to.
+pub(super) fn forbidden(what: impl std::fmt::Display, instead: &str) -> GateError {
+    GateError::Forbidden { what: format!("{what}; {instead}") }
 }
 
 /// Ends are to the second: an exception counts before that second begins, and not from then on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Signal, Timestamp};
 use store::{Batch, Scope as Change};
 
-use super::requesting::{sound, whole_seconds};
+use super::requesting::{forbidden, sound, whole_seconds};
 use super::{Exception, ExceptionState, Found, Hand, ending};
 use crate::gate::actor::{Actor, Right};
 use crate::gate::{GateError, Inner, recording, standing};
@@ -117,7 +117,7 @@ impl Inner {
     ) -> Result<Exception, GateError> {
         let found = self.exception_found(id, actor).await?;
         if !is_theirs(&found, actor) {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 "an exception is withdrawn by whoever asked for it",
                 "whoever may approve it rejects it: ecr-gate exception reject",
             ));
@@ -149,19 +149,19 @@ impl Inner {
         may_settle(found, actor, "approves")?;
         let held = &found.held;
         if !held.wide.is_empty() && !held.scope.may(actor, Right::Govern) {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 format!("this exception is wide ({}): the role policy-admin approves it", held.wide.join(", ")),
                 "or ask for one image, package and environment, for at most 30 days",
             ));
         }
         let Some(person) = &actor.person else {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 "an exception is approved by a person, and nobody knows who is behind this identity",
                 "sign in as yourself; whoever runs the gate says which person a token belongs to",
             ));
         };
         if is_theirs(found, actor) {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 "you asked for this exception, or changed it: somebody else approves it",
                 "send its id to somebody with the role approver",
             ));
@@ -169,7 +169,7 @@ impl Inner {
         let is_named = |name: &str| name.eq_ignore_ascii_case(person) || name.eq_ignore_ascii_case(&actor.identity);
         let named = self.authors(found).await?;
         if held.author.iter().chain(&named).any(|author| is_named(author)) {
-            return Err(GateError::forbidden(
+            return Err(forbidden(
                 "you wrote what this exception lets through: somebody else approves it",
                 "send its id to somebody with the role approver",
             ));
@@ -209,7 +209,7 @@ fn may_settle(found: &Found, actor: &Actor, does: &str) -> Result<(), GateError>
     if found.held.scope.may(actor, Right::Approve) {
         return Ok(());
     }
-    Err(GateError::forbidden(
+    Err(forbidden(
         format!("the role approver for {} {does} this exception", found.held.scope.repository),
         "send its id to somebody who has it",
     ))
