@@ -54,9 +54,10 @@ pub(crate) struct Ask {
     limit: usize,
     longer: Duration,
     is_repeatable: bool,
+    may_wait: bool,
 }
 
-/// An answer with status 200, 201 or 202.
+/// An answer with status 200 or 201, or 202 where that is one.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub body: Vec<u8>,
@@ -76,6 +77,7 @@ impl Ask {
             limit: 16 << 20,
             longer: Duration::ZERO,
             is_repeatable: true,
+            may_wait: false,
         }
     }
 
@@ -89,6 +91,12 @@ impl Ask {
     /// A request that does something else when it is done again.
     pub(crate) fn once(mut self) -> Self {
         self.is_repeatable = false;
+        self
+    }
+
+    /// 202 is an answer too: it is taken, and waits for somebody.
+    pub(crate) fn may_wait(mut self) -> Self {
+        self.may_wait = true;
         self
     }
 
@@ -235,7 +243,8 @@ impl Server {
         let mut response = self.http.execute(request).await.map_err(away)?;
         let status = response.status();
         let retry_after = pause(response.headers());
-        let is_answer = matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED);
+        let is_answer =
+            matches!(status, StatusCode::OK | StatusCode::CREATED) || (ask.may_wait && status == StatusCode::ACCEPTED);
         let limit = if is_answer { ask.limit } else { PROBLEM };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(away)? {
