@@ -41,7 +41,8 @@ pub fn certificate_names(der: &[u8]) -> Result<CertificateNames, String> {
     if let (Some(one), None) = (common.next(), common.next()) {
         let text = Utf8StringRef::try_from(&one.value).map(|text| text.to_string());
         let text = text.or_else(|_| PrintableStringRef::try_from(&one.value).map(|text| text.to_string()));
-        names.common_name = text.ok().map(|text| plain(&text)).transpose()?;
+        let text = text.map_err(|_| "the certificate's common name is no text".to_owned())?;
+        names.common_name = Some(plain(&text)?);
     }
     Ok(names)
 }

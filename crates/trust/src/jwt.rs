@@ -202,9 +202,9 @@ fn times(claims: &Claims, wanted: &Wanted<'_>) -> Result<(), TokenError> {
 
 /// Seconds since 1970, whole or not.
 fn time(claims: &Claims, name: &str) -> Result<Option<Timestamp>, TokenError> {
-    let wrong = TokenError::Malformed("its times are none");
+    let wrong = || TokenError::Malformed("its times are none");
     let Some(value) = claims.0.get(name) else { return Ok(None) };
     #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second less; beyond every time it is refused")]
     let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64));
-    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).map(Some).ok_or(wrong)
+    Timestamp::from_second(seconds.ok_or_else(wrong)?).map(Some).map_err(|_| wrong())
 }

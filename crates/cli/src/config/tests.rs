@@ -18,7 +18,8 @@ fn example() -> &'static str {
 fn the_example_of_the_documentation_is_read_and_shows_every_key() {
     let config = parse("serve.yaml", example()).unwrap();
     assert_eq!(config.listen.as_deref(), Some("0.0.0.0:8443"));
-    assert_eq!(config.auth.tokens.len(), 3);
+    assert_eq!(config.auth.tokens.len(), 4);
+    assert_eq!((config.identities.issuers.len(), config.identities.certificates.len()), (2, 1));
     assert_eq!(config.auth.tokens[2].role, Some(Role::Admin));
     assert_eq!(config.limits.longest_wait, Some(Time(Duration::from_mins(10))));
     assert_eq!(config.shutdown.delay, Some(Time(Duration::from_secs(5))));
@@ -50,7 +51,13 @@ fn a_mistake_is_told_with_its_place_and_what_may_be_meant() {
     assert!(what.starts_with("serve.yaml:4:7: unknown key `sha265`"), "{what}");
     let (what, hints) = wrong("auth:\n  tokens: [{ name: a, sha256: b, role: root }]\n");
     assert!(what.contains("unknown value `root`"), "{what}");
-    assert_eq!(hints, ["possible here: read, write, admin"]);
+    assert_eq!(
+        hints,
+        [concat!(
+            "possible here: read, write, admin, viewer, developer, ci, approver, policy-admin, break-glass, scanner, ",
+            "forensics"
+        )]
+    );
     let (what, _) = wrong("tls: { certificate: a.pem }\n");
     assert!(what.contains("the key `key` is missing"), "{what}");
     let (what, _) = wrong("limits: { lease: soon }\n");
@@ -65,5 +72,5 @@ fn the_schema_refuses_what_the_reader_refuses() {
     let schema = schema();
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["$defs"]["Limits"]["additionalProperties"], false);
-    assert_eq!(schema["$defs"]["TokenEntry"]["required"], serde_json::json!(["name", "sha256", "role"]));
+    assert_eq!(schema["$defs"]["TokenEntry"]["required"], serde_json::json!(["name", "sha256"]));
 }

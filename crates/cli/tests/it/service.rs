@@ -13,6 +13,7 @@ mod lists;
 mod policies;
 pub(crate) mod real;
 mod stub;
+mod tokens;
 mod waiting;
 
 use serde_json::{Value, json};

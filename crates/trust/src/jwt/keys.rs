@@ -23,7 +23,7 @@ pub struct KeyList(Vec<Key>);
 struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 impl std::fmt::Debug for KeyList {
@@ -65,8 +65,13 @@ impl KeyList {
         if listed.keys.len() > MOST {
             return Err(format!("the list holds {} keys; at most {MOST} are read", listed.keys.len()));
         }
-        let keys: Vec<Key> =
-            listed.keys.into_iter().filter_map(|key| usable(serde_json::from_value(key).ok()?)).collect();
+        let mut keys = Vec::new();
+        for listed in listed.keys {
+            // What is of another kind, or for another use, is for somebody else.
+            if let Ok(key) = usable(&listed) {
+                keys.push(key);
+            }
+        }
         if keys.is_empty() {
             return Err(
                 "the list holds no key for signatures (RSA of 2048 bits or more, P-256, P-384, Ed25519)".to_owned()
@@ -89,7 +94,7 @@ impl KeyList {
         let mut found = false;
         for key in self.0.iter().filter(fits) {
             found = true;
-            if crypto::verify(signature, signed.as_bytes(), &key.key, asked).is_ok_and(|good| good) {
+            if crypto::verify(signature, signed.as_bytes(), &key.public, asked).is_ok_and(|good| good) {
                 return Ok(());
             }
         }
@@ -108,39 +113,47 @@ fn known(name: &str) -> Option<Algorithm> {
         "PS512" => Algorithm::PS512,
         "ES256" => Algorithm::ES256,
         "ES384" => Algorithm::ES384,
-        "EdDSA" => Algorithm::EdDSA,
+        // RFC 9864 names it by its curve; of EdDSA no other is known here.
+        "EdDSA" | "Ed25519" => Algorithm::EdDSA,
         _ => return None,
     })
 }
 
-fn usable(jwk: Jwk) -> Option<Key> {
+/// The key, or why it verifies nothing here.
+fn usable(listed: &serde_json::Value) -> Result<Key, &'static str> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    let jwk = Jwk::deserialize(listed).map_err(|_| "it is no key")?;
     let for_signatures = jwk.used_for.as_deref().is_none_or(|used| used == "sig")
         && jwk.key_ops.as_deref().is_none_or(|ops| ops.iter().any(|one| one == "verify"));
     if !for_signatures {
-        return None;
+        return Err("it is for another use");
     }
-    let (key, mut algorithms) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+    let part = |part: &Option<String>| part.clone().ok_or("a part of it is missing");
+    let elliptic =
+        || DecodingKey::from_ec_components(&part(&jwk.x)?, &part(&jwk.y)?).map_err(|_| "its point is no base64");
+    let (public, mut algorithms) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("RSA", _) => {
-            let (n, e) = (jwk.n.as_deref()?, jwk.e.as_deref()?);
-            let modulus = URL_SAFE_NO_PAD.decode(n).ok()?;
+            let (n, e) = (part(&jwk.n)?, part(&jwk.e)?);
+            let modulus = URL_SAFE_NO_PAD.decode(&n).map_err(|_| "its modulus is no base64")?;
             if modulus.iter().skip_while(|byte| **byte == 0).count() < MODULUS {
-                return None;
+                return Err("it is too short");
             }
-            (DecodingKey::from_rsa_components(n, e).ok()?, vec![RS256, RS384, RS512, PS256, PS384, PS512])
+            let key = DecodingKey::from_rsa_components(&n, &e).map_err(|_| "its exponent is no base64")?;
+            (key, vec![RS256, RS384, RS512, PS256, PS384, PS512])
         }
-        ("EC", Some("P-256")) => {
-            (DecodingKey::from_ec_components(jwk.x.as_deref()?, jwk.y.as_deref()?).ok()?, vec![ES256])
+        ("EC", Some("P-256")) => (elliptic()?, vec![ES256]),
+        ("EC", Some("P-384")) => (elliptic()?, vec![ES384]),
+        ("OKP", Some("Ed25519")) => {
+            (DecodingKey::from_ed_components(&part(&jwk.x)?).map_err(|_| "it is no base64")?, vec![EdDSA])
         }
-        ("EC", Some("P-384")) => {
-            (DecodingKey::from_ec_components(jwk.x.as_deref()?, jwk.y.as_deref()?).ok()?, vec![ES384])
-        }
-        ("OKP", Some("Ed25519")) => (DecodingKey::from_ed_components(jwk.x.as_deref()?).ok()?, vec![EdDSA]),
-        _ => return None,
+        _ => return Err("it is of a kind that is not known"),
     };
     if let Some(alg) = &jwk.alg {
         let only = known(alg);
         algorithms.retain(|one| Some(*one) == only);
     }
-    (!algorithms.is_empty()).then_some(Key { id: jwk.kid, algorithms, key })
+    if algorithms.is_empty() {
+        return Err("it is for an algorithm that is not its kind's");
+    }
+    Ok(Key { id: jwk.kid, algorithms, public })
 }

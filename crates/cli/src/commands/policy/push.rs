@@ -67,7 +67,7 @@ impl PushArgs {
             ListFormat::Json => ui.data(&inert_json(format!("{answer:#}")))?,
             ListFormat::Table => {
                 ui.data(&version.line())?;
-                if !version.in_force && !self.activate {
+                if !version.in_force && !version.is_proposed() {
                     ui.say(&format!("hint: it is not in force yet: ecr-gate policy activate {}", version.digest));
                 }
             }

@@ -157,6 +157,10 @@ impl Version {
         format!("{state}: {} ({})", self.digest, logged(&self.names.join(", "), 500))
     }
 
+    pub(super) fn is_proposed(&self) -> bool {
+        self.proposal.is_some()
+    }
+
     /// Whether it waits for somebody else, who is then told how to go on.
     pub(super) fn waits(&self, ui: Ui) -> bool {
         let Some(Proposal { person, until }) = &self.proposal else { return false };
@@ -219,7 +223,9 @@ impl RollbackArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let server = self.service.needed()?;
         // Done twice it would go two versions back.
-        let ask = Ask::post("policies/rollback", &Activation { believed: None, reason: self.reason.clone() })?.once();
+        let ask = Ask::post("policies/rollback", &Activation { believed: None, reason: self.reason.clone() })?
+            .once()
+            .goes_on();
         let sent = server.send(&ask).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         told(&server, &answer, self.output, ui)
@@ -228,7 +234,7 @@ impl RollbackArgs {
 
 /// Brings a version into force; the answer is that version, in force.
 pub(super) async fn activate(server: &Server, version: &Digest, activation: &Activation) -> Result<Value, Failure> {
-    let mut ask = Ask::post(format!("policies/{version}/activate"), activation)?;
+    let mut ask = Ask::post(format!("policies/{version}/activate"), activation)?.goes_on();
     if activation.believed.is_some() {
         // Done twice, the second would find another version than was believed.
         ask = ask.once();
@@ -236,7 +242,7 @@ pub(super) async fn activate(server: &Server, version: &Digest, activation: &Act
     let sent = server.send(&ask).await;
     let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(server))?;
     let read = Version::read(&answer).and_then(|read| {
-        if read.digest == *version && (read.in_force || read.proposal.is_some()) {
+        if read.digest == *version {
             Ok(())
         } else {
             Err(Trouble::NotUnderstood(format!("it brought {} into force instead of {version}", read.digest)))

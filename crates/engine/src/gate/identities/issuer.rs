@@ -117,24 +117,18 @@ impl Keys {
     }
 
     async fn fetched(&self, settings: &IssuerSettings) -> Result<KeyList, String> {
-        let (url, named_by_answer) = match &settings.keys {
-            Some(url) => (url.clone(), false),
-            None => {
-                let issuer = &settings.issuer;
-                let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-                let bytes = self.fetch.get(&place, false, LARGEST).await?;
-                let found: Discovered = serde_json::from_slice(&bytes)
-                    .map_err(|_| "its configuration names no issuer and no `jwks_uri`".to_owned())?;
-                if found.issuer != *issuer {
-                    return Err(format!(
-                        "its configuration is of {:?}",
-                        found.issuer.chars().take(200).collect::<String>()
-                    ));
-                }
-                let elsewhere = !registry::same_host(&found.jwks_uri, issuer);
-                (found.jwks_uri, elsewhere)
-            }
-        };
-        KeyList::parse(&self.fetch.get(&url, named_by_answer, LARGEST).await?)
+        if let Some(url) = &settings.keys {
+            return KeyList::parse(&self.fetch.get(url, false, LARGEST).await?);
+        }
+        let issuer = &settings.issuer;
+        let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+        let bytes = self.fetch.get(&place, false, LARGEST).await?;
+        let found: Discovered = serde_json::from_slice(&bytes)
+            .map_err(|_| "its configuration names no issuer and no `jwks_uri`".to_owned())?;
+        if found.issuer != *issuer {
+            return Err(format!("its configuration is of {:?}", found.issuer.chars().take(200).collect::<String>()));
+        }
+        let named_by_answer = !registry::same_host(&found.jwks_uri, issuer);
+        KeyList::parse(&self.fetch.get(&found.jwks_uri, named_by_answer, LARGEST).await?)
     }
 }
