@@ -3,6 +3,7 @@
 mod actor;
 mod answers;
 mod asking;
+mod attaching;
 mod audit;
 mod collecting;
 mod counting;
@@ -47,6 +48,7 @@ use memory::{Locks, Memory};
 
 pub use actor::{Actor, Grant, Repositories, Right, Role};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
+pub use attaching::AttachSettings;
 pub use audit::{AuditProof, HistoryEntry};
 pub use dropping::drop_audit_entries;
 pub use evidence::Piece;

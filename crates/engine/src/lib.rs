@@ -37,10 +37,10 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AuditProof, Basis, Bundle, Flip, Gate, GateError, GateSettings, Grant,
-    HistoryEntry, Permit, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase,
-    PromotionStatus, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate,
-    Submission, Submitted, Via, drop_audit_entries,
+    Actor, Answered, AskError, Asked, Asker, AttachSettings, AuditProof, Basis, Bundle, Flip, Gate, GateError,
+    GateSettings, Grant, HistoryEntry, Permit, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion,
+    PromotionPhase, PromotionStatus, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback,
+    RollbackCandidate, Submission, Submitted, Via, drop_audit_entries,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

@@ -80,6 +80,9 @@ impl Config {
         self.policy.iter_mut().for_each(beside);
         self.registries.authorities.iter_mut().for_each(beside);
         self.audit.key.iter_mut().for_each(beside);
+        if let Some(attach) = self.attach.as_mut().filter(|attach| !attach.key.contains("://")) {
+            attach.key = folder.join(&attach.key).display().to_string();
+        }
         if let Some(tls) = &mut self.tls {
             beside(&mut tls.certificate);
             beside(&mut tls.key);

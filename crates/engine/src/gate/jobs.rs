@@ -11,7 +11,7 @@ use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, recording, versions};
+use super::{GateError, Inner, attaching, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -61,6 +61,7 @@ impl Inner {
         let done = match job.kind.as_str() {
             "collect" => self.collect_job(&job).await,
             "reevaluate" => self.reevaluate(&job).await,
+            attaching::KIND => self.attach_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
         };
         let ended = match done {
@@ -167,7 +168,7 @@ impl Inner {
     }
 }
 
-fn payload<'a, T: Deserialize<'a>>(job: &'a Job) -> Result<T, GateError> {
+pub(super) fn payload<'a, T: Deserialize<'a>>(job: &'a Job) -> Result<T, GateError> {
     serde_json::from_str(&job.payload)
         .map_err(|error| GateError::invalid(format!("the job's payload cannot be read: {error}")))
 }

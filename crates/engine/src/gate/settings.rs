@@ -1,12 +1,14 @@
 //! How the gate is set up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
 use registry::Reach;
 use telemetry::Metrics;
 
+use super::attaching::AttachSettings;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -42,6 +44,8 @@ pub struct GateSettings {
     pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Who signs decisions that are attached to images (S26); `None`: none are.
+    pub attach: Option<Arc<AttachSettings>>,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -72,6 +76,7 @@ impl GateSettings {
             flights: 1024,
             later: 1024,
             lease: Duration::from_secs(1),
+            attach: None,
             metrics: Metrics::new(),
             now,
         }
