@@ -16,7 +16,7 @@ const VSA: &str = "https://slsa.dev/verification_summary/v1";
 
 fn attaching(scene: &Scene, rules: &str) -> GateSettings {
     let key = StatementKey::File(
-        trust::SigningKey::from_pem(&trust::SigningKey::generate(None).unwrap().private.as_bytes(), None).unwrap(),
+        trust::SigningKey::from_pem(trust::SigningKey::generate(None).unwrap().private.as_bytes(), None).unwrap(),
     );
     let attach = AttachSettings { key, verifier: "https://gate.example".to_owned(), version: "1".to_owned() };
     GateSettings { attach: Some(Arc::new(attach)), ..scene.settings(rules) }
