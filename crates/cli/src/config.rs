@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub registries: Registries,
     /// How scans are waited for.
     pub scans: Scans,
+    /// Decisions that are attached to images; without it none are.
+    pub attach: Option<Attach>,
     /// The audit log.
     pub audit: Audit,
     /// Bounds.
@@ -126,6 +128,17 @@ pub(crate) struct Scans {
     pub call_timeout: Option<Time>,
     /// How long what may change (scans, what is attached) is taken for what is so before it is looked at again; `60s` if it is left out.
     pub fresh: Option<Time>,
+}
+
+/// Decisions are attached to the images they are about, as verification summaries (SLSA VSA) that others verify.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Attach {
+    /// The private key that signs them: a file, or `awskms://…`. A password is in ECR_GATE_KEY_PASSWORD.
+    pub key: String,
+    /// Who decided, as summaries say it: a URI. Whoever reads them tells verifiers apart by it.
+    #[serde(rename = "verifierId")]
+    pub verifier_id: String,
 }
 
 /// The audit log.

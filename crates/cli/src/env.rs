@@ -71,6 +71,8 @@ variables! {
     REGISTRY_AUTHORITIES "ECR_GATE_REGISTRY_AUTHORITIES" "`serve`: over `registries.authorities`; several with commas.";
     REGISTRY_MIRRORS "ECR_GATE_REGISTRY_MIRRORS" "`serve`: over `registries.mirrors`; several with commas.";
     TOKEN_REALMS "ECR_GATE_TOKEN_REALMS" "`serve`: over `registries.tokenRealms`; several with commas.";
+    ATTACH_KEY "ECR_GATE_ATTACH_KEY" "`serve`: over `attach.key`.";
+    ATTACH_VERIFIER_ID "ECR_GATE_ATTACH_VERIFIER_ID" "`serve`: over `attach.verifierId`.";
     AUDIT_KEY "ECR_GATE_AUDIT_KEY" "`serve`: over `audit.key`.";
     AUDIT_ORIGIN "ECR_GATE_AUDIT_ORIGIN" "`serve`: over `audit.origin`.";
     LONGEST_WAIT "ECR_GATE_LONGEST_WAIT" "`serve`: over `limits.longestWait`.";

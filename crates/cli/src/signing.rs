@@ -71,6 +71,11 @@ pub(crate) fn is_kms(text: &str) -> Result<bool, Failure> {
     }
 }
 
+/// True for what is written as a URI: a verifier's id.
+pub(crate) fn is_uri(text: &str) -> bool {
+    text.contains(':') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+}
+
 fn is_private(pem: &[u8]) -> bool {
     pem.windows(b"PRIVATE KEY-----".len()).any(|window| window == b"PRIVATE KEY-----")
 }

@@ -3,6 +3,7 @@
 mod actor;
 mod answers;
 mod asking;
+mod attaching;
 mod audit;
 mod authenticating;
 mod collecting;
@@ -59,6 +60,7 @@ use memory::{Locks, Memory};
 
 pub use actor::{Actor, Grant, Repositories, Right, Role, person};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
+pub use attaching::AttachSettings;
 pub use audit::{AuditProof, HistoryEntry};
 pub use authenticating::AuthenticationError;
 pub use denials::{DenialBody, DenialEntry, Lifted, NewDenial};

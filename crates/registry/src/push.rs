@@ -2,6 +2,7 @@
 //! stored is compared with what was sent.
 
 mod referrer;
+mod remove;
 
 use bytes::Bytes;
 use model::Digest;

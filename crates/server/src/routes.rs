@@ -21,8 +21,6 @@ pub enum Access {
     Open,
     /// Whoever may read or ask about something.
     Read,
-    /// Whoever says who they are: always with a token. What they may is for the engine to say.
-    Named,
     /// Whoever may change something about some image; never anonymously.
     Write,
     /// Whoever may change what holds for others; never anonymously.
@@ -68,7 +66,7 @@ fn change(path: &'static str, access: Access, time: Time, handler: MethodRouter<
 
 /// Who may do it depends on what it is about.
 fn settle(method: Method, path: &'static str, handler: MethodRouter<App>) -> Declared {
-    (Route { method, path, access: Access::Named, time: Time::Usual }, handler)
+    (Route { method, path, access: Access::Write, time: Time::Usual }, handler)
 }
 
 fn declared() -> Vec<Declared> {

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::output::{Destination, Format, View};
 use crate::policies;
 use crate::server::ServerArgs;
-use crate::signing::signing_key;
+use crate::signing::{is_uri, signing_key};
 use crate::ui::Ui;
 
 /// Judges an image: green only if a scan of exactly that digest finished and nothing blocking was found
@@ -223,9 +223,6 @@ impl CheckArgs {
         let outputs = self.outputs()?;
         let asking = self.ask.read(ui)?;
         let attest_key = self.attest_key.as_deref().map(signing_key).transpose()?;
-        let is_uri = |text: &str| {
-            text.contains(':') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
-        };
         if !is_uri(&self.verifier_id) {
             return Err(Failure::usage("--verifier-id is no URI")
                 .hint("such as https://ci.example.com/gate: whoever reads the summary tells verifiers apart by it"));

@@ -127,15 +127,14 @@ impl Asking {
         Ok(Exit::Allowed)
     }
 
-    /// Reads a list in pages, and shows it.
+    /// Reads a list in pages, and shows it; `none` is said where it is empty.
     pub(super) async fn list<T: serde::de::DeserializeOwned, const N: usize>(
         &self,
         pages: &Pages,
-        name: &'static str,
+        (name, none): (&'static str, &str),
         ask: impl Fn() -> Ask,
         titles: [&'static str; N],
         row: impl Fn(T) -> [String; N],
-        none: &str,
         ui: Ui,
     ) -> Result<Exit, Failure> {
         let mut server = self.service.needed()?;
@@ -202,7 +201,7 @@ impl ListArgs {
             let what = if denial.kind == "digest" { short(&denial.what) } else { denial.what };
             [seconds(denial.added_at), state, format!("{} {what}", denial.kind), denial.by, denial.reason, denial.id]
         };
-        self.asking.list(&self.pages, "denials", ask, titles, row, "nothing is denied beside the policies", ui).await
+        self.asking.list(&self.pages, ("denials", "nothing is denied beside the policies"), ask, titles, row, ui).await
     }
 }
 

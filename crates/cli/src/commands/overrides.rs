@@ -139,7 +139,7 @@ impl GrantArgs {
                 .hint("an override is for one image: HOST/REPOSITORY@sha256:…"));
         };
         let wrong = |why: String| Failure::usage(format!("--lasts: {why}")).hint("give up to 72h, such as 90m");
-        let lasts = parse_duration(&self.lasts).map_err(|error| wrong(error.to_string()))?;
+        let lasts = parse_duration(&self.lasts).map_err(|error| wrong(error))?;
         let minutes = u32::try_from(lasts.as_mins()).map_err(|_| wrong("that is no time to come".to_owned()))?;
         if minutes == 0 {
             return Err(wrong("an override lasts a minute at least".to_owned()));
@@ -176,7 +176,9 @@ impl ListArgs {
             let (granted, until) = (seconds(one.granted_at), seconds(one.until));
             [granted, state, until, one.environment, image, one.by, one.uses.to_string(), one.reason, one.id]
         };
-        self.asking.list(&self.pages, "overrides", ask, titles, row, "nothing was let through by an override", ui).await
+        self.asking
+            .list(&self.pages, ("overrides", "nothing was let through by an override"), ask, titles, row, ui)
+            .await
     }
 }
 

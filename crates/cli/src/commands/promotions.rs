@@ -31,7 +31,7 @@ struct Accepted {
 /// A promotion, as far as it is told.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct State {
+struct Told {
     state: String,
     source: String,
     destination: String,
@@ -135,21 +135,21 @@ pub(super) async fn carried_out(server: &Server, begin: &Ask, output: OutputForm
     ended(server, &state, output, ui)
 }
 
-async fn follow(server: &Server, begin: &Ask, ui: Ui) -> Result<(Value, State), Trouble> {
-    let mut begun = 0;
+async fn follow(server: &Server, begin: &Ask, ui: Ui) -> Result<(Value, Told), Trouble> {
+    let mut times = 0;
     'anew: loop {
         let accepted: Accepted = server.send(begin).await?.read()?;
         let id = segment("the id of the promotion", &accepted.id).map_err(|why| Trouble::NotUnderstood(why.what))?;
-        begun += 1;
+        times += 1;
         loop {
             let reply = match server.send(&Ask::get(format!("promotions/{id}"))).await {
                 Ok(reply) => reply,
                 // The process that carried it out is another one now: what was done is not done again.
-                Err(Trouble::Problem(Problem { status: 404, .. })) if begun < ANEW => continue 'anew,
+                Err(Trouble::Problem(Problem { status: 404, .. })) if times < ANEW => continue 'anew,
                 Err(trouble) => return Err(trouble),
             };
             let value: Value = reply.read()?;
-            let state = State::deserialize(&value)
+            let state = Told::deserialize(&value)
                 .map_err(|error| Trouble::NotUnderstood(format!("its answer cannot be read: {error}")))?;
             if !matches!(state.state.as_str(), "deciding" | "copying" | "verifying") {
                 return Ok((value, state));
@@ -166,7 +166,7 @@ async fn follow(server: &Server, begin: &Ask, ui: Ui) -> Result<(Value, State), 
 }
 
 /// On a terminal, one line that is redrawn.
-fn tell(state: &State, ui: Ui) {
+fn tell(state: &Told, ui: Ui) {
     if ui.quiet || !ui.stderr_is_terminal {
         return;
     }
@@ -186,7 +186,7 @@ fn clear(ui: Ui) {
 }
 
 /// What it came to: data on stdout if it came about, words and an exit code if not.
-fn ended(server: &Server, state: &State, output: OutputFormat, ui: Ui) -> Result<Exit, Failure> {
+fn ended(server: &Server, state: &Told, output: OutputFormat, ui: Ui) -> Result<Exit, Failure> {
     let digest = state.digest.as_deref().unwrap_or("");
     match (state.state.as_str(), &state.promotion) {
         ("promoted", Some(recorded)) => {
@@ -229,22 +229,26 @@ fn ended(server: &Server, state: &State, output: OutputFormat, ui: Ui) -> Result
     }
 }
 
-fn told(state: &State, recorded: &Recorded, digest: &str) -> String {
+fn told(state: &Told, recorded: &Recorded, digest: &str) -> String {
     let verb = if state.rollback { "brought back" } else { "promoted" };
-    let mut text = format!("{verb} {} to {} for {}\n", short(digest), state.destination, state.environment);
-    text.push_str(&format!("  digest      {digest}\n"));
+    let mut lines = vec![
+        format!("{verb} {} to {} for {}", short(digest), state.destination, state.environment),
+        format!("  digest      {digest}"),
+    ];
     if let Some(outcome) = &state.outcome {
         if outcome.was_there {
-            text.push_str("  it was there already, and on record: nothing was changed\n");
+            lines.push("  it was there already, and on record: nothing was changed".to_owned());
         } else {
-            text.push_str(&format!("  attached    {}\n  sent        {}\n", outcome.attached, size(outcome.sent_bytes)));
+            lines.push(format!("  attached    {}", outcome.attached));
+            lines.push(format!("  sent        {}", size(outcome.sent_bytes)));
         }
         if outcome.basis.as_deref() == Some("overridden") {
-            text.push_str("  policy denies it: this is an override, recorded as such\n");
+            lines.push("  policy denies it: this is an override, recorded as such".to_owned());
         }
     }
-    text.push_str(&format!("  decision    {}\n  promotion   {}", recorded.decision, recorded.id));
-    text.lines().map(|line| logged(line, 500)).collect::<Vec<_>>().join("\n")
+    lines.push(format!("  decision    {}", recorded.decision));
+    lines.push(format!("  promotion   {}", recorded.id));
+    lines.iter().map(|line| logged(line, 500)).collect::<Vec<_>>().join("\n")
 }
 
 /// A number of bytes as a person reads it.

@@ -82,6 +82,9 @@ impl Config {
         self.identities.client_ca.iter_mut().for_each(beside);
         self.identities.issuers.iter_mut().flat_map(|issuer| &mut issuer.authorities).for_each(beside);
         self.audit.key.iter_mut().for_each(beside);
+        if let Some(attach) = self.attach.as_mut().filter(|attach| !attach.key.contains("://")) {
+            attach.key = folder.join(&attach.key).display().to_string();
+        }
         if let Some(tls) = &mut self.tls {
             beside(&mut tls.certificate);
             beside(&mut tls.key);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use super::{Config, LogFormat, Role, Tls, TokenEntry};
+use super::{Attach, Config, LogFormat, Role, Tls, TokenEntry};
 use crate::env::{self, Variable};
 use crate::failure::Failure;
 
@@ -30,6 +30,7 @@ pub(super) fn over(config: &mut Config) -> Result<(), Failure> {
     value(env::POLL_INTERVAL, &mut config.scans.poll_interval)?;
     value(env::CALL_TIMEOUT, &mut config.scans.call_timeout)?;
     value(env::FRESH, &mut config.scans.fresh)?;
+    attach(config)?;
     path(env::AUDIT_KEY, &mut config.audit.key);
     text(env::AUDIT_ORIGIN, &mut config.audit.origin);
     let limits = &mut config.limits;
@@ -47,6 +48,25 @@ pub(super) fn over(config: &mut Config) -> Result<(), Failure> {
         config.log.format =
             Some(LogFormat::from_str(&format, true).map_err(|_| wrong(env::LOG_FORMAT, "`text` or `json`"))?);
     }
+    Ok(())
+}
+
+/// A key and a name go together.
+fn attach(config: &mut Config) -> Result<(), Failure> {
+    let (key, verifier_id) = (env::ATTACH_KEY.get(), env::ATTACH_VERIFIER_ID.get());
+    if key.is_none() && verifier_id.is_none() {
+        return Ok(());
+    }
+    let before = config.attach.take();
+    let key = key.or_else(|| before.as_ref().map(|attach| attach.key.clone()));
+    let verifier_id = verifier_id.or_else(|| before.map(|attach| attach.verifier_id));
+    let (Some(key), Some(verifier_id)) = (key, verifier_id) else {
+        return Err(wrong(
+            env::ATTACH_KEY,
+            format!("it goes with {}, and there is only one of them", env::ATTACH_VERIFIER_ID.name),
+        ));
+    };
+    config.attach = Some(Attach { key, verifier_id });
     Ok(())
 }
 

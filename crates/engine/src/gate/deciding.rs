@@ -314,6 +314,7 @@ impl Inner {
                 if pending {
                     batch.jobs.push(self.look_again(known, now)?);
                 }
+                batch.jobs.extend(self.attach_later(&decision, now));
                 (Arc::new(decision), Some(batch))
             }
         };

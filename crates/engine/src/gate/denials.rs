@@ -128,7 +128,7 @@ impl Inner {
             return Err(GateError::Conflict { what: format!("the entry {id} of the deny list, which was lifted,") });
         }
         let now = (self.settings.now)();
-        entry.state = LIFTED.to_owned();
+        LIFTED.clone_into(&mut entry.state);
         entry.revision += 1;
         entry.body.lifted = Some(Lifted { at: now, by: actor.identity.to_string(), reason });
         self.settle_denial(entry, "denial.lifted", now).await

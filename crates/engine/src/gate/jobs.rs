@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, exceptions, overrides, recording, versions};
+use super::{GateError, Inner, attaching, exceptions, overrides, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -62,6 +62,7 @@ impl Inner {
         let done = match job.kind.as_str() {
             "collect" => self.collect_job(&job).await,
             "reevaluate" => self.reevaluate(&job).await,
+            attaching::KIND => self.attach_job(&job).await,
             overrides::ENDS => self.override_job(&job).await,
             kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
@@ -180,7 +181,7 @@ pub(super) async fn always<F: Future<Output = ()> + Send>(what: &'static str, ru
     }
 }
 
-fn payload<'a, T: Deserialize<'a>>(job: &'a Job) -> Result<T, GateError> {
+pub(super) fn payload<'a, T: Deserialize<'a>>(job: &'a Job) -> Result<T, GateError> {
     serde_json::from_str(&job.payload)
         .map_err(|error| GateError::invalid(format!("the job's payload cannot be read: {error}")))
 }

@@ -197,7 +197,7 @@ impl Inner {
             return Err(GateError::Conflict { what: format!("override {id}, which is over,") });
         }
         let now = (self.settings.now)();
-        entry.state = "revoked".to_owned();
+        "revoked".clone_into(&mut entry.state);
         entry.revision += 1;
         entry.body.revoked = Some(super::denials::Lifted { at: now, by: actor.identity.to_string(), reason });
         self.settle_override(&entry, "override.revoked", now).await?;

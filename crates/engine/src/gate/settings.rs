@@ -1,12 +1,14 @@
 //! How the gate is set up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
 use registry::Reach;
 use telemetry::Metrics;
 
+use super::attaching::AttachSettings;
 use super::identities::IdentitySettings;
 use super::policies::Bundle;
 use crate::pace::Pace;
@@ -43,6 +45,8 @@ pub struct GateSettings {
     pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
     pub lease: Duration,
+    /// Who signs decisions that are attached to images (S26); `None`: none are.
+    pub attach: Option<Arc<AttachSettings>>,
     /// Whom the gate knows besides its own tokens.
     pub identities: IdentitySettings,
     /// S34: whether a second person confirms what comes into force for production.
@@ -77,6 +81,7 @@ impl GateSettings {
             flights: 1024,
             later: 1024,
             lease: Duration::from_secs(1),
+            attach: None,
             identities: IdentitySettings::default(),
             two_people: false,
             metrics: Metrics::new(),

@@ -1,6 +1,7 @@
 //! The gate as a service, on a real SQLite file and the scripted registry (for what a real one cannot be asked to do).
 
 mod asks;
+mod attaching;
 mod bounds;
 mod changes;
 mod documents;

@@ -142,7 +142,7 @@ async fn b7_within_a_registry_blobs_are_mounted_where_it_can() {
             login.contains("repository%3Arelease%2Fapp%3Apull%2Cpush")
                 && login.contains("repository%3Ateam%2Fapp%3Apull")
         };
-        assert!(logins.iter().any(|login| both(&login)), "{logins:?}");
+        assert!(logins.iter().any(both), "{logins:?}");
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn list(
     sound_if_given("environment", query.environment.as_deref(), NAME)?;
     let limit = limit(query.limit, 10, 100)?;
     let actor = caller.actor();
-    let found = app.gate().rollback_candidates(&query.repository, query.environment.as_deref(), limit, &actor);
+    let found = app.gate().rollback_candidates(&query.repository, query.environment.as_deref(), limit, actor);
     Ok(Answer(RollbacksPage { candidates: found.await?.into_iter().map(target).collect() }))
 }
 

@@ -21,7 +21,7 @@ async fn s36_every_route_asks_for_its_role_and_no_other() {
                 let needed = match route.access {
                     Access::Open => 0,
                     Access::Read if anonymous_reads => 0,
-                    Access::Read | Access::Named => 1,
+                    Access::Read => 1,
                     Access::Write => 2,
                     Access::Admin => 3,
                 };

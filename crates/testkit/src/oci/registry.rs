@@ -187,6 +187,21 @@ impl Registry {
         self.server.shared.state().repository(repository).blobs.get(digest).cloned()
     }
 
+    /// What is listed as referring to a manifest: by the registry itself, or under the fallback tag.
+    pub fn referrers(&self, repository: &str, subject: &str) -> Vec<String> {
+        let state = self.server.shared.state();
+        let listed = if state.settings.referrers {
+            state.referrers(repository, subject)
+        } else {
+            drop(state);
+            let tag = subject.replace(':', "-");
+            let index = self.manifest(repository, &tag);
+            let index = index.and_then(|(_, bytes)| serde_json::from_slice::<Value>(&bytes).ok());
+            index.and_then(|index| index["manifests"].as_array().cloned()).unwrap_or_default()
+        };
+        listed.iter().filter_map(|entry| entry["digest"].as_str().map(str::to_owned)).collect()
+    }
+
     /// The tags of a repository.
     pub fn tags(&self, repository: &str) -> Vec<String> {
         self.server.shared.state().repository(repository).tags.keys().cloned().collect()

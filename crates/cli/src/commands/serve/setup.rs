@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Bundle, GateSettings, IdentitySettings, Metrics, Pace, Reach, RegistrySettings};
+use engine::{AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, Pace, Reach, RegistrySettings};
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
 use super::identities;
@@ -14,6 +15,7 @@ use crate::database;
 use crate::failure::Failure;
 use crate::policies;
 use crate::registry::RegistryArgs;
+use crate::signing;
 
 const LISTEN: &str = "127.0.0.1:8181";
 const ORIGIN: &str = "ecr-gate.local";
@@ -36,6 +38,7 @@ pub(super) struct Setup {
     registries: RegistrySettings,
     reach: Reach,
     policy: Option<Bundle>,
+    attach: Option<Arc<AttachSettings>>,
     audit_key: PathBuf,
     origin: String,
     limits: Limits,
@@ -85,6 +88,7 @@ impl Setup {
             registries,
             reach,
             policy,
+            attach: config.attach.map(attach).transpose()?.map(Arc::new),
             audit_key: config.audit.key.unwrap_or_else(|| folder.join("audit.key")),
             origin: config.audit.origin.unwrap_or_else(|| ORIGIN.to_owned()),
             collecting: config.limits.collecting.unwrap_or(64),
@@ -105,6 +109,7 @@ impl Setup {
             policy: self.policy.clone(),
             identities: self.identities.clone(),
             two_people: self.two_people,
+            attach: self.attach.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
             pace: self.pace,
@@ -143,6 +148,17 @@ fn pace(poll_interval: Duration, call_timeout: Duration) -> Result<Pace, Failure
     // Long enough for a second look, which the scans of Amazon Inspector need.
     let timeout = (poll_interval * 3).max(Duration::from_secs(20));
     Ok(Pace { timeout, call_timeout, poll_interval, floor, seed: 0 })
+}
+
+/// The key that signs decisions; a file is read now.
+fn attach(attach: config::Attach) -> Result<AttachSettings, Failure> {
+    let config::Attach { key, verifier_id } = attach;
+    if !signing::is_uri(&verifier_id) {
+        return Err(Failure::configuration(format!("attach.verifierId: {verifier_id:?} is no URI"))
+            .hint("such as https://gate.example.com: whoever reads summaries tells verifiers apart by it"));
+    }
+    let key = signing::signing_key(&key)?;
+    Ok(AttachSettings { key, verifier: verifier_id, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {

@@ -30,6 +30,16 @@ impl Ends {
         Ok(Self { client, from, to })
     }
 
+    /// Whether the image is still where it came from.
+    pub(super) async fn has_source(&self, source: &ImageReference) -> Result<bool, PromoteError> {
+        let Some(reference) = Reference::of(source) else { return Ok(false) };
+        match self.client.head(&self.from, &reference).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(PromoteError::Registry(error.reason())),
+        }
+    }
+
     /// What the tag stands for, if there is one; a tag that stands for something else is never written over.
     pub(super) async fn is_there(&self, destination: &ImageReference, digest: &Digest) -> Result<bool, PromoteError> {
         let Some(tag) = &destination.tag else { return Ok(false) };

@@ -50,55 +50,54 @@ impl Inner {
                 let hint = Some("try again later, or wait longer".to_owned());
                 Err(PromoteError::Refused { refusal: Refusal::Pending, decision, what, hint })
             }
-            Err(Refusal::Denied) => self.override_for(plan, image, decision, confirmed),
+            Err(Refusal::Denied) => override_for(plan, image, decision, confirmed),
         }
     }
+}
 
-    /// S33: a rollback of what is denied may go on if nothing but vulnerabilities stands against it, and somebody who may says why.
-    fn override_for(
-        &self,
-        plan: &Plan,
-        image: &ImageReference,
-        decision: Arc<RecordedDecision>,
-        confirmed: Instant,
-    ) -> Result<Leave, PromoteError> {
-        let refuse = |decision, hint: &str| {
-            let what = format!("policy denies {image} in {}", plan.environment);
-            Err(PromoteError::Refused { refusal: Refusal::Denied, decision, what, hint: Some(hint.to_owned()) })
-        };
-        let Some(back) = &plan.rollback else {
-            return refuse(decision, "its reasons are in the decision; what clears them, too");
-        };
-        let record: Record = serde_json::from_slice(&decision.record)
-            .map_err(|error| AskError::Internal(format!("the decision on record cannot be read: {error}")))?;
-        let Some(overridden) = only_vulnerabilities(&record) else {
-            return refuse(
-                decision,
-                "more than vulnerabilities stands against it, and that is not overridden by a rollback: take another digest",
-            );
-        };
-        if !back.may_override {
-            return refuse(
-                decision,
-                "only vulnerabilities stand against it: somebody with the role break-glass may bring it back all the same, with a reason",
-            );
-        }
-        if back.reason.is_none() {
-            return refuse(
-                decision,
-                "only vulnerabilities stand against it: say with --reason why it is brought back all the same",
-            );
-        }
-        let permit = Permit {
-            subject: decision.digest.clone(),
-            children: Vec::new(),
-            environment: plan.environment.clone(),
-            point: Point::Promotion,
-            basis: Basis::Overridden(uuid::Uuid::now_v7().to_string()),
-            until: Instant::now() + SOON,
-        };
-        Ok(Leave { permit, decision, confirmed, overridden })
+/// S33: a rollback of what is denied may go on if nothing but vulnerabilities stands against it, and somebody who may says why.
+fn override_for(
+    plan: &Plan,
+    image: &ImageReference,
+    decision: Arc<RecordedDecision>,
+    confirmed: Instant,
+) -> Result<Leave, PromoteError> {
+    let refuse = |decision, hint: &str| {
+        let what = format!("policy denies {image} in {}", plan.environment);
+        Err(PromoteError::Refused { refusal: Refusal::Denied, decision, what, hint: Some(hint.to_owned()) })
+    };
+    let Some(back) = &plan.rollback else {
+        return refuse(decision, "its reasons are in the decision; what clears them, too");
+    };
+    let record: Record = serde_json::from_slice(&decision.record)
+        .map_err(|error| AskError::Internal(format!("the decision on record cannot be read: {error}")))?;
+    let Some(overridden) = only_vulnerabilities(&record) else {
+        return refuse(
+            decision,
+            "more than vulnerabilities stands against it, and that is not overridden by a rollback: take another digest",
+        );
+    };
+    if !back.may_override {
+        return refuse(
+            decision,
+            "only vulnerabilities stand against it: somebody with the role break-glass may bring it back all the same, with a reason",
+        );
     }
+    if back.reason.is_none() {
+        return refuse(
+            decision,
+            "only vulnerabilities stand against it: say with --reason why it is brought back all the same",
+        );
+    }
+    let permit = Permit {
+        subject: decision.digest.clone(),
+        children: Vec::new(),
+        environment: plan.environment.clone(),
+        point: Point::Promotion,
+        basis: Basis::Overridden(uuid::Uuid::now_v7().to_string()),
+        until: Instant::now() + SOON,
+    };
+    Ok(Leave { permit, decision, confirmed, overridden })
 }
 
 /// The codes of all that denies, if each of them is about vulnerabilities that were found; `None` if anything else denies, is not known, or stands on a

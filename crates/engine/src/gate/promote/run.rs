@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{ImageReference, UnknownClass};
+use model::{ImageReference, Timestamp};
 use registry::Copied;
 use serde_json::json;
 use store::{Batch, PromotionRow};
@@ -76,17 +76,14 @@ impl Inner {
 
     /// Leave, and where the image is. What is brought back was judged where it came from; if it is no longer there, it is judged where it is.
     async fn first_leave(self: &Arc<Self>, plan: &Plan) -> Result<(Leave, ImageReference), PromoteError> {
-        match self.leave_to_promote(plan, &plan.source).await {
-            Err(PromoteError::Ask(AskError::Refused(reason)))
-                if plan.rollback.is_some()
-                    && plan.from() != plan.to()
-                    && reason.code.class() == Some(UnknownClass::NotFound) =>
-            {
-                let here = ImageReference { tag: None, digest: plan.source.digest.clone(), ..plan.destination.clone() };
-                Ok((self.leave_to_promote(plan, &here).await?, here))
-            }
-            leave => Ok((leave?, plan.source.clone())),
+        let mut source = plan.source.clone();
+        if plan.rollback.is_some()
+            && plan.from() != plan.to()
+            && !Ends::open(self, &source, &plan.destination)?.has_source(&source).await?
+        {
+            source = ImageReference { tag: None, digest: source.digest, ..plan.destination.clone() };
         }
+        Ok((self.leave_to_promote(plan, &source).await?, source))
     }
 
     /// Says in the audit log that a tag is about to be written: if it is, and its record fails, that much is known.
@@ -133,7 +130,9 @@ impl Inner {
                 return Ok(Promoted { manifests: copied.manifests, attached: copied.attached, ..promoted(row) });
             }
         }
+        // As the store keeps it: what is told now is what is told later.
         let now = (self.settings.now)();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let id = uuid::Uuid::now_v7().to_string();
         let row = PromotionRow {
             id: id.clone(),

@@ -57,7 +57,8 @@ impl Default for Runs {
 
 impl Runs {
     pub(super) fn of(&self, id: &str) -> Option<Arc<Run>> {
-        self.known.get(id)
+        let active = || self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known.get(id).or_else(|| active().values().find(|run| run.id == id).cloned())
     }
 }
 
@@ -141,6 +142,8 @@ impl Gate {
                 tracing::info!(promotion = run.id, source, destination, %error, "nothing was promoted");
             }
             run.state.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
+            // From now on it is told of for a while, however long nobody asked.
+            inner.runs.known.insert(run.id.clone(), Arc::clone(&run));
         });
         Ok(id)
     }
