@@ -139,7 +139,7 @@ impl GrantArgs {
                 .hint("an override is for one image: HOST/REPOSITORY@sha256:…"));
         };
         let wrong = |why: String| Failure::usage(format!("--lasts: {why}")).hint("give up to 72h, such as 90m");
-        let lasts = parse_duration(&self.lasts).map_err(|error| wrong(error))?;
+        let lasts = parse_duration(&self.lasts).map_err(&wrong)?;
         let minutes = u32::try_from(lasts.as_mins()).map_err(|_| wrong("that is no time to come".to_owned()))?;
         if minutes == 0 {
             return Err(wrong("an override lasts a minute at least".to_owned()));
