@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import requests
 from test_serve import serve  # noqa: F401 (a fixture)
 
 CONFIG = """

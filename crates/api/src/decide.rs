@@ -73,10 +73,10 @@ pub enum PermitWord {
     Warned,
     /// Yes: an index that covers it is allowed (S1).
     Inherited,
+    /// Yes, although it is denied or pending: somebody who may lets it through for a while (S31).
+    Overridden,
     /// Yes, by the last decision: the gate's store is away, and the policy lets it stand in.
     FailOpen,
-    /// Yes, although policy denies it: somebody who may lets it through for a while, and says why (S31).
-    Overridden,
     /// No.
     Denied,
     /// Not decided yet.

@@ -7,12 +7,15 @@
 mod audit;
 mod decide;
 mod decisions;
+mod exceptions;
 mod inventory;
 mod policies;
 mod problem;
 mod promotions;
+mod rulings;
 mod service;
 mod signals;
+mod tokens;
 
 pub use audit::{ConsistencyProof, ConsistencyQuery, EntriesQuery, InclusionProof};
 pub use decide::{Accepted, DecidePoint, DecideRequest, Decided, PermitWord, ViaWord};
@@ -20,20 +23,30 @@ pub use decisions::{
     DecisionEvidence, DecisionSummary, DecisionsPage, DecisionsQuery, Event, EventsPage, EventsQuery, EvidencePiece,
     ShortReason,
 };
+pub use exceptions::{
+    EditExceptionRequest, Exception, ExceptionChange, ExceptionHand, ExceptionPreview, ExceptionRequest,
+    ExceptionScope, ExceptionStateWord, ExceptionUsed, ExceptionUsesPage, ExceptionUsesQuery, ExceptionsPage,
+    ExceptionsQuery, SettleExceptionRequest,
+};
 pub use inventory::{
     ImageWithPackage, PackagesPage, PackagesQuery, PromotedImage, PromotionsPage, PromotionsQuery, RunningImage,
     WorkloadsPage,
 };
 pub use policies::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, ReplayPage, ReplayRequest, RollbackRequest,
-    VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
 };
 pub use problem::{PROBLEM_JSON, Problem};
 pub use promotions::{
     ImageRollbackRequest, PromoteRequest, PromotionOutcome, PromotionProgress, PromotionState, PromotionWord,
     RollbackTarget, RollbacksPage, RollbacksQuery,
 };
+pub use rulings::{
+    BlockLabel, Denial, DenialsPage, DenialsQuery, DeniedKind, DenyRequest, EndRequest, EndedBy, LabelRequest,
+    LabelledBlock, Override, OverrideRequest, OverridesPage, OverridesQuery,
+};
 pub use service::{Alive, Readiness};
 pub use signals::{
     HandedInSignal, SignalKind, SignalQuery, SignalsPage, SignalsQuery, SubmittedSignal, WithdrawRequest,
 };
+pub use tokens::{Grant, NewToken, RevokeRequest, Token, TokenMade, TokensPage, TokensQuery, WhoAmI};

@@ -35,6 +35,23 @@ pub struct PolicyVersion {
     pub in_force: bool,
     /// What is odd about it, as `ecr-gate policy check` says it.
     pub remarks: Vec<String>,
+    /// It waits for a second person to bring it into force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Proposal>,
+}
+
+/// A version that waits for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposal {
+    /// UUIDv7.
+    pub id: String,
+    /// Who proposed it.
+    pub by: String,
+    /// The person behind.
+    pub person: String,
+    /// Until when it can be confirmed.
+    pub until: Timestamp,
 }
 
 /// When a version came into force, and by whom.

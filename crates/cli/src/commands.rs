@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod admin;
 pub(crate) mod asking;
 pub(crate) mod attest;
 pub(crate) mod audit;
@@ -8,7 +9,9 @@ pub(crate) mod aws_names;
 pub(crate) mod check;
 pub(crate) mod conformance;
 pub(crate) mod decisions;
+pub(crate) mod deny;
 pub(crate) mod doctor;
+pub(crate) mod exception;
 pub(crate) mod history;
 pub(crate) mod iam_policy;
 pub(crate) mod init;
@@ -17,6 +20,7 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod measure;
+pub(crate) mod overrides;
 pub(crate) mod policy;
 pub(crate) mod promote;
 mod promotions;
@@ -25,5 +29,6 @@ pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod signals;
 pub(crate) mod store;
+pub(crate) mod token;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

@@ -1,6 +1,7 @@
 //! The configuration of `ecr-gate serve`: a YAML file, and a variable for each of its keys. A flag wins over its variable, a variable over the
 //! file. A key that is not known is an error with its place, because one that is skipped would be a protection somebody believes in.
 
+mod identities;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use read::read;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.
@@ -33,6 +35,10 @@ pub(crate) struct Config {
     pub tls: Option<Tls>,
     /// Who may ask.
     pub auth: Auth,
+    /// Whom the gate knows besides tokens of its own.
+    pub identities: Identities,
+    /// How policies change.
+    pub governance: Governance,
     /// How registries are spoken to.
     pub registries: Registries,
     /// How scans are waited for.
@@ -81,29 +87,13 @@ pub(crate) struct Auth {
     pub anonymous_reads: Option<bool>,
 }
 
-/// A token, by its hash: `printf %s "$TOKEN" | sha256sum`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct TokenEntry {
-    /// Who bears it: stands in records and in the audit log.
-    pub name: String,
-    /// The SHA-256 of the token, in hexadecimal digits.
-    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
-    pub sha256: String,
-    /// What its bearer may do.
-    pub role: Role,
-}
-
-/// What a token's bearer may do; each includes those before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Role {
-    /// Decide, and read.
-    Read,
-    /// Submit documents about images.
-    Write,
-    /// Change policies.
-    Admin,
+/// How policies change.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Governance {
+    /// Whether a second person confirms a policy before it comes into force (or goes), where it judges for production. `true` if it is left out and
+    /// there are `identities`, else `false`.
+    pub two_people: Option<bool>,
 }
 
 /// How registries are spoken to.

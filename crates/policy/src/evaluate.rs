@@ -37,7 +37,7 @@ use model::{
 
 use crate::denials::Denials;
 use crate::document::dates::shown;
-use crate::exceptions::Exceptions;
+use crate::exceptions::{Entry, Exceptions};
 use crate::set::{Member, PolicySet};
 use evidence::Evidence;
 pub(crate) use labels::labels_meant;
@@ -133,13 +133,9 @@ pub fn evaluate_beside(
             judged = true;
             rules.push(result);
         }
-        used.extend(applicable.iter().filter(|exception| exception.used.get() > 0).map(|exception| ExceptionUse {
-            id: exception.entry.id.clone(),
-            owner: exception.entry.owner.clone(),
-            reason: exception.entry.reason.clone(),
-            expires: exception.entry.expires.0,
-            findings: exception.used.get(),
-        }));
+        for exception in applicable.iter().filter(|exception| exception.used.get() > 0) {
+            count(&mut used, exception.entry, exception.used.get());
+        }
         warnings.extend(applicable.iter().flat_map(|exception| exception.warnings(&clock)));
     }
     warnings.dedup();
@@ -166,6 +162,24 @@ pub fn evaluate_beside(
         valid_until: clock.horizon(),
         warnings,
         rules,
+    }
+}
+
+/// Adds what an exception waived. One that counts for several policies is listed once.
+fn count(used: &mut Vec<ExceptionUse>, entry: &Entry, findings: u64) {
+    let Entry { id, owner, reason, expires, .. } = entry;
+    let same = |used: &&mut ExceptionUse| {
+        used.id == *id && used.owner == *owner && used.reason == *reason && used.expires == expires.0
+    };
+    match used.iter_mut().find(same) {
+        Some(known) => known.findings = known.findings.saturating_add(findings),
+        None => used.push(ExceptionUse {
+            id: id.clone(),
+            owner: owner.clone(),
+            reason: reason.clone(),
+            expires: expires.0,
+            findings,
+        }),
     }
 }
 

@@ -1,7 +1,8 @@
-//! Exceptions in a file: `kind: GateExceptions` (S29). Each names one vulnerability or one rule, why, who answers for it, and
-//! when it ends. Expired, unused and over-broad entries are named in every judgement.
+//! Exceptions (S29): those in a file, `kind: GateExceptions`, and those that were granted by people of the service. Each names one vulnerability or
+//! one rule, why, who answers for it, and when it ends. Expired, unused and over-broad entries of files are named in every judgement.
 
 mod applicable;
+mod granted;
 mod review;
 
 use model::{Digest, SignedDuration, UnknownClass};
@@ -9,9 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::document::dates::Until;
-use crate::document::{places, read_yaml, schema_of};
+use crate::document::{TextPattern, places, read_yaml, schema_of};
 use crate::error::DocumentError;
 pub(crate) use applicable::Covering;
+pub use granted::{Granted, Waived};
 pub use review::ExceptionFinding;
 
 /// The longest an entry may run before it is called over-broad.
@@ -68,6 +70,8 @@ pub(crate) struct Entry {
     ticket: Option<String>,
     /// The last day it holds (`2026-12-31`, in UTC), or the moment it ends (`2026-12-31T12:00:00Z`).
     pub(crate) expires: Until,
+    /// With `cve`: it ends before that where a source says that there is a fix.
+    until_fixed: Option<bool>,
 }
 
 /// The exceptions of all files that the policies list.
@@ -99,31 +103,55 @@ impl Exceptions {
                     None => error,
                 }
             };
-            if self.entries.iter().any(|other| other.policy == policy && other.entry.id == entry.id) {
+            if self.entries.iter().any(|other| other.policy.as_deref() == Some(policy) && other.entry.id == entry.id) {
                 return Err(wrong("the id is there twice"));
             }
             entry.check().map_err(|what| wrong(&what))?;
-            let pattern = if entry.repository.contains(['*', '?', '[', '{']) {
+            let of = if entry.repository.contains(['*', '?', '[', '{']) {
                 let glob = globset::GlobBuilder::new(&entry.repository).literal_separator(true).build();
-                Some(glob.map_err(|error| wrong(&format!("`repository`: {error}")))?.compile_matcher())
+                Of::Glob(glob.map_err(|error| wrong(&format!("`repository`: {error}")))?.compile_matcher())
             } else {
-                None
+                Of::Named
             };
-            self.entries.push(Listed { policy: policy.to_owned(), file: file.to_owned(), place, entry, pattern });
+            self.entries.push(Listed { policy: Some(policy.to_owned()), file: file.to_owned(), place, entry, of });
         }
         Ok(())
     }
 }
 
-/// An entry, the file it stands in, and the policy that lists the file.
+/// An entry, the file it stands in, and the policy that it counts for.
 #[derive(Debug, Clone)]
 struct Listed {
-    policy: String,
+    /// The one that lists the file, or whose rule it names; `None`: every one.
+    policy: Option<String>,
     file: String,
     /// Line and column of its id.
     place: Option<(u64, u64)>,
     entry: Entry,
-    pattern: Option<globset::GlobMatcher>,
+    of: Of,
+}
+
+/// Whose images an entry is about.
+#[derive(Debug, Clone)]
+enum Of {
+    /// In a file: this repository, with its registry or without.
+    Named,
+    /// In a file: repositories like this one.
+    Glob(globset::GlobMatcher),
+    /// Granted: this repository of this registry, exactly as both are written.
+    Exactly,
+    /// Granted: repositories of this very registry whose paths are like this.
+    Within { host: String, paths: TextPattern },
+}
+
+impl Of {
+    fn is_wide(&self) -> bool {
+        matches!(self, Self::Glob(_) | Self::Within { .. })
+    }
+
+    fn is_granted(&self) -> bool {
+        matches!(self, Self::Exactly | Self::Within { .. })
+    }
 }
 
 impl Entry {
@@ -165,6 +193,9 @@ impl Entry {
         match &self.unknown {
             Some(classes) if classes.is_empty() => Err("`unknown` is empty".to_owned()),
             Some(_) if self.rule.is_none() => Err("`unknown` belongs to `rule`".to_owned()),
+            _ if self.until_fixed.is_some() && self.cve.is_none() => {
+                Err("`untilFixed` belongs to `cve`; a rule is not fixed by a package".to_owned())
+            }
             _ => Ok(()),
         }
     }

@@ -187,6 +187,11 @@ impl PolicySet {
         })
     }
 
+    /// Whether an environment of production is declared: one where not knowing refuses.
+    pub fn judges_production(&self) -> bool {
+        self.environments.values().any(|declared| declared.class == EnvironmentClass::Production)
+    }
+
     /// Every environment that a document declares, with its class.
     pub(crate) fn environment_names(&self) -> impl Iterator<Item = (&str, EnvironmentClass)> {
         self.environments.iter().map(|(name, declared)| (name.as_str(), declared.class))

@@ -1,5 +1,5 @@
-//! Who asks: bearer tokens, known by the SHA-256 of each. A token is never kept, logged or compared in a way that takes longer the more of it is
-//! right.
+//! Who asks: tokens of the configuration, known by the SHA-256 of each; everything else the engine knows. A token is never kept, logged or compared
+//! in a way that takes longer the more of it is right.
 
 mod first;
 
@@ -11,38 +11,66 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
+use engine::{Actor, Right};
 
+use crate::app::Shared;
 use crate::errors::Fail;
 use crate::routes::Access;
 
 pub use first::{AdminToken, admin_token};
 
-/// What a token's bearer may do; each includes those before.
+/// One of these somewhere opens a route that reads or asks.
+const READS: &[Right] = &[Right::Read, Right::Ask, Right::Inspect];
+/// One that changes something about images.
+const WRITES: &[Right] = &[
+    Right::Submit,
+    Right::Promote,
+    Right::Request,
+    Right::Approve,
+    Right::Label,
+    Right::Override,
+    Right::Govern,
+    Right::Administer,
+];
+/// One that changes what holds for others.
+const ADMINISTERS: &[Right] = &[Right::Approve, Right::Override, Right::Govern, Right::Administer];
+
+/// What a token's bearer may do, in three words for everything; each includes those before. Finer: grants, of [`engine::Actor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Decide, and read.
+    /// Reads, asks for decisions, requests exceptions: `viewer` and `developer`.
     Read,
-    /// Submit documents about images.
+    /// Submits documents about images and promotes them: `ci`.
     Write,
-    /// Change policies.
+    /// Everything, on all repositories. What takes a person (to approve) takes a token that names one.
     Admin,
 }
 
+impl Role {
+    /// The roles it stands for.
+    pub fn roles(self) -> &'static [engine::Role] {
+        use engine::Role::{Ci, Developer, Viewer};
+        match self {
+            Self::Read => &[Viewer, Developer],
+            Self::Write => &[Viewer, Developer, Ci],
+            Self::Admin => &engine::Role::ALL,
+        }
+    }
+}
+
 /// A token that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Token {
-    /// Who bears it: the name stands in records and in the audit log.
-    pub name: String,
     /// The SHA-256 of the token.
     pub sha256: [u8; 32],
-    /// What its bearer may do.
-    pub role: Role,
+    /// Who bears it, and what they may. Their identity stands in records and in the audit log.
+    pub actor: Arc<Actor>,
 }
 
 impl Token {
     /// What is known of this token.
     pub fn of(name: &str, secret: &str, role: Role) -> Self {
-        Self { name: name.to_owned(), sha256: hash(secret), role }
+        Self { sha256: hash(secret), actor: Arc::new(Actor::everywhere(name, role.roles())) }
     }
 }
 
@@ -52,39 +80,56 @@ fn hash(secret: &str) -> [u8; 32] {
     sha256
 }
 
-/// All tokens that are known.
+/// The tokens of the configuration.
 #[derive(Debug)]
-pub(crate) struct Tokens(Vec<(Arc<str>, [u8; 32], Role)>);
+pub(crate) struct Tokens(Vec<Token>);
 
 impl Tokens {
     pub(crate) fn new(tokens: Vec<Token>) -> Self {
-        Self(tokens.into_iter().map(|token| (token.name.into(), token.sha256, token.role)).collect())
+        Self(tokens)
     }
 
     /// Compares with every token, whichever it is.
     fn bearer(&self, secret: &str) -> Option<Caller> {
         let sha256 = hash(secret);
         let mut found = None;
-        for (name, known, role) in &self.0 {
-            if verify_slices_are_equal(known, &sha256).is_ok() {
-                found = Some(Caller { name: Some(Arc::clone(name)), role: *role });
+        for token in &self.0 {
+            if verify_slices_are_equal(&token.sha256, &sha256).is_ok() {
+                found = Some(Caller::known(Arc::clone(&token.actor)));
             }
         }
         found
     }
+}
 
-    /// Who asks. A token that is not known is refused wherever it is used: who sends one means to be somebody.
-    pub(crate) fn caller(&self, headers: &HeaderMap, uri: &Uri, anonymous_reads: bool) -> Result<Option<Caller>, Fail> {
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        if let Some(value) = given.next() {
-            let secret = value.to_str().ok().and_then(|value| value.split_once(' ')).and_then(|(scheme, secret)| {
+/// What a request brings to say who sends it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Credentials<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) uri: &'a Uri,
+    /// The client's certificate, in DER, which the connection verified.
+    pub(crate) certificate: Option<&'a [u8]>,
+}
+
+/// Who asks. A token that is not known is refused wherever it is used: who sends one means to be somebody.
+pub(crate) async fn caller(shared: &Shared, given: Credentials<'_>) -> Result<Option<Caller>, Fail> {
+    let Credentials { headers, uri, certificate } = given;
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    if let Some(value) = values.next() {
+        let secret =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).and_then(|(scheme, secret)| {
                 scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim_start_matches(' '))
             });
-            let known = secret.filter(|_| given.next().is_none()).and_then(|secret| self.bearer(secret));
-            return known.map(Some).ok_or_else(|| Fail::unauthenticated(true));
-        }
-        Ok((anonymous_reads && named_locally(headers, uri)).then_some(Caller { name: None, role: Role::Read }))
+        let secret = secret.filter(|_| values.next().is_none()).ok_or_else(|| Fail::unauthenticated(true))?;
+        return match shared.tokens.bearer(secret) {
+            Some(caller) => Ok(Some(caller)),
+            None => Ok(Some(Caller::known(shared.gate.authenticate(secret).await?))),
+        };
     }
+    if let Some(certificate) = certificate {
+        return Ok(Some(Caller::known(shared.gate.authenticate_certificate(certificate)?)));
+    }
+    Ok((shared.anonymous_reads && named_locally(headers, uri)).then(Caller::anonymous))
 }
 
 /// The caller reached us by an address or as `localhost`: no web page whose name was pointed here (DNS rebinding), and no proxy for others.
@@ -102,42 +147,47 @@ fn named_locally(headers: &HeaderMap, uri: &Uri) -> bool {
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// The token's name; `None`: nobody said.
+    /// Under which name they stand in records; `None`: nobody said.
     pub name: Option<Arc<str>>,
-    role: Role,
+    actor: Arc<Actor>,
 }
 
 impl Caller {
-    /// Whether this caller may ask for a route.
+    fn known(actor: Arc<Actor>) -> Self {
+        Self { name: Some(Arc::clone(&actor.identity)), actor }
+    }
+
+    fn anonymous() -> Self {
+        Self { name: None, actor: Arc::new(Actor::anonymous()) }
+    }
+
+    /// Whether this caller gets to a route at all. What they may do there, and about what, the engine says.
     pub(crate) fn may(&self, access: Access) -> Result<(), Fail> {
         let needed = match access {
             Access::Open => return Ok(()),
-            Access::Read => Role::Read,
-            Access::Write => Role::Write,
-            Access::Admin => Role::Admin,
+            Access::Named if self.name.is_none() => return Err(Fail::unauthenticated(false)),
+            // What they may is for the engine to say.
+            Access::Named => return Ok(()),
+            Access::Read => READS,
+            Access::Write => WRITES,
+            Access::Admin => ADMINISTERS,
         };
-        match (&self.name, needed) {
+        match &self.name {
             // No anonymous writes, whatever anybody configures.
-            (None, Role::Write | Role::Admin) => Err(Fail::unauthenticated(false)),
-            _ if self.role >= needed => Ok(()),
-            _ => Err(Fail::forbidden(needed)),
+            None if access != Access::Read => Err(Fail::unauthenticated(false)),
+            _ if needed.iter().any(|right| self.actor.may_somewhere(*right)) => Ok(()),
+            _ => Err(Fail::forbidden(&self.actor)),
         }
-    }
-
-    /// What this caller may, as the gate knows it.
-    pub(crate) fn actor(&self) -> engine::Actor {
-        use engine::Role as Engine;
-        let roles: &[Engine] = match self.role {
-            Role::Read => &[Engine::Viewer, Engine::Developer],
-            Role::Write => &[Engine::Viewer, Engine::Developer, Engine::Ci],
-            Role::Admin => &Engine::ALL,
-        };
-        engine::Actor { person: self.name.clone(), ..engine::Actor::everywhere(self.by(), roles) }
     }
 
     /// The name under which a change is logged.
     pub(crate) fn by(&self) -> &str {
         self.name.as_deref().unwrap_or("anonymous")
+    }
+
+    /// Who that is to the engine.
+    pub(crate) fn actor(&self) -> &Arc<Actor> {
+        &self.actor
     }
 }
 

@@ -3,6 +3,7 @@
 //! A handler answers with a [`Fail`]; the guard writes it, because only the guard knows the request's id. What is our own fault is logged, and
 //! told to the client as no more than that.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::{PROBLEM_JSON, Problem};
@@ -10,10 +11,8 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{AskError, GateError, PromoteError, Refusal, StoreError};
+use engine::{Actor, AskError, AuthenticationError, GateError, PromoteError, Refusal, StoreError};
 use model::{Reason, UnknownClass, Verdict};
-
-use crate::auth::Role;
 
 /// A problem of this API: its code, its status, and what it is.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +29,8 @@ const TOO_LARGE: Kind = Kind("request.tooLarge", StatusCode::PAYLOAD_TOO_LARGE, 
 const TOO_SLOW: Kind = Kind("request.tooSlow", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time");
 const WHO: Kind = Kind("auth.required", StatusCode::UNAUTHORIZED, "A token is needed");
 const UNKNOWN_TOKEN: Kind = Kind("auth.unknownToken", StatusCode::UNAUTHORIZED, "The token is not known");
-const FORBIDDEN: Kind = Kind("auth.forbidden", StatusCode::FORBIDDEN, "The token does not allow this");
+const FORBIDDEN: Kind = Kind("auth.forbidden", StatusCode::FORBIDDEN, "This is not allowed");
+const ISSUER: Kind = Kind("auth.issuerUnavailable", StatusCode::SERVICE_UNAVAILABLE, "The issuer's keys cannot be had");
 const RATE: Kind = Kind("limit.rate", StatusCode::TOO_MANY_REQUESTS, "The client asks too often");
 const OVERLOADED: Kind =
     Kind("limit.overloaded", StatusCode::TOO_MANY_REQUESTS, "More is asked than can be looked for");
@@ -138,14 +138,24 @@ impl Fail {
         fail
     }
 
-    pub(crate) fn forbidden(needed: Role) -> Self {
-        let role = match needed {
-            Role::Read => "read",
-            Role::Write => "write",
-            Role::Admin => "admin",
-        };
-        let mut fail = Self::new(FORBIDDEN, format!("the role {role} is needed"));
+    /// Somebody we know, who may nothing of this kind anywhere.
+    pub(crate) fn forbidden(actor: &Actor) -> Self {
+        let roles: BTreeSet<&str> = actor.grants.iter().map(|grant| grant.role.as_str()).collect();
+        let roles = if roles.is_empty() { "none".to_owned() } else { roles.into_iter().collect::<Vec<_>>().join(", ") };
+        Self::not_allowed(format!("{} has the roles: {roles}", actor.identity))
+    }
+
+    fn not_allowed(what: String) -> Self {
+        let mut fail = Self::new(FORBIDDEN, what).hint("`ecr-gate whoami` says what you may".to_owned());
         fail.0.challenge = Some(r#"Bearer realm="ecr-gate", error="insufficient_scope""#);
+        fail
+    }
+
+    /// What was sent says who it is, and is refused: why.
+    fn refused_token(why: String) -> Self {
+        let mut fail = Self::unauthenticated(true);
+        fail.0.problem.detail = Some(why);
+        fail.0.problem.hint = None;
         fail
     }
 
@@ -272,6 +282,7 @@ impl From<AskError> for Fail {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Usage { what, hint } => Self::new(INVALID, what).hint(hint),
+            AskError::Forbidden(what) => Self::not_allowed(what),
             AskError::Refused(reason) => Self::refused(&reason),
             AskError::StoreUnavailable(cause) => Self::store(cause),
             AskError::Overloaded(what) => Self::new(OVERLOADED, what).again(SOON),
@@ -309,10 +320,22 @@ impl From<GateError> for Fail {
         match error {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
+            GateError::Forbidden { what } => Self::not_allowed(what),
             GateError::NotFound { what } => Self::not_found(&what),
-            GateError::Forbidden { what } => Self::new(FORBIDDEN, what),
             GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
             other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<AuthenticationError> for Fail {
+    fn from(error: AuthenticationError) -> Self {
+        match error {
+            error @ AuthenticationError::NoRights { .. } => Self::not_allowed(error.to_string()),
+            AuthenticationError::Refused(why) => Self::refused_token(why),
+            AuthenticationError::Store(cause) => Self::store(cause),
+            AuthenticationError::Keys { issuer, why } => Self::new(ISSUER, format!("{issuer}: {why}")).again(LATER),
+            _ => Self::unauthenticated(true),
         }
     }
 }

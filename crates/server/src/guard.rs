@@ -2,24 +2,25 @@
 //!
 //! One layer for all of it, so that no route can be without.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{self, Caller, Credentials};
 use crate::errors::Fail;
 use crate::rate::Client;
 use crate::routes::{Access, Time};
+use crate::tls::Peer;
 use crate::trace::Trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,7 +45,7 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let template = matched.as_ref().and_then(|path| app.shared.routes.template(path.as_str())).unwrap_or(UNMATCHED);
     let mut who = None;
-    let response = match admit(&app, &request, matched.as_ref(), began, &mut who) {
+    let response = match admit(&app, Head::of(&request, matched.as_ref()), began, &mut who).await {
         Ok(Admitted { caller, time, slot }) => {
             request.extensions_mut().extend(caller.map(extension).unwrap_or_default());
             request.extensions_mut().insert(trace.clone());
@@ -68,6 +69,23 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     finish(response, fail, &trace.request)
 }
 
+/// What a request is admitted by. Its body is not looked at.
+struct Head<'a> {
+    method: &'a Method,
+    matched: Option<&'a MatchedPath>,
+    credentials: Credentials<'a>,
+    address: Option<IpAddr>,
+}
+
+impl<'a> Head<'a> {
+    fn of(request: &'a Request, matched: Option<&'a MatchedPath>) -> Self {
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let certificate = request.extensions().get::<Peer>().and_then(|peer| peer.0.as_deref());
+        let credentials = Credentials { headers: request.headers(), uri: request.uri(), certificate };
+        Self { method: request.method(), matched, credentials, address }
+    }
+}
+
 /// A request that may be worked on.
 struct Admitted {
     caller: Option<Caller>,
@@ -76,25 +94,18 @@ struct Admitted {
 }
 
 /// `who` is told also where the request is refused: the log says whose it was.
-fn admit(
-    app: &App,
-    request: &Request,
-    matched: Option<&MatchedPath>,
-    now: Instant,
-    who: &mut Option<Arc<str>>,
-) -> Result<Admitted, Fail> {
+async fn admit(app: &App, head: Head<'_>, now: Instant, who: &mut Option<Arc<str>>) -> Result<Admitted, Fail> {
     let shared = &app.shared;
     let limits = &shared.limits;
-    let route = matched.and_then(|path| shared.routes.find(path.as_str(), request.method()));
+    let route = head.matched.and_then(|path| shared.routes.find(path.as_str(), head.method));
     let Some(route) = route.filter(|route| route.access != Access::Open) else {
         return Ok(Admitted { caller: None, time: limits.request, slot: None });
     };
-    let caller = shared.tokens.caller(request.headers(), request.uri(), shared.anonymous_reads);
+    let caller = auth::caller(shared, head.credentials).await;
     *who = caller.as_ref().ok().and_then(|caller| caller.as_ref()?.name.clone());
     if let Some(rates) = &shared.rates {
         // Wrong tokens count for the address: they are guesses.
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-        let client = who.clone().map(Client::Named).or_else(|| address.map(Client::at)).unwrap_or(Client::Others);
+        let client = who.clone().map(Client::Named).or_else(|| head.address.map(Client::at)).unwrap_or(Client::Others);
         rates.take(client, now).map_err(Fail::too_often)?;
     }
     let caller = caller?.ok_or_else(|| Fail::unauthenticated(false))?;

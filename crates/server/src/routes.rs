@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 
 use crate::api::{
-    audit, decide, decisions, evidence, health, images, packages, policies, promotions, rollbacks, signals, workloads,
+    audit, decide, decisions, denials, evidence, exceptions, health, images, overrides, packages, policies, promotions,
+    rollbacks, signals, tokens, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -18,11 +19,13 @@ use crate::{errors, guard, openapi};
 pub enum Access {
     /// Everybody: it says nothing about any image.
     Open,
-    /// Whoever may decide and read.
+    /// Whoever may read or ask about something.
     Read,
-    /// Whoever may submit documents; always with a token.
+    /// Whoever says who they are: always with a token. What they may is for the engine to say.
+    Named,
+    /// Whoever may change something about some image; never anonymously.
     Write,
-    /// Whoever may change policies; always with a token.
+    /// Whoever may change what holds for others; never anonymously.
     Admin,
 }
 
@@ -63,6 +66,11 @@ fn change(path: &'static str, access: Access, time: Time, handler: MethodRouter<
     (Route { method: Method::POST, path, access, time }, handler)
 }
 
+/// Who may do it depends on what it is about.
+fn settle(method: Method, path: &'static str, handler: MethodRouter<App>) -> Declared {
+    (Route { method, path, access: Access::Named, time: Time::Usual }, handler)
+}
+
 fn declared() -> Vec<Declared> {
     vec![
         open("/healthz", get(health::alive)),
@@ -76,6 +84,16 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/decisions/{id}/evidence", get(evidence::of_decision)),
         read("/api/v1/evidence/{digest}", get(evidence::one)),
         read("/api/v1/images/{digest}/events", get(images::events)),
+        read("/api/v1/decisions/{id}/label", get(overrides::label_of)),
+        change("/api/v1/decisions/{id}/label", Access::Write, Time::Usual, post(overrides::label)),
+        change("/api/v1/denials", Access::Write, Time::Usual, post(denials::add)),
+        read("/api/v1/denials", get(denials::list)),
+        read("/api/v1/denials/{id}", get(denials::one)),
+        change("/api/v1/denials/{id}/lift", Access::Write, Time::Usual, post(denials::lift)),
+        change("/api/v1/overrides", Access::Write, Time::Usual, post(overrides::grant)),
+        read("/api/v1/overrides", get(overrides::list)),
+        read("/api/v1/overrides/{id}", get(overrides::one)),
+        change("/api/v1/overrides/{id}/revoke", Access::Write, Time::Usual, post(overrides::revoke)),
         change("/api/v1/signals", Access::Write, Time::Long, post(signals::submit)),
         read("/api/v1/signals", get(signals::list)),
         change("/api/v1/signals/{id}/withdraw", Access::Write, Time::Usual, post(signals::withdraw)),
@@ -83,11 +101,29 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/policies", get(policies::list)),
         read("/api/v1/policies/{digest}", get(policies::one)),
         change("/api/v1/policies/{digest}/activate", Access::Admin, Time::Long, post(policies::activate)),
+        change("/api/v1/policies/{digest}/confirm", Access::Admin, Time::Long, post(policies::confirm)),
         change("/api/v1/policies/{digest}/replay", Access::Read, Time::Long, post(policies::replay)),
         change("/api/v1/policies/rollback", Access::Admin, Time::Long, post(policies::roll_back)),
+        read("/api/v1/exceptions", get(exceptions::list)),
+        settle(Method::POST, "/api/v1/exceptions", post(exceptions::request)),
+        read("/api/v1/exceptions/{id}", get(exceptions::one)),
+        settle(Method::PUT, "/api/v1/exceptions/{id}", put(exceptions::edit)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/approve", post(exceptions::approve)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/reject", post(exceptions::reject)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/revoke", post(exceptions::revoke)),
+        settle(Method::POST, "/api/v1/exceptions/{id}/withdraw", post(exceptions::withdraw)),
+        read("/api/v1/exceptions/{id}/preview", get(exceptions::preview)),
+        read("/api/v1/exceptions/{id}/uses", get(exceptions::uses)),
         read("/api/v1/packages", get(packages::images)),
         read("/api/v1/workloads", get(workloads::list)),
         read("/api/v1/promotions", get(promotions::list)),
+        read("/api/v1/whoami", get(tokens::whoami)),
+        change("/api/v1/tokens", Access::Admin, Time::Usual, post(tokens::create)),
+        (
+            Route { method: Method::GET, path: "/api/v1/tokens", access: Access::Admin, time: Time::Usual },
+            get(tokens::list),
+        ),
+        change("/api/v1/tokens/{id}/revoke", Access::Admin, Time::Usual, post(tokens::revoke)),
         change("/api/v1/promotions", Access::Write, Time::Usual, post(promotions::begin)),
         read("/api/v1/promotions/{id}", get(promotions::one)),
         read("/api/v1/rollbacks", get(rollbacks::list)),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::routes::router;
-use crate::tls::Certificate;
+use crate::tls::{Accepting, Certificate};
 
 /// The largest head of a request over HTTP/1.1: request line and headers.
 const HEAD: usize = 64 << 10;
@@ -165,7 +165,7 @@ async fn serve(
     match certificate {
         None => accept(axum_server::from_tcp(listening.listener)?.handle(handle), service).await,
         Some(certificate) => {
-            let server = axum_server::from_tcp_rustls(listening.listener, certificate.config)?;
+            let server = axum_server::from_tcp(listening.listener)?.acceptor(Accepting::new(certificate.config));
             accept(server.handle(handle), service).await
         }
     }

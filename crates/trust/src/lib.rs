@@ -8,11 +8,13 @@
 #![warn(missing_docs)]
 
 mod artifact;
+mod certificate;
 mod conformance;
 mod cosign;
 mod dsse;
 mod error;
 mod json;
+pub mod jwt;
 mod key;
 pub mod log;
 mod material;
@@ -23,6 +25,7 @@ mod statement;
 mod verifier;
 
 pub use artifact::Artifact;
+pub use certificate::{CertificateNames, certificate_names};
 pub use conformance::{Conformance, ConformanceError, Expected};
 pub use error::MaterialError;
 pub use json::unambiguous;

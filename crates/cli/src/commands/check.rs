@@ -2,6 +2,7 @@
 //! decision service (`served`).
 
 mod believed;
+mod offer;
 mod served;
 mod tighten;
 

@@ -50,6 +50,7 @@ enum PolicyCommand {
     Push(push::PushArgs),
     Versions(versions::VersionsArgs),
     Activate(versions::ActivateArgs),
+    Confirm(versions::ConfirmArgs),
     Rollback(versions::RollbackArgs),
 }
 
@@ -76,6 +77,7 @@ impl PolicyArgs {
             PolicyCommand::Push(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Versions(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Activate(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Confirm(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Rollback(args) => crate::on_runtime(args.run(ui))?,
         }
     }

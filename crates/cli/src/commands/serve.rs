@@ -1,6 +1,7 @@
 //! `ecr-gate serve`: one process that makes decisions, keeps them, and serves them over HTTP. This file reads the command line; `serve/setup.rs`
 //! puts it together with the configuration, and refuses what would be open to strangers.
 
+mod identities;
 mod setup;
 #[cfg(test)]
 mod tests;
@@ -124,7 +125,8 @@ impl ServeArgs {
 
 /// The names of the policies that are in force.
 async fn in_force(gate: &Gate) -> Result<String, Failure> {
-    let versions = gate.versions(100).await.map_err(failed)?;
+    let versions =
+        gate.versions(100, &engine::Actor::everywhere("serve", &[engine::Role::Viewer])).await.map_err(failed)?;
     let found = versions.iter().find(|version| version.in_force);
     Ok(found.map_or_else(
         || "none".to_owned(),

@@ -79,6 +79,8 @@ impl Config {
         self.data_dir.iter_mut().for_each(beside);
         self.policy.iter_mut().for_each(beside);
         self.registries.authorities.iter_mut().for_each(beside);
+        self.identities.client_ca.iter_mut().for_each(beside);
+        self.identities.issuers.iter_mut().flat_map(|issuer| &mut issuer.authorities).for_each(beside);
         self.audit.key.iter_mut().for_each(beside);
         if let Some(attach) = self.attach.as_mut().filter(|attach| !attach.key.contains("://")) {
             attach.key = folder.join(&attach.key).display().to_string();

@@ -19,7 +19,7 @@ fn the_example_of_the_documentation_is_read_and_shows_every_key() {
     let config = parse("serve.yaml", example()).unwrap();
     assert_eq!(config.listen.as_deref(), Some("0.0.0.0:8443"));
     assert_eq!(config.auth.tokens.len(), 3);
-    assert_eq!(config.auth.tokens[2].role, Role::Admin);
+    assert_eq!(config.auth.tokens[2].role, Some(Role::Admin));
     assert_eq!(config.limits.longest_wait, Some(Time(Duration::from_mins(10))));
     assert_eq!(config.shutdown.delay, Some(Time(Duration::from_secs(5))));
     assert_eq!(config.log.format, Some(LogFormat::Json));

@@ -128,7 +128,13 @@ fn tokens(config: &mut Config) -> Result<(), Failure> {
             "admin" => Role::Admin,
             _ => return None,
         };
-        Some(TokenEntry { name: name.to_owned(), sha256: sha256.to_owned(), role })
+        Some(TokenEntry {
+            name: name.to_owned(),
+            sha256: sha256.to_owned(),
+            role: Some(role),
+            grants: Vec::new(),
+            person: None,
+        })
     };
     let tokens: Option<Vec<TokenEntry>> = text.split(',').filter(|entry| !entry.trim().is_empty()).map(token).collect();
     config.auth.tokens =

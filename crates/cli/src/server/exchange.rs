@@ -95,6 +95,11 @@ impl Ask {
         Self { method: Method::POST, body: Some(bytes), media_type: "application/octet-stream", ..Self::get(path) }
     }
 
+    /// Puts something in the place of what is there.
+    pub(crate) fn put(path: impl Into<String>, body: &impl Serialize) -> Result<Self, Failure> {
+        Ok(Self { method: Method::PUT, ..Self::post(path, body)? })
+    }
+
     /// A request that does something else when it is done again.
     pub(crate) fn once(mut self) -> Self {
         self.is_repeatable = false;

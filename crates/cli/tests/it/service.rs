@@ -6,6 +6,7 @@ mod asking;
 mod audit;
 mod believed;
 mod documents;
+mod exceptions;
 mod fail_on;
 mod faults;
 mod lists;

@@ -26,6 +26,8 @@ pub enum Role {
     Forensics,
     /// Gives out tokens and says who is who.
     Admin,
+    /// Nobody said who they are, where that is enough to read and to ask: an embedded gate on loopback. Nobody is given it.
+    Anonymous,
 }
 
 /// What can be done with the gate.
@@ -56,7 +58,7 @@ pub enum Right {
 }
 
 impl Role {
-    /// Every role.
+    /// Every role that can be given.
     pub const ALL: [Self; 9] = [
         Self::Viewer,
         Self::Developer,
@@ -81,6 +83,7 @@ impl Role {
             Self::Scanner => "scanner",
             Self::Forensics => "forensics",
             Self::Admin => "admin",
+            Self::Anonymous => "anonymous",
         }
     }
 
@@ -103,6 +106,7 @@ impl Role {
             Self::Forensics => &[Read, Inspect],
             // Who says who may what does not decide what is let through: that takes a role, given on record.
             Self::Admin => &[Read, Ask, Administer],
+            Self::Anonymous => &[Read, Ask],
         }
     }
 }
@@ -137,6 +141,26 @@ impl Repositories {
     /// True if it is one of them: `host/repository`.
     pub fn cover(&self, repository: &str) -> bool {
         self.matcher.is_match(repository)
+    }
+
+    /// True if every repository of the other pattern is one of these, as far as that can be told from how they are written.
+    pub fn holds(&self, other: &Self) -> bool {
+        if self.written == "**" || self.written == other.written {
+            return true;
+        }
+        let special = |text: &str| text.contains(['*', '?', '[', ']', '{', '}', '!', '\\']);
+        match self.written.strip_suffix("/**") {
+            // What stands before the other's first special part is below.
+            Some(start) if !special(start) => {
+                let fixed: Vec<&str> = other.written.split('/').take_while(|part| !special(part)).collect();
+                let fixed = fixed.join("/");
+                let below = fixed
+                    .strip_prefix(start)
+                    .is_some_and(|rest| (rest.is_empty() && fixed != other.written) || rest.starts_with('/'));
+                below && !other.written.contains(['{', '}'])
+            }
+            _ => !special(&other.written) && self.cover(&other.written),
+        }
     }
 
     /// As it was written.
@@ -178,6 +202,21 @@ impl Grant {
     }
 }
 
+/// The name of a person, the same wherever they are known: in small letters.
+///
+/// # Errors
+/// It is no name.
+pub fn person(name: &str) -> Result<Arc<str>, String> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > 320 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!(
+            "{:?} is no name of a person: 1 to 320 bytes without spaces",
+            name.get(..80).unwrap_or(name)
+        ));
+    }
+    Ok(name.to_lowercase().into())
+}
+
 /// Who acts, as the server authenticated them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actor {
@@ -190,6 +229,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Nobody in particular, where nobody has to say who they are.
+    pub fn anonymous() -> Self {
+        Self::everywhere("anonymous", &[Role::Anonymous])
+    }
+
     /// Somebody with roles everywhere.
     pub fn everywhere(identity: &str, roles: &[Role]) -> Self {
         let grants = roles.iter().map(|role| Grant::everywhere(*role)).collect();
@@ -217,6 +261,11 @@ impl Actor {
         self.granted(Right::Read).any(|grant| {
             covers(grant) && environment.is_none_or(|environment| grant.is_for_environment(Some(environment)))
         })
+    }
+
+    /// Whether they may do this about this repository in some environment.
+    pub fn may_in_some_environment(&self, right: Right, repository: &str) -> bool {
+        self.granted(right).any(|grant| grant.repositories.iter().any(|one| one.cover(repository)))
     }
 
     /// True if both are known to be the same person, or the same identity (S29).
@@ -285,5 +334,6 @@ mod tests {
             assert!(!(rights.contains(&Right::Administer) && rights.contains(&Right::Govern)), "{role:?}");
         }
         assert_eq!(Role::named("root"), None);
+        assert_eq!(Role::named("anonymous"), None, "nobody is given what nobody in particular may");
     }
 }

@@ -140,6 +140,9 @@ pub enum AskError {
         /// What to do.
         hint: Option<String>,
     },
+    /// Whoever asks may not ask for this; said without a look at whether it is there.
+    #[error("{0}")]
+    Forbidden(String),
     /// There is no digest to judge: with its class of unknown, as the command line's exit codes know it.
     #[error("{}", .0.message)]
     Refused(Reason),
@@ -158,6 +161,7 @@ impl From<GateError> for AskError {
     fn from(error: GateError) -> Self {
         match error {
             GateError::Store(error) => error.into(),
+            GateError::Forbidden { what, .. } => Self::Forbidden(what),
             error => Self::Internal(error.to_string()),
         }
     }

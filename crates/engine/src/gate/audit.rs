@@ -6,8 +6,9 @@ use model::{Digest, Timestamp};
 use store::{LeafQuery, LeafRow, LogHead, LogNode};
 use trust::log::{ProofPlan, consistency_nodes, export, inclusion_nodes};
 
+use super::actor::Actor;
 use super::log::frontier;
-use super::{GateError, Inner};
+use super::{GateError, Inner, scope};
 
 /// Something that happened to an image.
 #[derive(Debug, Clone)]
@@ -56,9 +57,9 @@ impl Inner {
         self.store.log_head().await?.filter(|head| head.size > 0).ok_or_else(none)
     }
 
-    pub(super) async fn inclusion(&self, entry: &str) -> Result<AuditProof, GateError> {
-        let none = || GateError::NotFound { what: format!("entry {entry} in the audit log") };
-        let mut leaf = self.store.leaf(entry).await?.ok_or_else(none)?;
+    pub(super) async fn inclusion(&self, entry: &str, actor: &Actor) -> Result<AuditProof, GateError> {
+        let none = || scope::no_entry(entry);
+        let mut leaf = self.store.leaf(entry).await?.filter(|leaf| actor.sees_leaf(leaf)).ok_or_else(none)?;
         if leaf.index.is_none() {
             // It was acknowledged a moment ago and has no place yet.
             self.log.extend(&self.store).await?;

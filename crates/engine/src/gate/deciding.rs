@@ -15,9 +15,10 @@ use super::asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, V
 use super::collecting::{Wanted, repository};
 use super::force::InForce;
 use super::memory::{Judged, Key, Known};
+use super::overrides::may_be_overridden;
 use super::permit::{Basis, Permit, Refusal};
 use super::recording::{self, Draft};
-use super::{Inner, counting, packages};
+use super::{Inner, counting, exceptions, packages};
 
 /// An ask that was understood.
 pub(super) struct Understood {
@@ -48,7 +49,7 @@ impl Inner {
             };
             let next = Instant::now() + self.settings.pace.poll_interval;
             // S11: what is pending is waited for, as long as there is time; a refusal is not.
-            if answered.decision.verdict != Verdict::Pending || asked.dry_run || next > deadline {
+            if answered.retry_after.is_none() || asked.dry_run || next > deadline {
                 return Ok((answered, degraded));
             }
             tokio::time::sleep_until(next.into()).await;
@@ -221,9 +222,11 @@ impl Inner {
         let mut id = None;
         if let Some(mut batch) = batch {
             if is_durable(by.point) {
-                let row = answers::row(&judged.decision.id, by, word(&leave(judged.decision.verdict)), now);
+                let leave = self.leave(&judged, now);
+                let row = answers::row(&judged.decision.id, by, leave.word(), now);
                 id = Some(row.id.clone());
                 batch.answers.push(row);
+                batch.uses.extend(leave.uses(&judged.decision.id, now));
             }
             self.store.write(batch).await?;
         }
@@ -297,6 +300,7 @@ impl Inner {
     ) -> Result<(Judged, Option<Batch>), AskError> {
         let draft = recording::judge(force, known, now, by)?;
         let valid_until = draft.judgement.valid_until;
+        let overridable = may_be_overridden(draft.judgement.reasons());
         let (decision, batch) = match self.the_same(known, &draft, force, now).await? {
             Some(decision) if !dry_run => (decision, None),
             _ => {
@@ -306,6 +310,7 @@ impl Inner {
                 let pending = draft.judgement.verdict == Verdict::Pending;
                 let (decision, mut batch) = recording::record(draft, known, force, dry_run)?;
                 batch.packages = packages::of(known);
+                batch.jobs.extend(exceptions::on_fix(force, known, now));
                 if pending {
                     batch.jobs.push(self.look_again(known, now)?);
                 }
@@ -314,7 +319,8 @@ impl Inner {
             }
         };
         let children = recording::covered(known, force);
-        let judged = Judged { decision, known: Arc::clone(known), children, global: force.global, valid_until };
+        let judged =
+            Judged { decision, known: Arc::clone(known), overridable, children, global: force.global, valid_until };
         Ok((judged, batch))
     }
 
@@ -379,12 +385,36 @@ impl Inner {
         };
         Ok(match answered.permit {
             Ok(permit) if permit.children.contains(&key.digest) => {
-                let basis = Basis::Inherited(answered.decision.id.clone());
+                // That an index is let through although it is denied is said of its platforms too.
+                let basis = match permit.basis {
+                    Basis::Overridden(id) => Basis::Overridden(id),
+                    _ => Basis::Inherited(answered.decision.id.clone()),
+                };
                 let permit = Permit { subject: key.digest.clone(), children: Vec::new(), basis, ..permit };
                 Some((Answered { permit: Ok(permit), ..answered }, degraded))
             }
             _ => None,
         })
+    }
+
+    /// What a judgement gives leave for: by its verdict, or by an override where nothing stands above that (S6).
+    fn leave(&self, judged: &Judged, now: Timestamp) -> Leave {
+        let decision = &judged.decision;
+        let refusal = match decision.verdict {
+            Verdict::Allow => return Leave { basis: Ok(Basis::Allowed), until: None },
+            Verdict::Warn => return Leave { basis: Ok(Basis::Warned), until: None },
+            Verdict::Pending => Refusal::Pending,
+            Verdict::Deny => Refusal::Denied,
+        };
+        let force = self.follower.force();
+        let (repository, environment) = (&decision.repository, &decision.environment);
+        match force.standing.overrides.of(repository, &decision.digest, environment, now) {
+            Some(one) if judged.overridable => {
+                let left = Duration::try_from(one.until.duration_since(now)).unwrap_or(Duration::ZERO);
+                Leave { basis: Ok(Basis::Overridden(one.id.clone())), until: Some(Instant::now() + left) }
+            }
+            _ => Leave { basis: Err(refusal), until: None },
+        }
     }
 
     /// Puts an answer on record, unless it is (`id`); only then there is one.
@@ -400,8 +430,10 @@ impl Inner {
         confirmed: Instant,
     ) -> Result<Answered, AskError> {
         let decision = &judged.decision;
-        let until = holds_until(judged, now);
-        let permit = leave(decision.verdict).map(|basis| Permit {
+        let leave = self.leave(judged, now);
+        let until = leave.until.map_or_else(|| holds_until(judged, now), |until| holds_until(judged, now).min(until));
+        let (word, mut uses) = (leave.word(), leave.uses(&decision.id, now));
+        let permit = leave.basis.map(|basis| Permit {
             subject: decision.digest.clone(),
             children: judged.children.clone(),
             environment: decision.environment.clone(),
@@ -413,33 +445,46 @@ impl Inner {
             Some(id) => id,
             None if dry_run => String::new(),
             None if is_durable(by.point) => {
-                let row = answers::row(&decision.id, by, word(&leave(decision.verdict)), now);
+                let row = answers::row(&decision.id, by, word, now);
                 let id = row.id.clone();
-                self.store.write(Batch { answers: vec![row], ..Batch::default() }).await?;
+                let uses = std::mem::take(&mut uses);
+                self.store.write(Batch { answers: vec![row], uses, ..Batch::default() }).await?;
                 id
             }
-            None => self.answers.note(&self.store, &decision.id, by, word(&leave(decision.verdict)), now)?,
+            None => {
+                if !uses.is_empty() {
+                    self.store.write_soon(Batch { uses, ..Batch::default() })?;
+                }
+                self.answers.note(&self.store, &decision.id, by, word, now)?
+            }
         };
         let confirmed = self.still_in_force(judged, confirmed).await?;
-        let retry_after = (decision.verdict == Verdict::Pending).then_some(self.settings.pace.poll_interval);
+        let is_pending = matches!(permit, Err(Refusal::Pending));
+        let retry_after = is_pending.then_some(self.settings.pace.poll_interval);
         let in_force_at = ago(now, confirmed.elapsed());
         Ok(Answered { decision: Arc::clone(decision), permit, id, via, in_force_at, retry_after, confirmed })
     }
 }
 
-/// What a verdict gives leave for by itself.
-fn leave(verdict: Verdict) -> Result<Basis, Refusal> {
-    match verdict {
-        Verdict::Allow => Ok(Basis::Allowed),
-        Verdict::Warn => Ok(Basis::Warned),
-        Verdict::Pending => Err(Refusal::Pending),
-        Verdict::Deny => Err(Refusal::Denied),
-    }
+/// What a judgement gives leave for, and until when if that ends sooner than the judgement.
+struct Leave {
+    basis: Result<Basis, Refusal>,
+    until: Option<Instant>,
 }
 
-/// What that is called in an answer's row.
-fn word(leave: &Result<Basis, Refusal>) -> &'static str {
-    leave.as_ref().map_or_else(|refusal| refusal.as_str(), Basis::as_str)
+impl Leave {
+    /// What it is called in an answer's row.
+    fn word(&self) -> &'static str {
+        self.basis.as_ref().map_or_else(|refusal| refusal.as_str(), Basis::as_str)
+    }
+
+    /// An override that was used, with the decision that it changed.
+    fn uses(&self, decision: &str, now: Timestamp) -> Vec<(String, String, Timestamp)> {
+        match &self.basis {
+            Ok(Basis::Overridden(id)) => vec![(id.clone(), decision.to_owned(), now)],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The moment at which a judgement ends, by time or because what it rests on has to be looked at again.

@@ -3,7 +3,8 @@
 use model::{Digest, Facts};
 use store::EvidenceRow;
 
-use super::{Gate, GateError, Inner, recording};
+use super::actor::{Actor, Right};
+use super::{Gate, GateError, Inner, recording, scope};
 use crate::kept;
 
 /// A piece of evidence that a decision names.
@@ -22,15 +23,16 @@ impl Gate {
     ///
     /// # Errors
     /// There is no such decision, or the store cannot be read.
-    pub async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
-        self.inner.pieces(decision).await
+    pub async fn pieces(&self, decision: &str, actor: &Actor) -> Result<Vec<Piece>, GateError> {
+        self.inner.pieces(decision, actor).await
     }
 
-    /// The bytes with this digest, as they were read.
+    /// The bytes with this digest, as they were read. They may be about any image, so they are for whoever reads everything.
     ///
     /// # Errors
-    /// They are not kept, or the store cannot be read.
-    pub async fn evidence(&self, digest: &Digest) -> Result<EvidenceRow, GateError> {
+    /// They are not kept, the actor may not read them, or the store cannot be read.
+    pub async fn evidence(&self, digest: &Digest, actor: &Actor) -> Result<EvidenceRow, GateError> {
+        actor.everywhere_or_refused(Right::Read)?;
         self.inner.evidence(digest).await
     }
 }
@@ -43,9 +45,10 @@ impl Inner {
     }
 
     /// What a decision rests on: the facts first.
-    async fn pieces(&self, decision: &str) -> Result<Vec<Piece>, GateError> {
+    async fn pieces(&self, decision: &str, actor: &Actor) -> Result<Vec<Piece>, GateError> {
         let row = self.store.decision(decision).await?;
-        let row = row.ok_or_else(|| GateError::NotFound { what: format!("decision {decision}") })?;
+        let row = row.filter(|row| actor.sees(&row.repository, Some(&row.environment)));
+        let row = row.ok_or_else(|| scope::no_decision(decision))?;
         let Some(facts) = row.facts else { return Ok(Vec::new()) };
         let Some(kept) = self.store.evidence(&facts).await? else {
             return Ok(vec![Piece { digest: facts, is_facts: true, kept: false }]);

@@ -1,15 +1,17 @@
-//! What is in force: the policy version with its exceptions and trust material, and how far the changes were read.
+//! What is in force: the policy version with its exceptions and trust material, what people settled beside it, and how far the changes were read.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use model::{Ask, Digest};
+use model::{Ask, Digest, Facts, Judgement, Timestamp};
 use moka::sync::Cache;
-use policy::{Exceptions, PolicySet};
+use policy::{Exceptions, PolicySet, evaluate_beside};
 use store::{Change, Scope, Store, StoreError};
 
 use super::GateError;
 use super::policies::{Bundle, Loaded};
+use super::standing::{self, Standing};
+use super::tokens::Tokens;
 use crate::authenticate::Trust;
 
 /// How long it is remembered that something about an image changed: longer than any fact is taken for fresh.
@@ -25,13 +27,22 @@ pub(super) struct InForce {
     /// The digest of the bundle.
     pub(super) version: Digest,
     pub(super) policies: PolicySet,
+    /// Those of files that the policies list, and those that were granted.
     pub(super) exceptions: Exceptions,
+    pub(super) standing: Standing,
     pub(super) trust: Arc<Trust>,
     /// Digest over the trust material.
     pub(super) material: Digest,
+    /// The tokens that are good.
+    pub(super) tokens: Tokens,
 }
 
 impl InForce {
+    /// What it says of an image: the policies, what was granted beside them, and what is denied whatever they say.
+    pub(super) fn judge(&self, ask: &Ask, facts: &Facts, now: Timestamp) -> Judgement {
+        evaluate_beside(&self.policies, ask, facts, &self.exceptions, &self.standing.denials, now)
+    }
+
     /// What facts have to hold to be judged by this version: the same for two versions that ask for the same.
     pub(super) fn wants(&self, ask: &Ask) -> Digest {
         let needs = self.policies.needs(ask);
@@ -189,13 +200,17 @@ async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
         what: "policy version",
         why: format!("{} is not there", activation.policy),
     })?;
-    let Loaded { policies, exceptions, trust, material } = Bundle::read(&row.bundle)?.load()?;
+    let Loaded { policies, mut exceptions, trust, material } = Bundle::read(&row.bundle)?.load()?;
+    let standing = standing::load(store).await?;
+    standing.grant(&mut exceptions);
     Ok(InForce {
         global,
         version: activation.policy,
         policies,
         exceptions,
+        standing,
         trust: Arc::new(Trust::new(trust)),
         material,
+        tokens: Tokens::load(store).await?,
     })
 }

@@ -1,17 +1,18 @@
 //! What runs behind: jobs of the store, taken by whichever replica is free. A job that fails is tried again later and rarer; one that never works
 //! is kept as dead, with what was wrong.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use model::{Digest, SignedDuration, Timestamp};
-use policy::evaluate;
 use serde::Deserialize;
 use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, attaching, recording, versions};
+use super::{GateError, Inner, attaching, exceptions, overrides, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -62,6 +63,8 @@ impl Inner {
             "collect" => self.collect_job(&job).await,
             "reevaluate" => self.reevaluate(&job).await,
             attaching::KIND => self.attach_job(&job).await,
+            overrides::ENDS => self.override_job(&job).await,
+            kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
         };
         let ended = match done {
@@ -138,7 +141,7 @@ impl Inner {
             };
             let Ok(recorded) = recording::read_facts(&row) else { continue };
             let now = (self.settings.now)();
-            let judgement = evaluate(&force.policies, &recorded.ask, &recorded.facts, &force.exceptions, now);
+            let judgement = force.judge(&recorded.ask, &recorded.facts, now);
             if judgement.verdict != last.verdict {
                 let reasons: Vec<_> = judgement.reasons().into_iter().take(20).map(|reason| &reason.message).collect();
                 let body = json!({ "environment": environment, "policyVersion": version, "decision": last.id,
@@ -165,6 +168,16 @@ impl Inner {
             });
         }
         Ok(batch)
+    }
+}
+
+/// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.
+pub(super) async fn always<F: Future<Output = ()> + Send>(what: &'static str, run: impl Fn() -> F + Send) {
+    loop {
+        if AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+            tracing::error!("{what} panicked; it begins anew");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -10,14 +10,16 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::task::JoinSet;
 
-use super::Gate;
+use super::actor::Actor;
 use super::asking::{Answered, AskError, Asked, Asker};
+use super::{Gate, scope};
 
 /// An ask that nobody waits for, and what became of it: nothing yet, or its answer.
 #[derive(Debug)]
 pub(super) struct Later {
     asked: Asked,
     by: Asker,
+    actor: Arc<Actor>,
     ended: Mutex<Option<Result<Arc<Answered>, AskError>>>,
 }
 
@@ -38,8 +40,9 @@ impl Gate {
     /// Starts to look, and returns at once with an id that [`Self::later`] knows for an hour.
     ///
     /// # Errors
-    /// As many are answered already as the gate is set up for.
-    pub fn ask_later(&self, asked: Asked, by: &Asker) -> Result<String, AskError> {
+    /// The actor may not ask for this, or as many are answered already as the gate is set up for.
+    pub fn ask_later(&self, asked: Asked, by: &Asker, actor: &Arc<Actor>) -> Result<String, AskError> {
+        scope::ask(actor, &asked)?;
         let inner = Arc::clone(&self.inner);
         let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended are not kept.
@@ -49,7 +52,8 @@ impl Gate {
             return Err(AskError::Overloaded(what.to_owned()));
         }
         let id = uuid::Uuid::now_v7().to_string();
-        let later = Arc::new(Later { asked: asked.clone(), by: by.clone(), ended: Mutex::default() });
+        let later =
+            Arc::new(Later { asked: asked.clone(), by: by.clone(), actor: Arc::clone(actor), ended: Mutex::default() });
         inner.later.insert(id.clone(), Arc::clone(&later));
         asks.spawn(async move {
             let answered = AssertUnwindSafe(inner.ask(asked, &later.by)).catch_unwind().await;
@@ -64,13 +68,16 @@ impl Gate {
         self.inner.later.contains_key(id)
     }
 
-    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour. What was
-    /// answered then is asked again, as anybody would: an old leave does not come back (S42).
+    /// The answer to [`Self::ask_later`], or that it is being looked for (`Ok(None)`); `None` if nobody asked under this id within the hour, or somebody
+    /// whose ask this actor does not see. What was answered then is asked again, as anybody would: an old leave does not come back (S42).
     ///
     /// # Errors
     /// There is no decision, and why.
-    pub async fn later(&self, id: &str) -> Option<Result<Option<Arc<Answered>>, AskError>> {
+    pub async fn later(&self, id: &str, actor: &Actor) -> Option<Result<Option<Arc<Answered>>, AskError>> {
         let later = self.inner.later.get(id)?;
+        if *later.actor != *actor && scope::ask(actor, &later.asked).is_err() {
+            return None;
+        }
         let ended = later.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match ended {
             None => Some(Ok(None)),

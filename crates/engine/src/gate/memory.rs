@@ -79,6 +79,8 @@ pub(super) struct Known {
 pub(super) struct Judged {
     pub(super) decision: Arc<RecordedDecision>,
     pub(super) known: Arc<Known>,
+    /// Nothing in it stands above an override (S6).
+    pub(super) overridable: bool,
     /// The platforms of an index that an answer covers.
     pub(super) children: Vec<Digest>,
     /// The number of what was in force.

@@ -15,21 +15,21 @@ pub enum Basis {
     Warned,
     /// An index that covers it is allowed in this repository and environment (S1): the id of that decision.
     Inherited(String),
+    /// It is denied, or not decided, and somebody who may lets it through all the same: the id of the override (S31).
+    Overridden(String),
     /// Something that had to be known could not be, and the policy lets the last decision stand in.
     FailOpen(UnknownClass),
-    /// Policy says no, and somebody who may lets it through all the same, with a reason (S31): the id of the override.
-    Overridden(String),
 }
 
 impl Basis {
-    /// `allowed`, `warned`, `inherited`, `failOpen`, `overridden`
+    /// `allowed`, `warned`, `inherited`, `overridden`, `failOpen`
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
             Self::Warned => "warned",
             Self::Inherited(_) => "inherited",
-            Self::FailOpen(_) => "failOpen",
             Self::Overridden(_) => "overridden",
+            Self::FailOpen(_) => "failOpen",
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::PolicyRow;
 
 use super::GateError;
+use super::proposals::Proposal;
 use crate::authenticate::TrustInputs;
 use crate::material::{MaterialFile, MaterialProblem, trust_files, trust_inputs};
 
@@ -49,6 +50,8 @@ pub struct PolicyVersion {
     pub in_force: bool,
     /// What is odd about it, as `policy check` says it.
     pub remarks: Vec<String>,
+    /// S34: it waits for a second person to bring it into force.
+    pub proposal: Option<Proposal>,
 }
 
 /// A page of a replay.
@@ -170,7 +173,17 @@ impl Bundle {
 impl PolicyVersion {
     pub(super) fn of(row: PolicyRow, activated: Option<(Timestamp, String)>, in_force: bool) -> Self {
         let PolicyRow { digest, names, uploaded_at, uploaded_by, bundle: _ } = row;
-        Self { digest, policies: Vec::new(), names, uploaded_at, uploaded_by, activated, in_force, remarks: Vec::new() }
+        Self {
+            digest,
+            policies: Vec::new(),
+            names,
+            uploaded_at,
+            uploaded_by,
+            activated,
+            in_force,
+            remarks: Vec::new(),
+            proposal: None,
+        }
     }
 }
 

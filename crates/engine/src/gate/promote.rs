@@ -150,7 +150,7 @@ impl From<GateError> for PromoteError {
     fn from(error: GateError) -> Self {
         match error {
             GateError::NotFound { what } => Self::NotFound(what),
-            GateError::Forbidden { what } => Self::Forbidden(what),
+            GateError::Forbidden { what, .. } => Self::Forbidden(what),
             GateError::Invalid { what, hint } => Self::Ask(AskError::Usage { what, hint }),
             error => Self::Ask(error.into()),
         }

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use model::{Digest, FactsDocument, Judgement, RecordedFacts, Timestamp, Verdict};
-use policy::{evaluate, trust_score};
+use policy::trust_score;
 use serde_json::{Value, json};
 use store::{Batch, DecisionRow, EvidenceRow, LeafRow};
 
@@ -42,7 +42,7 @@ pub(super) struct Draft {
 
 /// Judges what is known, now.
 pub(super) fn judge(force: &InForce, known: &Known, now: Timestamp, by: &Asker) -> Result<Draft, AskError> {
-    let mut judgement = evaluate(&force.policies, &known.ask, &known.facts, &force.exceptions, now);
+    let mut judgement = force.judge(&known.ask, &known.facts, now);
     judgement.warnings.extend(known.warnings.iter().cloned());
     let trust_score = trust_score(&force.policies, &known.ask, &known.facts, now);
     let timing = Timing {
@@ -168,6 +168,7 @@ pub(super) fn record(
             "code": reason.reason.code, "message": shortened(&reason.reason.message), "rules": reason.rules,
         })).collect::<Vec<_>>(),
         "exceptions": record.exceptions.len(),
+        "exceptionsUsed": record.exceptions.iter().take(REASONS).map(|used| &used.id).collect::<Vec<_>>(),
         "facts": row.facts,
         "record": Digest::of(&row.record),
         "children": row.children,
@@ -176,10 +177,13 @@ pub(super) fn record(
     });
     let leaf =
         leaf(id, "decision", Some((&row.repository, &row.digest)), now, body).map_err(|error| internal(&error))?;
+    // B11: what people granted counts where it was used.
+    let granted = record.exceptions.iter().filter(|used| force.standing.has_exception(&used.id));
+    let uses = granted.map(|used| (used.id.clone(), row.id.clone(), now)).collect();
     let decision = recorded(row.clone());
     // The facts themselves, and what they were read from.
     let evidence = std::iter::once(evidence).chain(known.raw.iter().cloned()).collect();
-    Ok((decision, Batch { decisions: vec![row], evidence, leaves: vec![leaf], ..Batch::default() }))
+    Ok((decision, Batch { decisions: vec![row], evidence, leaves: vec![leaf], uses, ..Batch::default() }))
 }
 
 fn shortened(text: &str) -> String {

@@ -9,6 +9,7 @@ use registry::Reach;
 use telemetry::Metrics;
 
 use super::attaching::AttachSettings;
+use super::identities::IdentitySettings;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -46,6 +47,10 @@ pub struct GateSettings {
     pub lease: Duration,
     /// Who signs decisions that are attached to images (S26); `None`: none are.
     pub attach: Option<Arc<AttachSettings>>,
+    /// Whom the gate knows besides its own tokens.
+    pub identities: IdentitySettings,
+    /// S34: whether a second person confirms what comes into force for production.
+    pub two_people: bool,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -77,6 +82,8 @@ impl GateSettings {
             later: 1024,
             lease: Duration::from_secs(1),
             attach: None,
+            identities: IdentitySettings::default(),
+            two_people: false,
             metrics: Metrics::new(),
             now,
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 use signals::{Limits, measurement, report, sbom, vex};
 use store::{Batch, EvidenceRow, Scope, SignalRow};
 
+use super::actor::{Actor, Right};
 use super::asking::Asker;
 use super::collecting::repository;
 use super::deciding::canonical;
@@ -19,17 +20,17 @@ impl Gate {
     /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.
     ///
     /// # Errors
-    /// It names no such image, or the store cannot be read.
-    pub async fn handed_in(&self, image: &str) -> Result<Vec<SignalRow>, GateError> {
-        self.inner.handed_in(image).await
+    /// It names no such image, or the store cannot be read. Of an image that the actor does not see there is none.
+    pub async fn handed_in(&self, image: &str, actor: &Actor) -> Result<Vec<SignalRow>, GateError> {
+        self.inner.handed_in(image, actor).await
     }
 
-    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever is not `in_charge` takes back what they handed in.
+    /// Takes back a document that was handed in: from now on no judgement reads it. Whoever does not govern the repository takes back what they handed in.
     ///
     /// # Errors
     /// There is none with this id, it is somebody else's, or the store did not do it.
-    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, in_charge: bool) -> Result<SignalRow, GateError> {
-        self.inner.withdraw(id, reason, by, in_charge).await
+    pub async fn withdraw(&self, id: &str, reason: &str, by: &Asker, actor: &Actor) -> Result<SignalRow, GateError> {
+        self.inner.withdraw(id, reason, by, actor).await
     }
 }
 
@@ -81,22 +82,26 @@ impl Inner {
     }
 
     /// What was handed in about exactly this image, and counts.
-    async fn handed_in(&self, named: &str) -> Result<Vec<SignalRow>, GateError> {
+    async fn handed_in(&self, named: &str, actor: &Actor) -> Result<Vec<SignalRow>, GateError> {
         let (image, digest) = image(named)?;
-        Ok(self.store.signals(&repository(&image), &digest).await?)
+        let repository = repository(&image);
+        if !actor.sees(&repository, None) {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.signals(&repository, &digest).await?)
     }
 
-    /// The document no longer counts. Whoever is not in charge withdraws what they handed in themselves.
+    /// The document no longer counts. Whoever does not govern withdraws what they handed in themselves.
     async fn withdraw(
         self: &Arc<Self>,
         id: &str,
         reason: &str,
         by: &Asker,
-        in_charge: bool,
+        actor: &Actor,
     ) -> Result<SignalRow, GateError> {
-        let row = self.store.signal(id).await?;
+        let row = self.store.signal(id).await?.filter(|row| actor.sees(&row.repository, None));
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("document {id} that counts") })?;
-        if !in_charge && by.identity.as_ref() != Some(&row.submitted_by) {
+        if !actor.may(Right::Govern, &row.repository, None) && by.identity.as_ref() != Some(&row.submitted_by) {
             let what =
                 format!("it was handed in by {}; they withdraw it, or whoever may change policies", row.submitted_by);
             return Err(GateError::Forbidden { what });

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use model::{Digest, Verdict};
-use policy::evaluate;
+use policy::evaluate_beside;
 use serde_json::json;
 use store::{Activation, ActivationRow, Batch, NewJob, PolicyRow, Scope, Store, StoreError};
 
+use super::actor::Actor;
 use super::policies::{BUNDLE, Bundle, Flip, PolicyVersion, Replayed};
 use super::{GateError, Inner, recording};
 
 /// Versions and activations that are looked through.
-const LOOKED_BACK: u32 = 1000;
+pub(super) const LOOKED_BACK: u32 = 1000;
 /// Who activates what the gate is set up with.
 const CONFIGURATION: &str = "configuration";
 
@@ -52,19 +53,26 @@ impl Inner {
         version: &Digest,
         believed: Option<&Digest>,
         reason: Option<String>,
-        by: &str,
+        actor: &Actor,
     ) -> Result<PolicyVersion, GateError> {
         let row = self.store.policy(version).await?;
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("policy version {version}") })?;
-        Bundle::read(&row.bundle)?.load()?;
+        let new = Bundle::read(&row.bundle)?.load()?;
         let last = self.store.activations(1).await?.into_iter().next();
         let changed = || GateError::Conflict { what: "the policy in force".to_owned() };
         if believed.is_some_and(|believed| last.as_ref().is_none_or(|last| last.policy != *believed)) {
             return Err(changed());
         }
         if last.as_ref().is_none_or(|last| last.policy != *version) {
-            let (after, now) = (last.map(|last| last.id), (self.settings.now)());
-            let batch = activation(Batch::default(), version, after, reason, by.to_owned(), now)?;
+            let now = (self.settings.now)();
+            if self.takes_two(&new.policies) {
+                let proposal = self.propose(version, last.map(|last| last.policy), reason, actor).await?;
+                let versions = self.versions(LOOKED_BACK).await?;
+                let proposed = versions.into_iter().find(|known| known.digest == *version).ok_or_else(changed)?;
+                return Ok(PolicyVersion { proposal: Some(proposal), ..proposed });
+            }
+            let by = By { name: actor.identity.to_string(), person: actor.person.clone(), confirmed: None };
+            let batch = activation(Batch::default(), version, last.map(|last| last.id), reason, by, now)?;
             self.store.write(batch).await.map_err(|error| match error {
                 StoreError::Conflict { .. } => changed(),
                 error => error.into(),
@@ -80,7 +88,7 @@ impl Inner {
     pub(super) async fn roll_back(
         self: &Arc<Self>,
         reason: Option<String>,
-        by: &str,
+        actor: &Actor,
     ) -> Result<PolicyVersion, GateError> {
         let activations = self.store.activations(LOOKED_BACK).await?;
         let now = activations.first().ok_or_else(|| GateError::NotFound { what: "policy in force".to_owned() })?;
@@ -88,7 +96,7 @@ impl Inner {
             GateError::NotFound { what: "earlier version: this is the first one that is in force".to_owned() }
         })?;
         let reason = reason.or_else(|| Some(format!("rolled back from {}", now.policy)));
-        self.activate(&before.policy, Some(&now.policy), reason, by).await
+        self.activate(&before.policy, Some(&now.policy), reason, actor).await
     }
 
     /// The newest first.
@@ -125,7 +133,10 @@ impl Inner {
     ) -> Result<Replayed, GateError> {
         let row = self.store.policy(version).await?;
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("policy version {version}") })?;
-        let loaded = Bundle::read(&row.bundle)?.load()?;
+        let mut loaded = Bundle::read(&row.bundle)?.load()?;
+        // What people granted stands whatever policy is in force.
+        let force = self.follower.force();
+        force.standing.grant(&mut loaded.exceptions);
         let after = after.map(cursor).transpose()?;
         let decided = self.store.decided(after, limit).await?;
         let next = (decided.len() == limit as usize).then(|| decided.last()).flatten();
@@ -143,8 +154,14 @@ impl Inner {
             };
             replayed.judged += 1;
             // On the facts of then, at the time of then: what aged since is another matter.
-            let judgement =
-                evaluate(&loaded.policies, &recorded.ask, &recorded.facts, &loaded.exceptions, last.recorded_at);
+            let judgement = evaluate_beside(
+                &loaded.policies,
+                &recorded.ask,
+                &recorded.facts,
+                &loaded.exceptions,
+                &force.standing.denials,
+                last.recorded_at,
+            );
             if judgement.verdict != last.verdict {
                 let reasons = judgement.reasons().into_iter().map(|reason| reason.message.clone()).take(20).collect();
                 let (recorded, replayed_as): (Verdict, Verdict) = (last.verdict, judgement.verdict);
@@ -192,6 +209,7 @@ pub(super) async fn first(
     let (now, by) = (now(), CONFIGURATION.to_owned());
     let row = PolicyRow { digest: version.clone(), names, bundle: bytes, uploaded_at: now, uploaded_by: by.clone() };
     let batch = Batch { policies: vec![row], ..Batch::default() };
+    let by = By { name: by, person: None, confirmed: None };
     let activated = store.write(activation(batch, &version, last.map(|last| last.id), None, by, now)?).await;
     match activated {
         // Another replica was first, with the same configuration or a newer one.
@@ -200,19 +218,35 @@ pub(super) async fn first(
     }
 }
 
+/// Who brings a version into force.
+pub(super) struct By {
+    pub(super) name: String,
+    pub(super) person: Option<Arc<str>>,
+    /// S34: the proposal, and who confirmed it, with the person behind.
+    pub(super) confirmed: Option<(String, String, Option<Arc<str>>)>,
+}
+
 /// What brings a version into force.
-fn activation(
+pub(super) fn activation(
     batch: Batch,
     version: &Digest,
     after: Option<String>,
     reason: Option<String>,
-    by: String,
+    by: By,
     now: model::Timestamp,
 ) -> Result<Batch, GateError> {
     let id = uuid::Uuid::now_v7().to_string();
-    let body = json!({ "policyVersion": version, "by": by, "reason": reason });
+    let mut body = json!({ "policyVersion": version, "by": by.name, "reason": reason });
+    if let Some(person) = &by.person {
+        body["person"] = json!(**person);
+    }
+    if let Some((proposal, name, person)) = &by.confirmed {
+        body["proposal"] = json!(proposal);
+        body["confirmedBy"] = json!(name);
+        body["confirmedPerson"] = json!(person.as_deref());
+    }
     let leaf = recording::leaf(id.clone(), "policy.activated", None, now, body)?;
-    let row = ActivationRow { id, policy: version.clone(), at: now, by, reason };
+    let row = ActivationRow { id, policy: version.clone(), at: now, by: by.name, reason };
     let reevaluate = NewJob {
         kind: "reevaluate".to_owned(),
         key: row.id.clone(),

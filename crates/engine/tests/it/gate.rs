@@ -5,6 +5,7 @@ mod attaching;
 mod bounds;
 mod changes;
 mod documents;
+mod exceptions;
 mod log;
 mod policies;
 mod promotions;

@@ -32,6 +32,14 @@ fn read(
     zoned.map(|zoned| zoned.timestamp()).map_err(|_| wrong())
 }
 
+/// The first moment at which something that ends on this day, or at this time, no longer holds.
+///
+/// # Errors
+/// It is neither.
+pub fn until(text: &str) -> Result<Timestamp, String> {
+    read(text, jiff::civil::Date::tomorrow)
+}
+
 impl<'de> Deserialize<'de> for Since {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(&String::deserialize(deserializer)?, Ok).map(Self).map_err(de::Error::custom)
@@ -40,7 +48,7 @@ impl<'de> Deserialize<'de> for Since {
 
 impl<'de> Deserialize<'de> for Until {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(&String::deserialize(deserializer)?, jiff::civil::Date::tomorrow).map(Self).map_err(de::Error::custom)
+        until(&String::deserialize(deserializer)?).map(Self).map_err(de::Error::custom)
     }
 }
 

@@ -4,9 +4,9 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Ask, Clock, Finding};
+use model::{Ask, Clock, Finding, Fix, Package};
 
-use super::{Entry, Exceptions, LONGEST, Listed};
+use super::{Entry, Exceptions, LONGEST, Listed, Of};
 use crate::document::dates::shown;
 use crate::document::{Rule, compared_name, compared_pattern};
 use crate::set::Member;
@@ -19,24 +19,32 @@ impl Exceptions {
         let about = self
             .entries
             .iter()
-            .filter(|listed| listed.policy == member.id.name)
-            .filter(|Listed { entry, pattern, .. }| {
+            .filter(|listed| listed.policy.as_ref().is_none_or(|policy| *policy == member.id.name))
+            .filter(|Listed { entry, of, .. }| {
                 // Where a registry is named the whole name is compared, else the repository alone: a mirror whose paths begin
                 // with the names of other registries is none of them.
                 let first = entry.repository.split('/').next().unwrap_or(&entry.repository);
                 let names_host = first.contains(['.', ':', '*']) || first == "localhost";
-                let names = if names_host { vec![long.as_str(), &compared] } else { vec![short] };
-                names.into_iter().any(|name| match pattern {
-                    Some(pattern) => pattern.is_match(name),
-                    None => entry.repository == name || compared_pattern(&entry.repository) == name,
-                })
+                let names = || if names_host { vec![long.as_str(), &compared] } else { vec![short] };
+                match of {
+                    Of::Named => names()
+                        .into_iter()
+                        .any(|name| entry.repository == name || compared_pattern(&entry.repository) == name),
+                    Of::Glob(pattern) => names().into_iter().any(|name| pattern.is_match(name)),
+                    Of::Exactly => entry.repository == compared,
+                    Of::Within { host, paths } => compared
+                        .strip_prefix(host.as_str())
+                        .and_then(|rest| rest.strip_prefix('/'))
+                        .is_some_and(|path| paths.is_match(path)),
+                }
             })
             .filter(|listed| listed.entry.environment.as_ref().is_none_or(|name| *name == ask.environment))
             .filter(|listed| listed.entry.digest.as_ref().is_none_or(|digest| *digest == ask.digest))
-            .map(|Listed { file, entry, pattern, .. }| Applicable {
+            .map(|Listed { file, entry, of, .. }| Applicable {
                 file,
                 entry,
-                wide_repository: pattern.is_some(),
+                wide_repository: of.is_wide(),
+                granted: of.is_granted(),
                 expired: clock.reached(entry.expires.0),
                 pointless: entry.pointless(&member.policy.spec.rules),
                 used: Cell::new(0),
@@ -73,6 +81,7 @@ pub(crate) struct Applicable<'a> {
     file: &'a str,
     pub(crate) entry: &'a Entry,
     pub(super) wide_repository: bool,
+    granted: bool,
     expired: bool,
     pointless: Option<&'static str>,
     pub(crate) used: Cell<u64>,
@@ -128,11 +137,13 @@ impl Applicable<'_> {
         let Some(cve) = &self.entry.cve else { return false };
         let package = self.entry.package.as_ref();
         let all = || std::iter::once(finding).chain(parts.iter().copied());
+        let has_fix = || all().flat_map(|part| &part.packages).any(|package| is_fixed(&package.fix));
         let covers = finding.is(cve)
+            && (self.entry.until_fixed != Some(true) || !has_fix())
             // A package exception covers the finding only if every source speaks of this package and of nothing else.
             && package.is_none_or(|name| {
                 all().all(|part| !part.packages.is_empty())
-                    && finding.packages.iter().all(|package| package.name == *name)
+                    && finding.packages.iter().all(|package| is_named(package, name))
             })
             && !clock.reached(self.entry.expires.0);
         if covers {
@@ -154,6 +165,10 @@ impl Applicable<'_> {
 
     /// What a reader of the judgement should know about this entry.
     pub(crate) fn warnings(&self, clock: &Clock) -> Vec<String> {
+        // What people granted is listed, counted and ended where they did it.
+        if self.granted {
+            return Vec::new();
+        }
         let Self { file, entry, .. } = self;
         let named = format!("{file}: exception {:?} ({})", entry.id, entry.about());
         if self.expired {
@@ -172,6 +187,16 @@ impl Applicable<'_> {
         }
         warnings
     }
+}
+
+/// A package is named by its name, or whole by its package URL.
+pub(super) fn is_named(package: &Package, name: &str) -> bool {
+    if name.starts_with("pkg:") { package.purl.as_deref() == Some(name) } else { package.name == name }
+}
+
+/// A source says that there is a fix.
+pub(super) fn is_fixed(fix: &Fix) -> bool {
+    matches!(fix, Fix::In(_) | Fix::Available)
 }
 
 impl Entry {

@@ -30,13 +30,13 @@ impl Exceptions {
             let mut say = |what: String, is_error: bool| {
                 found.push(ExceptionFinding { id: entry.id.clone(), about: listed.says(&what), is_error });
             };
-            let rules = set.documents().find(|member| member.id.name == listed.policy);
+            let rules = set.documents().find(|member| Some(&member.id.name) == listed.policy.as_ref());
             if let Some(why) = rules.and_then(|member| entry.pointless(&member.policy.spec.rules)) {
                 say(format!("waives nothing: {why}"), true);
             } else if clock.reached(entry.expires.0) {
                 say(format!("expired on {}; owner {}", shown(entry.expires.0), entry.owner), false);
             } else {
-                let wide = entry.wide(listed.pattern.is_some(), &clock);
+                let wide = entry.wide(listed.of.is_wide(), &clock);
                 if !wide.is_empty() {
                     say(format!("is over-broad: it covers {}", wide.join(", ")), false);
                 }

@@ -1,6 +1,7 @@
 //! S29, S6, B11: what exceptions do.
 
 mod file;
+mod granted;
 mod rules;
 
 use model::{Digest, Disposition, Finding, Fix, Severity, Verdict};

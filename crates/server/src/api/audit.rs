@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use engine::AuditProof;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::{NameInPath, Parameters};
 use crate::text::limit;
@@ -29,17 +30,19 @@ pub(crate) async fn key(State(app): State<App>) -> Response {
 /// Lines of the export.
 pub(crate) async fn entries(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<EntriesQuery>,
 ) -> Result<Response, Fail> {
-    let lines = app.gate().export(query.from.unwrap_or(0), limit(query.limit, 1000, 10_000)?).await?;
+    let lines = app.gate().export(query.from.unwrap_or(0), limit(query.limit, 1000, 10_000)?, caller.actor()).await?;
     Ok(([(CONTENT_TYPE, "application/jsonl")], lines).into_response())
 }
 
 pub(crate) async fn inclusion(
     State(app): State<App>,
+    caller: Caller,
     NameInPath(entry): NameInPath,
 ) -> Result<Json<InclusionProof>, Fail> {
-    let AuditProof { entry, index, hashes, checkpoint } = app.gate().inclusion(&entry).await?;
+    let AuditProof { entry, index, hashes, checkpoint } = app.gate().inclusion(&entry, caller.actor()).await?;
     Ok(Json(InclusionProof { entry, index, hashes: hashes.iter().map(hex::encode).collect(), checkpoint }))
 }
 

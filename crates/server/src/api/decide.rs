@@ -38,10 +38,10 @@ pub(crate) async fn decide(
     let (asked, by) = ask(value, &caller, &trace, app.shared.limits.longest_wait)?;
     let kept = key.kept(&app).await?;
     if later {
-        return accept(&app, &key, kept, asked, &by).await;
+        return accept(&app, &key, kept, asked, &by, &caller).await;
     }
     let dry_run = asked.dry_run;
-    let answered = app.gate().ask(asked, &by).await?;
+    let answered = app.gate().ask(asked, &by, caller.actor()).await?;
     let body = key.settle(&app, kept, &answered, dry_run, body(&answered)?).await?;
     if !app.gate().may_answer(&answered) {
         let late = "putting the answer on record took longer than answers may rest on what was read; ask again";
@@ -51,13 +51,20 @@ pub(crate) async fn decide(
 }
 
 /// Starts to look, or finds that the same request did.
-async fn accept(app: &App, key: &Key, kept: Option<Bytes>, asked: Asked, by: &Asker) -> Result<Response, Fail> {
+async fn accept(
+    app: &App,
+    key: &Key,
+    kept: Option<Bytes>,
+    asked: Asked,
+    by: &Asker,
+    caller: &Caller,
+) -> Result<Response, Fail> {
     if let Some(accepted) = kept.as_ref().and_then(|kept| serde_json::from_slice::<Accepted>(kept).ok())
         && app.gate().knows(&accepted.id)
     {
         return Ok(accepted_response(&accepted));
     }
-    let id = app.gate().ask_later(asked, by)?;
+    let id = app.gate().ask_later(asked, by, caller.actor())?;
     let accepted = Accepted { location: format!("/api/v1/decide/{id}"), id };
     key.keep(app, serde_json::to_vec(&accepted).map_err(|error| Fail::internal(error.to_string()))?).await?;
     Ok(accepted_response(&accepted))
@@ -79,8 +86,7 @@ pub(crate) async fn later(
     caller: Caller,
     NameInPath(id): NameInPath,
 ) -> Result<Response, Fail> {
-    let _ = caller;
-    match app.gate().later(&id).await {
+    match app.gate().later(&id, caller.actor()).await {
         Some(Ok(Some(answered))) => {
             let body = body(&answered)?;
             Ok(answer(&answered, body, nobody()))
@@ -168,8 +174,8 @@ fn permit(answered: &Answered) -> PermitWord {
             Basis::Allowed => PermitWord::Allowed,
             Basis::Warned => PermitWord::Warned,
             Basis::Inherited(_) => PermitWord::Inherited,
-            Basis::FailOpen(_) => PermitWord::FailOpen,
             Basis::Overridden(_) => PermitWord::Overridden,
+            Basis::FailOpen(_) => PermitWord::FailOpen,
         },
         Err(Refusal::Denied) => PermitWord::Denied,
         Err(Refusal::Pending) => PermitWord::Pending,

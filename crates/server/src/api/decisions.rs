@@ -10,6 +10,7 @@ use engine::{DecisionQuery, DecisionRow};
 use model::Digest;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::{NameInPath, Parameters};
 use crate::text::{NAME, limit, sound_if_given};
@@ -19,6 +20,7 @@ const FOR_EVER: &str = "private, max-age=31536000, immutable";
 
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<DecisionsQuery>,
 ) -> Result<Json<DecisionsPage>, Fail> {
     let texts = [&query.image, &query.environment, &query.pipeline, &query.commit, &query.cursor];
@@ -37,7 +39,7 @@ pub(crate) async fn list(
         commit: query.commit,
         before: query.cursor,
     };
-    let (rows, next) = app.gate().decisions(&query).await?;
+    let (rows, next) = app.gate().decisions(&query, caller.actor()).await?;
     Ok(Json(DecisionsPage { decisions: rows.into_iter().map(summary).collect(), next }))
 }
 
@@ -96,10 +98,11 @@ pub(super) fn reasons(record: &[u8]) -> (Vec<ShortReason>, u64) {
 /// The record as it is stored, byte for byte.
 pub(crate) async fn one(
     State(app): State<App>,
+    caller: Caller,
     headers: HeaderMap,
     NameInPath(id): NameInPath,
 ) -> Result<Response, Fail> {
-    let row = app.gate().decision(&id).await?;
+    let row = app.gate().decision(&id, caller.actor()).await?;
     let tag = format!("\"{}\"", Digest::of(&row.record));
     let constant = [(ETAG, tag.clone()), (CACHE_CONTROL, FOR_EVER.to_owned())];
     if known(&headers, &tag) {

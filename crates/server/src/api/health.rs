@@ -8,6 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use crate::app::App;
+use crate::auth::Caller;
+use crate::errors::Fail;
 
 pub(crate) async fn alive() -> Json<Alive> {
     Json(Alive { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })
@@ -22,6 +24,7 @@ pub(crate) async fn ready(State(app): State<App>) -> impl IntoResponse {
     (status, Json(Readiness { ready: reasons.is_empty(), reasons }))
 }
 
-pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.gate().metrics())
+pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Fail> {
+    let metrics = app.gate().metrics(caller.actor())?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics))
 }

@@ -7,12 +7,14 @@ use engine::HistoryEntry;
 use serde_json::value::RawValue;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::{DigestInPath, Parameters};
 use crate::text::{NAME, limit, sound_if_given};
 
 pub(crate) async fn events(
     State(app): State<App>,
+    caller: Caller,
     DigestInPath(digest): DigestInPath,
     Parameters(query): Parameters<EventsQuery>,
 ) -> Result<Json<EventsPage>, Fail> {
@@ -21,7 +23,7 @@ pub(crate) async fn events(
     let limit = limit(query.limit, 50, 200)?;
     // One more than asked for tells whether there is a next page.
     let after = query.cursor.as_deref();
-    let mut entries = app.gate().history(&digest, query.image.as_deref(), after, limit + 1).await?;
+    let mut entries = app.gate().history(&digest, query.image.as_deref(), after, limit + 1, caller.actor()).await?;
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
     let next = if more { entries.last().map(|entry| entry.id.clone()) } else { None };

@@ -7,6 +7,7 @@ use model::Digest;
 
 use super::workloads::running;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::Parameters;
 use crate::text::{NAME, limit, sound};
@@ -16,18 +17,19 @@ const WORKLOADS: u32 = 1000;
 
 pub(crate) async fn images(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<PackagesQuery>,
 ) -> Result<Json<PackagesPage>, Fail> {
     sound("purl", &query.purl, NAME)?;
     let after = query.cursor.as_deref().map(place).transpose()?;
     let limit = limit(query.limit, 50, 200)?;
-    // One more than asked for tells whether there is a next page.
-    let mut found = app.gate().images_with(&query.purl, after, limit + 1).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = if more { found.last().map(|(repository, digest, _)| format!("{repository}@{digest}")) } else { None };
+    let (found, next) = app.gate().images_with(&query.purl, after, limit, caller.actor()).await?;
+    let next = next.map(|(repository, digest)| format!("{repository}@{digest}"));
     let digests: Vec<Digest> = found.iter().map(|(_, digest, _)| digest.clone()).collect();
-    let mut rows = if digests.is_empty() { Vec::new() } else { app.gate().workloads(&digests, WORKLOADS + 1).await? };
+    let mut rows = Vec::new();
+    if !digests.is_empty() {
+        rows = app.gate().workloads(&digests, WORKLOADS + 1, caller.actor()).await?;
+    }
     let more_workloads = rows.len() > WORKLOADS as usize;
     rows.truncate(WORKLOADS as usize);
     let image = |(repository, digest, version)| ImageWithPackage { repository, digest, version };

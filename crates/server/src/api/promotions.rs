@@ -26,12 +26,14 @@ const POLL: HeaderValue = HeaderValue::from_static("1");
 
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<PromotionsQuery>,
 ) -> Result<Answer<PromotionsPage>, Fail> {
     sound_if_given("environment", query.environment.as_deref(), NAME)?;
     let limit = limit(query.limit, 50, 200)?;
     // One more than asked for tells whether there are more.
-    let asked = app.gate().promotions(query.environment.as_deref(), query.since, query.until, limit + 1);
+    let asked =
+        app.gate().promotions(query.environment.as_deref(), query.since, query.until, limit + 1, caller.actor());
     let mut rows = asked.await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
@@ -52,11 +54,11 @@ pub(crate) async fn begin(
     let wait = wait(&app, wait_seconds);
     let allow_mutable = value.allow_mutable_destination == Some(true);
     let wanted = Promotion { source, destination, environment, wait, allow_mutable };
-    Ok(accepted(app.gate().promote(&wanted, &by, &caller.actor())?))
+    Ok(accepted(app.gate().promote(&wanted, &by, caller.actor())?))
 }
 
 pub(crate) async fn one(State(app): State<App>, caller: Caller, NameInPath(id): NameInPath) -> Result<Response, Fail> {
-    let status = app.gate().promotion(&id, &caller.actor()).await?;
+    let status = app.gate().promotion(&id, caller.actor()).await?;
     let is_over = status.phase == PromotionPhase::Ended;
     let mut response = Answer(state(status)).into_response();
     if !is_over {

@@ -40,7 +40,7 @@ pub(crate) async fn begin(
     let tag = tag.map(|tag| tag.parse().map_err(|error| Fail::invalid(format!("tag: {error}")))).transpose()?;
     let by = asker(&caller, &trace, pipeline, commit)?;
     let wanted = Rollback { repository, environment, to, tag, reason, wait: wait(&app, wait_seconds) };
-    Ok(accepted(app.gate().roll_back_to(&wanted, &by, &caller.actor()).await?))
+    Ok(accepted(app.gate().roll_back_to(&wanted, &by, caller.actor()).await?))
 }
 
 fn target(candidate: RollbackCandidate) -> RollbackTarget {

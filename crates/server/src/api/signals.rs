@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::{Document, Json as Body, NameInPath, Parameters, SMALL};
-use crate::routes::Access;
 use crate::text::{NAME, WORDS, sound};
 use crate::trace::Trace;
 
@@ -24,17 +23,18 @@ pub(crate) async fn submit(
     sound("image", &query.image, NAME)?;
     let by = asker(&caller, &trace);
     let submission = Submission { image: query.image, kind: query.kind.as_str().to_owned(), document };
-    let Submitted { id, evidence, format } = app.gate().submit(submission, &by).await?;
+    let Submitted { id, evidence, format } = app.gate().submit(submission, &by, caller.actor()).await?;
     Ok((StatusCode::CREATED, Json(SubmittedSignal { id, evidence, format })))
 }
 
 /// What was handed in about exactly this image.
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Parameters(query): Parameters<SignalsQuery>,
 ) -> Result<Json<SignalsPage>, Fail> {
     sound("image", &query.image, NAME)?;
-    let rows = app.gate().handed_in(&query.image).await?;
+    let rows = app.gate().handed_in(&query.image, caller.actor()).await?;
     Ok(Json(SignalsPage { signals: rows.into_iter().map(handed_in).collect() }))
 }
 
@@ -47,8 +47,7 @@ pub(crate) async fn withdraw(
     Body { value: WithdrawRequest { reason }, .. }: Body<WithdrawRequest, SMALL>,
 ) -> Result<Json<HandedInSignal>, Fail> {
     sound("reason", &reason, WORDS)?;
-    let in_charge = caller.may(Access::Admin).is_ok();
-    let row = app.gate().withdraw(&id, &reason, &asker(&caller, &trace), in_charge).await?;
+    let row = app.gate().withdraw(&id, &reason, &asker(&caller, &trace), caller.actor()).await?;
     Ok(Json(handed_in(row)))
 }
 

@@ -7,6 +7,7 @@ use engine::WorkloadRow;
 use model::Digest;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::errors::Fail;
 use crate::extract::Parameters;
 use crate::text::limit;
@@ -17,11 +18,12 @@ const IMAGES: usize = 200;
 /// `digest` may be there several times.
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Parameters(pairs): Parameters<Vec<(String, String)>>,
 ) -> Result<Json<WorkloadsPage>, Fail> {
     let (digests, limit) = query(pairs)?;
     // One more than asked for tells whether there are more.
-    let mut rows = app.gate().workloads(&digests, limit + 1).await?;
+    let mut rows = app.gate().workloads(&digests, limit + 1, caller.actor()).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     Ok(Json(WorkloadsPage { workloads: rows.into_iter().map(running).collect(), more }))

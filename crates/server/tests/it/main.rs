@@ -10,8 +10,13 @@
 
 mod auth;
 mod ending;
+mod identities;
+mod issuer;
+mod mutual;
 mod openapi;
+mod proposals;
 mod requests;
 mod signals;
 mod stage;
 mod tls;
+mod tokens;

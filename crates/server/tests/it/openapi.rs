@@ -29,7 +29,7 @@ fn every_route_is_described_and_every_description_is_a_route() {
         let expected = match route.access {
             Access::Open => "[]",
             Access::Read => r#"[{"bearer":[]},{}]"#,
-            Access::Write | Access::Admin => r#"[{"bearer":[]}]"#,
+            Access::Named | Access::Write | Access::Admin => r#"[{"bearer":[]}]"#,
         };
         assert_eq!(security, expected, "{} {}", route.method, route.path);
         let parameters = operation["parameters"].as_array().unwrap();

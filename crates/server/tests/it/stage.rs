@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use engine::{Gate, GateSettings, Store, StoreOptions};
+use engine::{Gate, GateSettings, IdentitySettings, Store, StoreOptions};
 use server::{App, Ended, Limits, Listening, Role, RunSettings, Settings, Token, run_until};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -27,11 +27,22 @@ pub(crate) struct How {
     pub(crate) limits: Limits,
     pub(crate) run: RunSettings,
     pub(crate) insecure: Vec<String>,
+    pub(crate) identities: IdentitySettings,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) two_people: bool,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { anonymous_reads: true, limits: Limits::default(), run: RunSettings::default(), insecure: Vec::new() }
+        Self {
+            anonymous_reads: true,
+            limits: Limits::default(),
+            run: RunSettings::default(),
+            insecure: Vec::new(),
+            identities: IdentitySettings::default(),
+            tokens: Vec::new(),
+            two_people: false,
+        }
     }
 }
 
@@ -44,13 +55,16 @@ pub(crate) async fn served(how: How) -> Served {
         GateSettings::new(folder.path().join("audit.key"), "test.example".to_owned(), model::Timestamp::now);
     settings.shortest_look = Duration::from_secs(1);
     settings.registries.insecure = how.insecure;
+    settings.identities = how.identities;
+    settings.two_people = how.two_people;
     let (metrics, now) = (settings.metrics.clone(), settings.now);
     let gate = Gate::start(settings, store).await.unwrap();
-    let tokens = vec![
+    let mut tokens = vec![
         Token::of("reader", READER, Role::Read),
         Token::of("pipeline", PIPELINE, Role::Write),
         Token::of("admin", ADMIN, Role::Admin),
     ];
+    tokens.extend(how.tokens);
     let app =
         App::new(gate, Settings { tokens, anonymous_reads: how.anonymous_reads, limits: how.limits, metrics, now });
     let listening = Listening::at("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -91,6 +105,11 @@ impl Served {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         assert!(headers.contains_key("x-request-id"), "every answer has an id");
         Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
+    /// A read by whoever has this token.
+    pub(crate) async fn by(&self, token: &str, path: &str) -> Answer {
+        self.send(reqwest::Client::new().get(self.url(path)).bearer_auth(token)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

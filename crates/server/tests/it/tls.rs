@@ -46,7 +46,7 @@ async fn o1_a_new_certificate_is_used_a_broken_one_is_not() {
     symlink("one", at("..data")).unwrap();
     symlink("..data/tls.crt", at("tls.crt")).unwrap();
     symlink("..data/tls.key", at("tls.key")).unwrap();
-    let files = TlsFiles { certificate: at("tls.crt"), key: at("tls.key") };
+    let files = TlsFiles { certificate: at("tls.crt"), key: at("tls.key"), clients: Vec::new() };
     let certificate_in_use = Certificate::read(files).unwrap();
     let run = RunSettings {
         certificate: Some(certificate_in_use),
@@ -83,7 +83,11 @@ async fn o1_a_new_certificate_is_used_a_broken_one_is_not() {
 #[test]
 fn o1_what_is_no_certificate_is_told_with_its_file() {
     let folder = tempfile::tempdir().unwrap();
-    let files = TlsFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+    let files = TlsFiles {
+        certificate: folder.path().join("tls.crt"),
+        key: folder.path().join("tls.key"),
+        clients: Vec::new(),
+    };
     let error = || Certificate::read(files.clone()).unwrap_err().to_string();
     assert!(error().contains("tls.crt cannot be read"), "{}", error());
     certificate(folder.path());

@@ -41,6 +41,8 @@ enum Permit {
     Warned,
     /// By the decision about an index that holds it.
     Inherited,
+    /// Although it is denied or pending: an override lets it through for a while.
+    Overridden,
     Denied,
     Pending,
 }
@@ -75,6 +77,7 @@ fn contradiction(verdict: Verdict, permit: Permit, record: &Record) -> Option<St
         Permit::Allowed => verdict == Verdict::Allow,
         Permit::Warned => verdict == Verdict::Warn,
         Permit::Inherited => verdict <= Verdict::Warn,
+        Permit::Overridden => verdict > Verdict::Warn,
         Permit::Denied => verdict == Verdict::Deny,
         Permit::Pending => verdict == Verdict::Pending,
     };

@@ -67,11 +67,11 @@ impl PushArgs {
             ListFormat::Json => ui.data(&inert_json(format!("{answer:#}")))?,
             ListFormat::Table => {
                 ui.data(&version.line())?;
-                if !version.in_force {
+                if !version.in_force && !self.activate {
                     ui.say(&format!("hint: it is not in force yet: ecr-gate policy activate {}", version.digest));
                 }
             }
         }
-        Ok(Exit::Allowed)
+        Ok(if version.waits(ui) { Exit::Undecided } else { Exit::Allowed })
     }
 }

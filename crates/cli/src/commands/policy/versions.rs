@@ -32,8 +32,8 @@ pub(super) struct VersionsArgs {
 /// Brings a policy version into force: every replica of the service judges by it within seconds
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 in force, 3 no such version, another one is in force than --believed, or the token may not do that, 4 the service asks to slow down,
-            5 unreachable or not understood, 64 wrong usage.
+Exit codes: 0 in force, 3 no such version, another one is in force than --believed, or the token may not do that, 4 it waits for a second person, or
+            the service asks to slow down, 5 unreachable or not understood, 64 wrong usage.
 
 Examples:
   ecr-gate policy activate sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --reason \"reviewed in !123\"")]
@@ -53,7 +53,7 @@ pub(super) struct ActivateArgs {
 /// Brings the policy version back that was in force before
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 in force, 3 there is none before it, or the token may not do that, 4 the service asks to slow down,
+Exit codes: 0 in force, 3 there is none before it, or the token may not do that, 4 it waits for a second person, or the service asks to slow down,
             5 unreachable or not understood (look with `policy versions` whether it was done), 64 wrong usage.
 
 Examples:
@@ -67,6 +67,35 @@ pub(super) struct RollbackArgs {
     output: ListFormat,
     #[command(flatten)]
     service: ServerArgs,
+}
+
+/// Brings a policy version into force that another person proposed with `policy activate` or `policy rollback`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 in force, 3 nothing waits, it was you who proposed it, or another policy came into force since, 4 the service asks to slow down,
+            5 unreachable or not understood (look with `policy versions` whether it was done), 64 wrong usage.
+
+Examples:
+  ecr-gate policy confirm sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+pub(super) struct ConfirmArgs {
+    /// The version, as `policy activate` and `policy versions` name it
+    #[arg(value_name = "DIGEST")]
+    digest: Digest,
+    /// How to answer
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORMAT")]
+    output: ListFormat,
+    #[command(flatten)]
+    service: ServerArgs,
+}
+
+impl ConfirmArgs {
+    pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
+        let server = self.service.needed()?;
+        let ask = Ask::post(format!("policies/{}/confirm", self.digest), &serde_json::json!({}))?.once();
+        let sent = server.send(&ask).await;
+        let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
+        told(&server, &answer, self.output, ui)
+    }
 }
 
 /// What goes with bringing a version into force.
@@ -98,6 +127,14 @@ pub(super) struct Version {
     uploaded_at: Option<Timestamp>,
     uploaded_by: Option<String>,
     pub(super) remarks: Vec<String>,
+    /// It waits for a second person.
+    proposal: Option<Proposal>,
+}
+
+#[derive(Deserialize)]
+struct Proposal {
+    person: String,
+    until: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -112,8 +149,23 @@ impl Version {
     }
 
     pub(super) fn line(&self) -> String {
-        let state = if self.in_force { "in force" } else { "uploaded" };
+        let state = match (self.in_force, &self.proposal) {
+            (true, _) => "in force",
+            (_, Some(_)) => "proposed",
+            _ => "uploaded",
+        };
         format!("{state}: {} ({})", self.digest, logged(&self.names.join(", "), 500))
+    }
+
+    /// Whether it waits for somebody else, who is then told how to go on.
+    pub(super) fn waits(&self, ui: Ui) -> bool {
+        let Some(Proposal { person, until }) = &self.proposal else { return false };
+        ui.say(&format!(
+            "it is not in force: {} proposed it, and another person confirms it, until {until}:",
+            logged(person, 500)
+        ));
+        ui.say(&format!("  ecr-gate policy confirm {}", self.digest));
+        true
     }
 
     fn row(&self) -> [String; 5] {
@@ -184,7 +236,7 @@ pub(super) async fn activate(server: &Server, version: &Digest, activation: &Act
     let sent = server.send(&ask).await;
     let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(server))?;
     let read = Version::read(&answer).and_then(|read| {
-        if read.digest == *version {
+        if read.digest == *version && (read.in_force || read.proposal.is_some()) {
             Ok(())
         } else {
             Err(Trouble::NotUnderstood(format!("it brought {} into force instead of {version}", read.digest)))
@@ -196,7 +248,7 @@ pub(super) async fn activate(server: &Server, version: &Digest, activation: &Act
 fn told(server: &Server, answer: &Value, output: ListFormat, ui: Ui) -> Result<Exit, Failure> {
     let version = Version::read(answer)
         .and_then(|version| {
-            if version.in_force {
+            if version.in_force || version.proposal.is_some() {
                 Ok(version)
             } else {
                 Err(Trouble::NotUnderstood("the version is not in force after all".to_owned()))
@@ -207,5 +259,5 @@ fn told(server: &Server, answer: &Value, output: ListFormat, ui: Ui) -> Result<E
         ListFormat::Json => inert_json(format!("{answer:#}")),
         ListFormat::Table => version.line(),
     })?;
-    Ok(Exit::Allowed)
+    Ok(if version.waits(ui) { Exit::Undecided } else { Exit::Allowed })
 }

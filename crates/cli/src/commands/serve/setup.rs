@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{AttachSettings, Bundle, GateSettings, Metrics, Pace, Reach, RegistrySettings};
-use server::{AdminToken, Limits, PerClient, Role, RunSettings, Settings, TlsFiles, Token, admin_token};
+use engine::{AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, Pace, Reach, RegistrySettings};
+use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
+use super::identities;
 use crate::clock::now;
-use crate::config::{self, Config, LogFormat, Time, TokenEntry};
+use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
 use crate::failure::Failure;
 use crate::policies;
@@ -32,6 +33,8 @@ pub(super) struct Setup {
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
     tokens: Vec<Token>,
+    identities: IdentitySettings,
+    two_people: bool,
     registries: RegistrySettings,
     reach: Reach,
     policy: Option<Bundle>,
@@ -52,23 +55,33 @@ impl Setup {
     /// Checks everything, then makes the data folder and, if nobody gave tokens, the first one.
     pub(super) fn of(config: Config, flags: RegistrySettings) -> Result<Self, Failure> {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
-        let tokens = config.auth.tokens.iter().map(token).collect::<Result<Vec<_>, _>>()?;
-        let anonymous_reads = safe(listen, &config, tokens.is_empty())?;
+        let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
+        let identities = identities::identities(&config.identities)?;
+        let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
+        let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
+        let clients = config.identities.client_ca.clone();
+        if !clients.is_empty() && config.tls.is_none() {
+            return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
+                .hint("give `tls` with the gate's own certificate"));
+        }
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
         let policy = (!config.policy.is_empty()).then(|| policies::bundle(&config.policy)).transpose()?;
         let folder = database::folder(config.data_dir)?;
         database::make(&folder)?;
-        let admin = if tokens.is_empty() { Some(first_token(&folder)?) } else { None };
+        // Where others vouch for people, the first of them is let in by `ecr-gate admin bootstrap` (S36).
+        let admin = if tokens.is_empty() && !knows_others { Some(first_token(&folder)?) } else { None };
         let time = |time: Option<Time>, usual: u64| time.map_or(Duration::from_secs(usual), |Time(time)| time);
         let pace = pace(time(config.scans.poll_interval, 15), time(config.scans.call_timeout, 30))?;
         Ok(Self {
             listen,
             database: database::url(config.database.url, &folder),
-            tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key }),
+            tls: config.tls.map(|config::Tls { certificate, key }| TlsFiles { certificate, key, clients }),
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
+            two_people: config.governance.two_people.unwrap_or(knows_others),
+            identities,
             anonymous_reads,
             log_format: config.log.format,
             log_level: config.log.level,
@@ -95,6 +108,8 @@ impl Setup {
             reach: self.reach.clone(),
             policy: self.policy.clone(),
             attach: self.attach.clone(),
+            identities: self.identities.clone(),
+            two_people: self.two_people,
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
             pace: self.pace,
@@ -164,8 +179,8 @@ fn safe(listen: SocketAddr, config: &Config, without_tokens: bool) -> Result<boo
             .hint("give --tls-certificate and --tls-key, or listen on 127.0.0.1 behind something that speaks TLS"));
     }
     if without_tokens {
-        return Err(Failure::configuration(format!("{listen} can be reached by others, and no token is configured"))
-            .hint("give `auth.tokens` in the configuration: a name, a role, and the SHA-256 of the token"));
+        return Err(Failure::configuration(format!("{listen} can be reached by others, and nobody is known to it"))
+            .hint("give `auth.tokens` in the configuration: a name, a role, and the SHA-256 of the token; or `identities`"));
     }
     if config.auth.anonymous_reads == Some(true) {
         return Err(Failure::configuration(format!(
@@ -174,23 +189,6 @@ fn safe(listen: SocketAddr, config: &Config, without_tokens: bool) -> Result<boo
         .hint("give readers a token with the role read"));
     }
     Ok(false)
-}
-
-fn token(entry: &TokenEntry) -> Result<Token, Failure> {
-    let wrong = |why: &str| Failure::configuration(format!("auth.tokens: the token {:?}: {why}", entry.name));
-    let plain = !entry.name.is_empty() && entry.name.len() <= 256 && !entry.name.chars().any(char::is_control);
-    if !plain {
-        return Err(wrong("its name is empty, too long, or holds a control character"));
-    }
-    let sha256 = hex::decode(&entry.sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let sha256 = sha256
-        .ok_or_else(|| wrong("its sha256 is not 64 hexadecimal digits").hint("printf %s \"$TOKEN\" | sha256sum"))?;
-    let role = match entry.role {
-        config::Role::Read => Role::Read,
-        config::Role::Write => Role::Write,
-        config::Role::Admin => Role::Admin,
-    };
-    Ok(Token { name: entry.name.clone(), sha256, role })
 }
 
 /// What the configuration says, and the flags besides.

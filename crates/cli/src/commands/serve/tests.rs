@@ -13,7 +13,13 @@ fn config(folder: &std::path::Path, listen: &str) -> Config {
 }
 
 fn token() -> TokenEntry {
-    TokenEntry { name: "ci".to_owned(), sha256: "ab".repeat(32), role: Role::Read }
+    TokenEntry {
+        name: "ci".to_owned(),
+        sha256: "ab".repeat(32),
+        role: Some(Role::Read),
+        grants: Vec::new(),
+        person: None,
+    }
 }
 
 fn tls() -> Tls {
@@ -51,7 +57,7 @@ fn s36_beyond_this_machine_only_with_a_certificate_and_tokens() {
         for (config, why) in [
             (with(None, vec![token()], None), "there is no certificate"),
             (with(None, Vec::new(), None), "there is no certificate"),
-            (with(Some(tls()), Vec::new(), None), "no token is configured"),
+            (with(Some(tls()), Vec::new(), None), "nobody is known to it"),
             (with(Some(tls()), vec![token()], Some(true)), "anonymousReads is for loopback"),
         ] {
             let failure = setup(config).unwrap_err();

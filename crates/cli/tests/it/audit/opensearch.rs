@@ -16,7 +16,10 @@ fn read(path: &str) -> String {
 /// The sources of the service, where entries are written.
 fn sources() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src/gate");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let listed = |folder: &Path| -> Vec<_> { fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect() };
+    let mut files = listed(&folder);
+    let folders: Vec<_> = files.iter().filter(|path| path.is_dir()).cloned().collect();
+    files.extend(folders.iter().flat_map(|folder| listed(folder)));
     files.sort();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "rs"));
     files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
@@ -30,8 +33,11 @@ fn kinds() -> BTreeSet<String> {
         let call = sources[at..].split(';').next()?;
         Some(call.split('"').nth(1)?.to_owned())
     };
+    // What becomes of exceptions is named where it happens; `ends` is a job.
+    let settled = sources.split('"').filter(|text| text.starts_with("exception.") && *text != "exception.ends");
     // What is no word is a message of an error.
-    calls.filter_map(first_text).filter(|text| !text.contains(' ')).collect()
+    let first = calls.filter_map(first_text).chain(settled.map(str::to_owned));
+    first.filter(|text| !text.contains([' ', ';', '(', '\n'])).collect()
 }
 
 fn fields(place: &str, mapping: &Value, into: &mut BTreeSet<String>) {

@@ -7,13 +7,17 @@ use store::{Scope, Store};
 use testkit::oci::{ImageBuilder, Layer, Registry};
 
 use super::*;
-use crate::gate::{Bundle, Gate, GateSettings};
+use crate::gate::{Actor, Bundle, Gate, GateSettings, Role};
 
 fn bundle(rule: &str) -> Bundle {
     let text = format!(
         "apiVersion: ecr-gate.dev/v1\nkind: GatePolicy\nmetadata: {{ name: house }}\nspec:\n  rules:\n  - {rule}\n"
     );
     Bundle { documents: vec![("house.yaml".to_owned(), text)], files: vec![BTreeMap::new()] }
+}
+
+fn ada() -> Actor {
+    Actor::everywhere("ada", &Role::ALL)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test is at the edge")]
@@ -60,9 +64,9 @@ async fn s42_what_comes_into_force_while_an_answer_is_put_on_record_takes_it_bac
     inner.follower.catch_up().await.unwrap();
     inner.still_in_force(&second, old).await.unwrap();
     // Another policy.
-    let strict = gate.upload(bundle("{ id: none, registries: { deny: [\"**\"] } }"), "ada").await.unwrap();
+    let strict = gate.upload(bundle("{ id: none, registries: { deny: [\"**\"] } }"), &ada()).await.unwrap();
     inner.still_in_force(&second, old).await.unwrap();
-    gate.activate(&strict.digest, None, None, "ada").await.unwrap();
+    gate.activate(&strict.digest, None, None, &ada()).await.unwrap();
     assert!(matches!(inner.still_in_force(&second, old).await, Err(AskError::Overloaded(_))));
     assert_eq!(judged().await.decision.verdict, Verdict::Deny);
     gate.stop().await;

@@ -6,7 +6,7 @@ use engine::{AskError, Asked, Basis, DecisionQuery, Point, Refusal, Submission, 
 use model::{Digest, Verdict};
 use testkit::oci::{Fault, ImageBuilder, IndexBuilder};
 
-use super::scene::{NON_ROOT, NOTHING, Scene, ask, asked, bundle, by, image, now, verdict};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, ask, asked, bundle, by, image, named, now, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
@@ -27,11 +27,11 @@ async fn b3_what_is_decided_is_recorded_once_and_answered_again() {
     assert_eq!((again.via, &again.decision.id), (Via::Recorded, &first.decision.id));
     assert_ne!(again.id, first.id, "each answer is one of its own");
     assert_eq!(scene.registry.requests().len(), requests, "nobody was asked again");
-    let row = gate.decision(&first.decision.id).await.unwrap();
+    let row = gate.decision(&first.decision.id, &anybody()).await.unwrap();
     let record: serde_json::Value = serde_json::from_slice(&row.record).unwrap();
     assert_eq!((record["verdict"].as_str(), record["id"].as_str()), (Some("allow"), Some(first.decision.id.as_str())));
     assert_eq!(record["answer"]["pipeline"], "4711");
-    assert_eq!(gate.answers(&first.decision.id, 10).await.unwrap().len(), 2);
+    assert_eq!(gate.answers(&first.decision.id, 10, &anybody()).await.unwrap().len(), 2);
     gate.stop().await;
     drop(gate);
     // A restart loses nothing, and what says the same is the same decision.
@@ -101,7 +101,7 @@ async fn s1_a_child_is_allowed_by_its_index_in_this_repository_and_environment()
     // In another environment nobody recorded the index: the child is judged by itself.
     let elsewhere =
         Asked { environment: Some("staging".to_owned()), ..asked(&scene.named(&format!("@{}", child.digest()))) };
-    let judged = gate.ask(elsewhere, &by(Point::Ci)).await.unwrap();
+    let judged = gate.ask(elsewhere, &by(Point::Ci), &anybody()).await.unwrap();
     assert_eq!(*judged.permit.unwrap().basis(), Basis::Allowed);
     assert_ne!(judged.decision.id, parent.decision.id);
     gate.stop().await;
@@ -113,11 +113,11 @@ async fn s15_a_dry_run_records_nothing() {
     scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
     let dry = Asked { dry_run: true, ..asked(&scene.named(":1")) };
-    let answered = gate.ask(dry, &by(Point::Ci)).await.unwrap();
+    let answered = gate.ask(dry, &by(Point::Ci), &anybody()).await.unwrap();
     assert_eq!(answered.decision.verdict, Verdict::Allow);
     let record: serde_json::Value = serde_json::from_slice(&answered.decision.record).unwrap();
     assert_eq!((record["id"].as_str(), record["dryRun"].as_bool()), (None, Some(true)));
-    let (rows, _) = gate.decisions(&DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.unwrap();
+    let (rows, _) = gate.decisions(&DecisionQuery { limit: 10, ..DecisionQuery::default() }, &anybody()).await.unwrap();
     assert_eq!(rows, []);
     // And what is asked afterwards in earnest is recorded.
     assert_eq!(ask(&gate, &scene.named(":1")).await.unwrap().via, Via::Collected);
@@ -134,7 +134,7 @@ async fn s7_what_is_asked_wrongly_is_said_and_not_decided() {
         assert!(matches!(error, AskError::Usage { .. }), "{image}: {error:?}");
     }
     let unknown = Asked { environment: Some("prod".to_owned()), ..asked(&scene.named(":1")) };
-    let error = gate.ask(unknown, &by(Point::Ci)).await.unwrap_err();
+    let error = gate.ask(unknown, &by(Point::Ci), &anybody()).await.unwrap_err();
     assert!(error.to_string().contains("\"prod\" is not declared"), "{error}");
     let missing = ask(&gate, &scene.named(":2")).await.unwrap_err();
     assert!(matches!(missing, AskError::Refused(_)), "{missing:?}");
@@ -189,7 +189,7 @@ async fn b5_a_submitted_report_counts_with_the_next_ask() {
     assert_eq!(before.decision.verdict, Verdict::Deny, "no scan is not a clean scan");
     let report = trivy(&pinned, &digest);
     let submission = Submission { image: pinned.clone(), kind: "report".to_owned(), document: report.into() };
-    let submitted = gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap();
+    let submitted = gate.submit(submission.clone(), &by(Point::Ci), &anybody()).await.unwrap();
     assert_eq!(submitted.format, "trivy");
     let after = ask(&gate, &pinned).await.unwrap();
     assert_ne!(after.decision.id, before.decision.id);
@@ -199,10 +199,10 @@ async fn b5_a_submitted_report_counts_with_the_next_ask() {
         String::from_utf8_lossy(&after.decision.record)
     );
     // The same again is the same, and what cannot be read is refused.
-    assert_eq!(gate.submit(submission.clone(), &by(Point::Ci)).await.unwrap().id, submitted.id);
+    assert_eq!(gate.submit(submission.clone(), &by(Point::Ci), &anybody()).await.unwrap().id, submitted.id);
     let broken = Submission { document: "{\"SchemaVersion\": 2".into(), ..submission };
-    assert!(gate.submit(broken, &by(Point::Ci)).await.unwrap_err().to_string().contains("is no report"));
-    let life = gate.history(&digest.parse::<Digest>().unwrap(), None, None, 10).await.unwrap();
+    assert!(gate.submit(broken, &by(Point::Ci), &anybody()).await.unwrap_err().to_string().contains("is no report"));
+    let life = gate.history(&digest.parse::<Digest>().unwrap(), None, None, 10, &anybody()).await.unwrap();
     let kinds: Vec<&str> = life.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["decision", "signal", "decision"]);
     gate.stop().await;
@@ -219,7 +219,7 @@ async fn s42_without_the_store_nothing_is_permitted() {
     store.close().await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
     for point in [Point::Ci, Point::Admission] {
-        let error = gate.ask(asked(&pinned), &by(point)).await.unwrap_err();
+        let error = gate.ask(asked(&pinned), &by(point), &anybody()).await.unwrap_err();
         assert!(matches!(error, AskError::StoreUnavailable(_)), "{error:?}");
     }
     assert_ne!(gate.unready().await, Vec::<String>::new());
@@ -275,7 +275,7 @@ async fn o4_a_package_finds_its_images() {
     let digest = scene.registry.push("team/app", Some("1"), &image);
     let gate = scene.gate("- { id: none, packages: { deny: [\"pkg:deb/telnet\"] } }").await;
     assert_eq!(verdict(&gate, &scene.named(":1")).await, Verdict::Allow);
-    let found = gate.images_with("pkg:deb/debian/openssl", None, 10).await.unwrap();
+    let found = gate.images_with("pkg:deb/debian/openssl", None, 10, &anybody()).await.unwrap().0;
     let named =
         found.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
     let expected = [(scene.registry.reference("team/app"), digest, "3.0.8-1".to_owned())];
@@ -283,9 +283,9 @@ async fn o4_a_package_finds_its_images() {
         expected.iter().map(|(repository, digest, version)| (repository.as_str(), digest.as_str(), version.as_str()));
     assert_eq!(named.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     let version = |version: &str| format!("pkg:deb/debian/openssl@{version}");
-    assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10).await.unwrap().len(), 1);
-    assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10).await.unwrap(), []);
-    assert!(gate.images_with("openssl", None, 10).await.is_err());
+    assert_eq!(gate.images_with(&version("3.0.8-1"), None, 10, &anybody()).await.unwrap().0.len(), 1);
+    assert_eq!(gate.images_with(&version("3.0.9-1"), None, 10, &anybody()).await.unwrap().0, []);
+    assert!(gate.images_with("openssl", None, 10, &anybody()).await.is_err());
     gate.stop().await;
 }
 
@@ -312,7 +312,7 @@ async fn b3_what_is_found_again_as_it_was_is_no_new_decision() {
     let pinned = scene.named(&format!("@{digest}"));
     let submission =
         Submission { image: pinned.clone(), kind: "report".to_owned(), document: trivy(&pinned, &digest).into() };
-    gate.submit(submission, &by(Point::Ci)).await.unwrap();
+    gate.submit(submission, &by(Point::Ci), &anybody()).await.unwrap();
     let first = ask(&gate, &pinned).await.unwrap();
     assert_eq!(first.decision.verdict, Verdict::Allow, "{}", String::from_utf8_lossy(&first.decision.record));
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -390,19 +390,19 @@ async fn s42_an_answer_that_is_fetched_later_is_the_one_of_then() {
     let scene = Scene::new();
     let digest = scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
-    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api)).unwrap();
+    let id = gate.ask_later(asked(&scene.named(&format!("@{digest}"))), &by(Point::Api), &anybody()).unwrap();
     let mut first = None;
     while first.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        first = gate.later(&id).await.unwrap().unwrap();
+        first = gate.later(&id, &anybody()).await.unwrap().unwrap();
     }
     assert!(first.unwrap().permit.is_ok());
-    let strict = gate.upload(bundle(NOTHING), "ada").await.unwrap().digest;
-    gate.activate(&strict, None, None, "ada").await.unwrap();
+    let strict = gate.upload(bundle(NOTHING), &named("ada")).await.unwrap().digest;
+    gate.activate(&strict, None, None, &named("ada")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    let then = gate.later(&id).await.unwrap().unwrap().unwrap();
+    let then = gate.later(&id, &anybody()).await.unwrap().unwrap().unwrap();
     assert_eq!(then.decision.verdict, Verdict::Deny);
-    assert!(gate.later("0193a3f0-0000-7000-8000-000000000000").await.is_none());
+    assert!(gate.later("0193a3f0-0000-7000-8000-000000000000", &anybody()).await.is_none());
     gate.stop().await;
 }
 
@@ -415,9 +415,9 @@ async fn s22_a_document_is_about_the_image_however_its_registry_is_written() {
     for name in ["ghcr.io/team/app", "GHCR.io/team/app", "ghcr.io:443/team/app"] {
         let document = trivy(&format!("{name}@{digest}"), digest.as_str()).into();
         let submission = Submission { image: format!("{name}@{digest}"), kind: "report".to_owned(), document };
-        gate.submit(submission, &by(Point::Ci)).await.unwrap();
+        gate.submit(submission, &by(Point::Ci), &anybody()).await.unwrap();
     }
-    let life = gate.history(&digest, Some("ghcr.io/team/app"), None, 10).await.unwrap();
+    let life = gate.history(&digest, Some("ghcr.io/team/app"), None, 10, &anybody()).await.unwrap();
     assert_eq!(life.len(), 3, "{life:?}");
     gate.stop().await;
 }

@@ -6,7 +6,7 @@ use engine::{AskError, Asked, DecisionQuery, Gate, GateSettings, Point};
 use model::Verdict;
 use testkit::oci::Fault;
 
-use super::scene::{NON_ROOT, Scene, ask, asked, by};
+use super::scene::{NON_ROOT, Scene, anybody, ask, asked, by};
 
 fn slow(scene: &Scene, by: Duration) {
     scene.registry.fault(Fault::on("GET", "/manifests/").delay(by));
@@ -45,13 +45,13 @@ async fn no_more_asks_that_nobody_waits_for_are_accepted_than_the_gate_is_set_up
     slow(&scene, Duration::from_millis(400));
     let settings = GateSettings { later: 2, ..scene.settings(NON_ROOT) };
     let gate = Gate::start(settings, scene.store().await).await.unwrap();
-    let later = || gate.ask_later(asked(&scene.named(":1")), &by(Point::Api));
+    let later = || gate.ask_later(asked(&scene.named(":1")), &by(Point::Api), &anybody());
     let ids = [later().unwrap(), later().unwrap()];
     let third = later().unwrap_err();
     assert!(matches!(&third, AskError::Overloaded(what) if what.contains("nobody waits for")), "{third}");
     gate.finish(Instant::now() + Duration::from_secs(10)).await;
     for id in ids {
-        assert!(gate.later(&id).await.unwrap().unwrap().unwrap().permit.is_ok());
+        assert!(gate.later(&id, &anybody()).await.unwrap().unwrap().unwrap().permit.is_ok());
     }
     later().unwrap();
     gate.stop().await;
@@ -64,23 +64,23 @@ async fn what_was_accepted_is_on_record_before_the_end_and_what_takes_too_long_i
     slow(&scene, Duration::from_millis(300));
     let gate = scene.gate(NON_ROOT).await;
     let pinned = scene.named(&format!("@{digest}"));
-    let id = gate.ask_later(asked(&pinned), &by(Point::Api)).unwrap();
-    assert!(gate.later(&id).await.unwrap().unwrap().is_none(), "it is being looked for");
+    let id = gate.ask_later(asked(&pinned), &by(Point::Api), &anybody()).unwrap();
+    assert!(gate.later(&id, &anybody()).await.unwrap().unwrap().is_none(), "it is being looked for");
     gate.finish(Instant::now() + Duration::from_secs(10)).await;
     gate.stop().await;
     drop(gate);
     let gate = scene.gate(NON_ROOT).await;
     let everything = DecisionQuery { limit: 10, ..DecisionQuery::default() };
-    let (found, _) = gate.decisions(&everything).await.unwrap();
+    let (found, _) = gate.decisions(&everything, &anybody()).await.unwrap();
     assert_eq!(found.iter().map(|row| row.digest.as_str()).collect::<Vec<_>>(), [digest.as_str()]);
     // Too slow for the time that is left.
     scene.registry.clear_faults();
     slow(&scene, Duration::from_secs(5));
     let elsewhere = Asked { environment: Some("staging".to_owned()), ..asked(&pinned) };
-    gate.ask_later(elsewhere, &by(Point::Api)).unwrap();
+    gate.ask_later(elsewhere, &by(Point::Api), &anybody()).unwrap();
     let began = Instant::now();
     gate.finish(began + Duration::from_millis(200)).await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    assert_eq!(gate.decisions(&everything).await.unwrap().0.len(), 1);
+    assert_eq!(gate.decisions(&everything, &anybody()).await.unwrap().0.len(), 1);
     gate.stop().await;
 }

@@ -6,7 +6,7 @@ use engine::{Basis, Point, Submission};
 use model::{Digest, Verdict};
 use testkit::oci::{Fault, ImageBuilder, IndexBuilder};
 
-use super::scene::{NON_ROOT, Scene, ask, bundle, by, image, now, verdict};
+use super::scene::{NON_ROOT, Scene, anybody, ask, bundle, by, image, named, now, verdict};
 
 const NOTHING_CRITICAL: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
 
@@ -30,7 +30,7 @@ async fn s42_a_document_that_is_handed_in_while_the_image_is_looked_at_is_in_the
     let digest = scene.push("1", "1000");
     let pinned = scene.named(&format!("@{digest}"));
     let gate = scene.gate(NOTHING_CRITICAL).await;
-    gate.submit(report(&pinned, false), &by(Point::Ci)).await.unwrap();
+    gate.submit(report(&pinned, false), &by(Point::Ci), &anybody()).await.unwrap();
     for name in [pinned.clone(), scene.named(":1")] {
         scene.registry.clear_log();
         scene.registry.clear_faults();
@@ -43,7 +43,7 @@ async fn s42_a_document_that_is_handed_in_while_the_image_is_looked_at_is_in_the
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // What was handed in so far has been read; the image has not.
-        gate.submit(report(&pinned, true), &by(Point::Ci)).await.unwrap();
+        gate.submit(report(&pinned, true), &by(Point::Ci), &anybody()).await.unwrap();
         assert!(!asking.is_finished(), "it is handed in meanwhile");
         let answered = asking.await.unwrap();
         assert_eq!(answered.decision.verdict, Verdict::Deny, "{}", String::from_utf8_lossy(&answered.decision.record));
@@ -62,11 +62,11 @@ async fn s1_an_answer_about_an_index_covers_what_the_policy_of_now_judges() {
     let (parent, child) = (scene.named(&format!("@{digest}")), scene.named(&format!("@{}", two.digest())));
     let narrow = format!("{NON_ROOT}\n  match: {{ platforms: [linux/amd64] }}");
     let gate = scene.gate(NON_ROOT).await;
-    let wide = gate.versions(1).await.unwrap().remove(0).digest;
-    let narrow = gate.upload(bundle(&narrow), "ada").await.unwrap().digest;
+    let wide = gate.versions(1, &anybody()).await.unwrap().remove(0).digest;
+    let narrow = gate.upload(bundle(&narrow), &named("ada")).await.unwrap().digest;
     let covered = async || -> Vec<String> {
         let answered = ask(&gate, &parent).await.unwrap();
-        let row = gate.decision(&answered.decision.id).await.unwrap();
+        let row = gate.decision(&answered.decision.id, &anybody()).await.unwrap();
         let children: Vec<String> = answered.permit.unwrap().children().iter().map(Digest::to_string).collect();
         assert_eq!(row.children.iter().map(Digest::to_string).collect::<Vec<_>>(), children, "on record as answered");
         children
@@ -78,11 +78,11 @@ async fn s1_an_answer_about_an_index_covers_what_the_policy_of_now_judges() {
     let both = [one.digest(), two.digest()];
     assert_eq!(covered().await, both);
     assert!(is_inherited().await);
-    gate.activate(&narrow, None, None, "ada").await.unwrap();
+    gate.activate(&narrow, None, None, &named("ada")).await.unwrap();
     assert!(!is_inherited().await, "before anybody asks about the index again");
     assert_eq!(covered().await, both[..1]);
     assert!(!is_inherited().await, "nobody judged it");
-    gate.activate(&wide, None, None, "ada").await.unwrap();
+    gate.activate(&wide, None, None, &named("ada")).await.unwrap();
     assert_eq!(covered().await, both);
     assert!(is_inherited().await);
     assert_eq!(verdict(&gate, &parent).await, Verdict::Allow);

@@ -1,11 +1,11 @@
 //! Documents that somebody hands in: what they count for, and how they stop counting.
 
-use engine::{Gate, Point, Submission};
+use engine::{Actor, Gate, Point, Role, Submission};
 use model::{Digest, Verdict};
 use serde_json::{Value, json};
 use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
 
-use super::scene::{Scene, ask, by, image, now, verdict};
+use super::scene::{Scene, anybody, ask, by, image, now, verdict};
 
 pub(super) const SCAN: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
 
@@ -20,7 +20,7 @@ fn two(scene: &Scene) -> (Image, Image, String) {
 pub(super) async fn hand_in(gate: &Gate, scene: &Scene, digest: &str, kind: &str, document: &Value) -> String {
     let image = scene.named(&format!("@{digest}"));
     let document = document.to_string().into();
-    gate.submit(Submission { image, kind: kind.to_owned(), document }, &by(Point::Ci)).await.unwrap().id
+    gate.submit(Submission { image, kind: kind.to_owned(), document }, &by(Point::Ci), &anybody()).await.unwrap().id
 }
 
 /// A report of Trivy about this digest, with these findings.
@@ -152,26 +152,29 @@ async fn s25_what_was_handed_in_is_taken_back_by_name_and_reason_and_the_next_ju
     let allowed = ask(&gate, &pinned).await.unwrap();
     assert_eq!(allowed.decision.verdict, Verdict::Allow);
     let image = scene.named(&format!("@{}", other.digest()));
-    let listed: Vec<String> = gate.handed_in(&image).await.unwrap().into_iter().map(|row| row.id).collect();
+    let listed: Vec<String> = gate.handed_in(&image, &anybody()).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(listed, [ids[1].clone()]);
     // Nobody takes back what another one handed in, unless they are in charge.
     let stranger = engine::Asker { identity: Some("eve".to_owned()), ..by(Point::Api) };
     let nobody = engine::Asker { identity: None, ..by(Point::Api) };
     for asker in [&stranger, &nobody] {
-        let refused = gate.withdraw(&ids[1], "it is in the way", asker, false).await.unwrap_err();
+        let refused = gate
+            .withdraw(&ids[1], "it is in the way", asker, &Actor::everywhere("other", &[Role::Ci]))
+            .await
+            .unwrap_err();
         assert!(matches!(refused, engine::GateError::Forbidden { .. }), "{refused:?}");
     }
     assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
-    let row = gate.withdraw(&ids[1], "scanned with an old database", &stranger, true).await.unwrap();
+    let row = gate.withdraw(&ids[1], "scanned with an old database", &stranger, &anybody()).await.unwrap();
     assert_eq!((row.digest.as_str(), row.submitted_by.as_str()), (other.digest(), "ci"));
     let after = ask(&gate, &pinned).await.unwrap();
     assert_eq!(after.decision.verdict, Verdict::Deny, "{}", String::from_utf8_lossy(&after.decision.record));
-    assert_eq!(gate.handed_in(&image).await.unwrap(), []);
-    let gone = gate.withdraw(&ids[1], "again", &stranger, true).await.unwrap_err();
+    assert_eq!(gate.handed_in(&image, &anybody()).await.unwrap(), []);
+    let gone = gate.withdraw(&ids[1], "again", &stranger, &anybody()).await.unwrap_err();
     assert!(matches!(gone, engine::GateError::NotFound { .. }), "{gone:?}");
     // What was decided with it is on record, and so is who took it back.
-    assert_eq!(gate.decision(&allowed.decision.id).await.unwrap().verdict, Verdict::Allow);
-    let life = gate.history(&other.digest().parse::<Digest>().unwrap(), None, None, 10).await.unwrap();
+    assert_eq!(gate.decision(&allowed.decision.id, &anybody()).await.unwrap().verdict, Verdict::Allow);
+    let life = gate.history(&other.digest().parse::<Digest>().unwrap(), None, None, 10, &anybody()).await.unwrap();
     let kinds: Vec<&str> = life.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["signal", "signal.withdrawn"]);
     let entry: Value = serde_json::from_str(life[1].entry.as_deref().unwrap()).unwrap();
@@ -199,15 +202,15 @@ async fn b3_the_bytes_behind_a_decision_are_kept_with_it() {
     let gate = scene.gate("- { id: sbom, sbom: { formats: [cyclonedx], from: [registry, file] } }").await;
     hand_in(&gate, &scene, &digest, "sbom", &sbom(None)).await;
     let decided = ask(&gate, &scene.named(":1")).await.unwrap().decision.id.clone();
-    let pieces = gate.pieces(&decided).await.unwrap();
+    let pieces = gate.pieces(&decided, &anybody()).await.unwrap();
     let (fetched, handed) = (Digest::of(document.as_bytes()), Digest::of(sbom(None).to_string().as_bytes()));
     assert!(pieces[0].is_facts && pieces.iter().all(|piece| piece.kept), "{pieces:?}");
     for expected in [&fetched, &handed] {
         assert!(pieces.iter().any(|piece| piece.digest == *expected), "{pieces:?}");
     }
-    assert_eq!(gate.evidence(&fetched).await.unwrap().bytes, document.as_bytes());
+    assert_eq!(gate.evidence(&fetched, &anybody()).await.unwrap().bytes, document.as_bytes());
     // What is not kept is said not to be.
-    assert!(matches!(gate.evidence(&Digest::of(b"never")).await, Err(engine::GateError::NotFound { .. })));
-    assert!(matches!(gate.pieces("never").await, Err(engine::GateError::NotFound { .. })));
+    assert!(matches!(gate.evidence(&Digest::of(b"never"), &anybody()).await, Err(engine::GateError::NotFound { .. })));
+    assert!(matches!(gate.pieces("never", &anybody()).await, Err(engine::GateError::NotFound { .. })));
     gate.stop().await;
 }

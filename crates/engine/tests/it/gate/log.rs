@@ -4,7 +4,7 @@ use engine::{Gate, GateError, Point};
 use trust::log::export::ExportVerifier;
 use trust::log::{Checkpoint, VerifierKey, leaf_hash, verify_consistency, verify_inclusion};
 
-use super::scene::{NON_ROOT, NOTHING, Scene, ask, asked, bundle, by};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, ask, asked, bundle, by, named};
 
 async fn settled(gate: &Gate, entries: u64) {
     for _ in 0..100 {
@@ -26,15 +26,15 @@ async fn o3_an_export_verifies_offline_and_every_entry_has_its_proof() {
     };
     settled(&gate, 2).await;
     let early = gate.checkpoint().await.unwrap().unwrap();
-    let strict = gate.upload(bundle(NOTHING), "ada").await.unwrap().digest;
-    gate.activate(&strict, None, Some("freeze".to_owned()), "ada").await.unwrap();
-    gate.ask(asked(&scene.named(":1")), &by(Point::Api)).await.unwrap();
+    let strict = gate.upload(bundle(NOTHING), &named("ada")).await.unwrap().digest;
+    gate.activate(&strict, None, Some("freeze".to_owned()), &named("ada")).await.unwrap();
+    gate.ask(asked(&scene.named(":1")), &by(Point::Api), &anybody()).await.unwrap();
     settled(&gate, early.size + 3).await;
     let key: VerifierKey = gate.audit_key().parse().unwrap();
     let head = gate.checkpoint().await.unwrap().unwrap();
     let checkpoint = Checkpoint::open(&head.checkpoint, &key).unwrap();
     // A proof for one decision.
-    let proof = gate.inclusion(&decided).await.unwrap();
+    let proof = gate.inclusion(&decided, &anybody()).await.unwrap();
     let leaf = leaf_hash(proof.entry.as_bytes());
     let top = Checkpoint::open(&proof.checkpoint, &key).unwrap();
     verify_inclusion(&leaf, proof.index, top.head().size, &proof.hashes, &top.head().root).unwrap();
@@ -44,8 +44,8 @@ async fn o3_an_export_verifies_offline_and_every_entry_has_its_proof() {
     let hashes = gate.consistency(early.size, head.size).await.unwrap();
     verify_consistency(early.size, head.size, &hashes, &earlier.head().root, &checkpoint.head().root).unwrap();
     // All of it, in two pages.
-    let first = gate.export(0, 2).await.unwrap();
-    let second = gate.export(2, 100).await.unwrap();
+    let first = gate.export(0, 2, &anybody()).await.unwrap();
+    let second = gate.export(2, 100, &anybody()).await.unwrap();
     let (_, second) = second.split_once('\n').unwrap();
     let mut verifier = ExportVerifier::new(Some(key));
     verifier.feed(first.as_bytes()).unwrap();
@@ -86,7 +86,7 @@ async fn two_that_continue_the_log_at_once_leave_one_log() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let mut verifier = ExportVerifier::new(Some(one.audit_key().parse().unwrap()));
-    verifier.feed(two.export(0, 1000).await.unwrap().as_bytes()).unwrap();
+    verifier.feed(two.export(0, 1000, &anybody()).await.unwrap().as_bytes()).unwrap();
     assert!(verifier.finish().unwrap().head.size >= 21);
     one.stop().await;
     two.stop().await;

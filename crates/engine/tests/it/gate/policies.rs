@@ -3,7 +3,7 @@
 use engine::{Asked, Gate, GateError, Point};
 use model::Verdict;
 
-use super::scene::{NON_ROOT, NOTHING, Scene, asked, bundle, by, verdict};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, named, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_an_acknowledged_change_is_in_force_on_every_replica() {
@@ -14,15 +14,15 @@ async fn f6_an_acknowledged_change_is_in_force_on_every_replica() {
     let two = Gate::start(scene.settings(NON_ROOT), store).await.unwrap();
     let pinned = scene.named(&format!("@{digest}"));
     assert_eq!((verdict(&one, &pinned).await, verdict(&two, &pinned).await), (Verdict::Allow, Verdict::Allow));
-    let strict = one.upload(bundle(NOTHING), "ada").await.unwrap();
+    let strict = one.upload(bundle(NOTHING), &named("ada")).await.unwrap();
     assert!(!strict.in_force);
     assert_eq!(verdict(&one, &pinned).await, Verdict::Allow, "uploaded is not in force");
-    let strict = one.activate(&strict.digest, None, None, "ada").await.unwrap();
+    let strict = one.activate(&strict.digest, None, None, &named("ada")).await.unwrap();
     assert!(strict.in_force);
     assert_eq!(verdict(&one, &pinned).await, Verdict::Deny, "at once where it was acknowledged");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(verdict(&two, &pinned).await, Verdict::Deny, "and after the lease everywhere");
-    let back = two.roll_back(None, "bob").await.unwrap();
+    let back = two.roll_back(None, &named("bob")).await.unwrap();
     assert_ne!(back.digest, strict.digest);
     assert_eq!(verdict(&two, &pinned).await, Verdict::Allow);
     one.stop().await;
@@ -34,17 +34,17 @@ async fn a_policy_that_cannot_be_used_changes_nothing() {
     let scene = Scene::new();
     let digest = scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
-    let before = gate.versions(10).await.unwrap();
+    let before = gate.versions(10, &anybody()).await.unwrap();
     for (rules, what) in [
         ("- { id: r, nonsense: {} }", "nonsense"),
         ("- { id: r, rego: { file: house.rego } }", "does not hold \"house.rego\""),
     ] {
-        let error = gate.upload(bundle(rules), "ada").await.unwrap_err();
+        let error = gate.upload(bundle(rules), &named("ada")).await.unwrap_err();
         assert!(matches!(&error, GateError::Invalid { what: said, .. } if said.contains(what)), "{error:?}");
     }
-    assert_eq!(gate.versions(10).await.unwrap().len(), before.len());
+    assert_eq!(gate.versions(10, &anybody()).await.unwrap().len(), before.len());
     let unknown = "sha256:0000000000000000000000000000000000000000000000000000000000000000".parse().unwrap();
-    assert!(matches!(gate.activate(&unknown, None, None, "ada").await, Err(GateError::NotFound { .. })));
+    assert!(matches!(gate.activate(&unknown, None, None, &named("ada")).await, Err(GateError::NotFound { .. })));
     assert_eq!(verdict(&gate, &scene.named(&format!("@{digest}"))).await, Verdict::Allow);
     gate.stop().await;
 }
@@ -53,10 +53,10 @@ async fn a_policy_that_cannot_be_used_changes_nothing() {
 async fn of_two_that_activate_at_once_the_second_learns_of_the_first() {
     let scene = Scene::new();
     let gate = scene.gate(NON_ROOT).await;
-    let now = gate.versions(1).await.unwrap().remove(0).digest;
-    let strict = gate.upload(bundle(NOTHING), "ada").await.unwrap().digest;
-    gate.activate(&strict, Some(&now), None, "ada").await.unwrap();
-    let late = gate.activate(&strict, Some(&now), None, "bob").await;
+    let now = gate.versions(1, &anybody()).await.unwrap().remove(0).digest;
+    let strict = gate.upload(bundle(NOTHING), &named("ada")).await.unwrap().digest;
+    gate.activate(&strict, Some(&now), None, &named("ada")).await.unwrap();
+    let late = gate.activate(&strict, Some(&now), None, &named("bob")).await;
     assert!(matches!(late, Err(GateError::Conflict { .. })), "{late:?}");
     gate.stop().await;
 }
@@ -69,8 +69,8 @@ async fn b10_a_version_is_replayed_over_what_was_decided() {
     for (digest, then) in [(&good, Verdict::Allow), (&bad, Verdict::Warn)] {
         assert_eq!(verdict(&gate, &scene.named(&format!("@{digest}"))).await, then);
     }
-    let strict = gate.upload(bundle(NON_ROOT), "ada").await.unwrap().digest;
-    let replayed = gate.replay(&strict, None, 10).await.unwrap();
+    let strict = gate.upload(bundle(NON_ROOT), &named("ada")).await.unwrap().digest;
+    let replayed = gate.replay(&strict, None, 10, &anybody()).await.unwrap();
     assert_eq!((replayed.judged, replayed.not_judged, replayed.next), (2, 0, None));
     let flips: Vec<&str> = replayed.flips.iter().map(|flip| flip.digest.as_str()).collect();
     assert_eq!(flips, [bad.as_str()]);
@@ -86,13 +86,16 @@ async fn b5_a_changed_policy_judges_what_was_decided_anew() {
     let digest = scene.push("1", "1000");
     let gate = scene.gate(NON_ROOT).await;
     let pinned = scene.named(&format!("@{digest}"));
-    assert_eq!(gate.ask(Asked { ..asked(&pinned) }, &by(Point::Ci)).await.unwrap().decision.verdict, Verdict::Allow);
-    let strict = gate.upload(bundle(NOTHING), "ada").await.unwrap().digest;
-    gate.activate(&strict, None, None, "ada").await.unwrap();
+    assert_eq!(
+        gate.ask(Asked { ..asked(&pinned) }, &by(Point::Ci), &anybody()).await.unwrap().decision.verdict,
+        Verdict::Allow
+    );
+    let strict = gate.upload(bundle(NOTHING), &named("ada")).await.unwrap().digest;
+    gate.activate(&strict, None, None, &named("ada")).await.unwrap();
     let denied = engine::DecisionQuery { verdict: Some(Verdict::Deny), limit: 1, ..engine::DecisionQuery::default() };
     let mut found = Vec::new();
     for _ in 0..100 {
-        found = gate.decisions(&denied).await.unwrap().0;
+        found = gate.decisions(&denied, &anybody()).await.unwrap().0;
         if !found.is_empty() {
             break;
         }

@@ -8,7 +8,7 @@ use engine::{
 use serde_json::Value;
 use testkit::oci::{Fault, Referrer};
 
-use super::scene::{NON_ROOT, NOTHING, Scene, bundle, by, image};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, bundle, by, image, named};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -55,7 +55,7 @@ async fn promoted(gate: &Gate, promotion: &Promotion) -> Result<Promoted, Promot
 
 /// The entries of the audit log about an image: their kinds, and the last of each.
 pub(super) async fn entries(gate: &Gate, digest: &str) -> Vec<(String, Value)> {
-    let entries = gate.history(&digest.parse().unwrap(), None, None, 100).await.unwrap();
+    let entries = gate.history(&digest.parse().unwrap(), None, None, 100, &anybody()).await.unwrap();
     let body = |text: &str| serde_json::from_str::<Value>(text).unwrap()["body"].clone();
     entries.into_iter().map(|entry| (entry.kind, body(&entry.entry.unwrap()))).collect()
 }
@@ -78,7 +78,7 @@ async fn b7_an_allowed_image_is_copied_with_what_is_attached_and_put_on_record()
     assert_eq!(scene.released("1.0"), Some(digest.clone()));
     assert!(scene.registry.manifest("release/app", signature.digest()).is_some());
 
-    let rows = gate.promotions(Some("production"), None, None, 10).await.unwrap();
+    let rows = gate.promotions(Some("production"), None, None, 10, &anybody()).await.unwrap();
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((&row.id, &row.decision, &row.digest), (&done.id, &done.decision, &done.digest));
     assert_eq!((&*row.source, &*row.destination, &*row.by), (&*scene.named(""), &*wanted.destination, "ci"));
@@ -93,7 +93,7 @@ async fn b7_an_allowed_image_is_copied_with_what_is_attached_and_put_on_record()
 
     let again = promoted(&gate, &wanted).await.unwrap();
     assert!(again.was_there && again.id == done.id, "{again:?}");
-    assert_eq!(gate.promotions(None, None, None, 10).await.unwrap().len(), 1, "nothing is recorded twice");
+    assert_eq!(gate.promotions(None, None, None, 10, &anybody()).await.unwrap().len(), 1, "nothing is recorded twice");
     let recorded = gate.promotion(&done.id, &ci()).await.unwrap();
     assert_eq!((recorded.phase, recorded.is_rollback), (PromotionPhase::Ended, false));
     gate.stop().await;
@@ -107,7 +107,7 @@ async fn b7_what_is_denied_is_not_copied() {
     let error = promoted(&gate, &scene.promotion(":1", "1.0")).await.unwrap_err();
     assert!(matches!(error, PromoteError::Refused { refusal: engine::Refusal::Denied, .. }), "{error:?}");
     assert_eq!(scene.registry.count("*", "/v2/release/app/"), 0, "the destination is not even asked");
-    assert!(gate.promotions(None, None, None, 10).await.unwrap().is_empty());
+    assert!(gate.promotions(None, None, None, 10, &anybody()).await.unwrap().is_empty());
     gate.stop().await;
 }
 
@@ -121,7 +121,7 @@ async fn b7_a_tag_is_never_moved() {
     let error = promoted(&gate, &scene.promotion(":2", "1.0")).await.unwrap_err();
     assert!(matches!(error, PromoteError::Destination { .. }) && error.to_string().contains(&first), "{error}");
     assert_eq!(scene.released("1.0"), Some(first));
-    assert_eq!(gate.promotions(None, None, None, 10).await.unwrap().len(), 1);
+    assert_eq!(gate.promotions(None, None, None, 10, &anybody()).await.unwrap().len(), 1);
     gate.stop().await;
 }
 
@@ -154,12 +154,12 @@ async fn b2_what_is_denied_while_it_is_copied_gets_no_tag() {
     while gate.promotion(&id, &ci()).await.unwrap().phase == PromotionPhase::Deciding {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let version = gate.upload(bundle(NOTHING), "admin").await.unwrap();
-    gate.activate(&version.digest, None, None, "admin").await.unwrap();
+    let version = gate.upload(bundle(NOTHING), &named("admin")).await.unwrap();
+    gate.activate(&version.digest, None, None, &named("admin")).await.unwrap();
     let error = ended(&gate, &id).await.ended.unwrap().unwrap_err();
     assert!(matches!(error, PromoteError::Refused { .. }), "{error:?}");
     assert_eq!(scene.released("1.0"), None);
-    assert!(gate.promotions(None, None, None, 10).await.unwrap().is_empty());
+    assert!(gate.promotions(None, None, None, 10, &anybody()).await.unwrap().is_empty());
     gate.stop().await;
 }
 
@@ -177,7 +177,7 @@ async fn b7_a_registry_that_fails_half_way_is_left_without_the_tag() {
         let error = promoted(&gate, &scene.promotion(":1", "1.0")).await.unwrap_err();
         assert!(matches!(error, PromoteError::Registry(_)), "{fault:?}: {error:?}");
         assert_eq!(scene.released("1.0"), None, "{fault:?}");
-        assert!(gate.promotions(None, None, None, 10).await.unwrap().is_empty());
+        assert!(gate.promotions(None, None, None, 10, &anybody()).await.unwrap().is_empty());
         scene.registry.clear_faults();
     }
     // What was sent before is there: the next time goes on from it.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::documents::{SCAN, critical, hand_in, trivy};
 use super::promotions::{ci, ended, entries, kinds};
-use super::scene::{NON_ROOT, NOTHING, Scene, bundle, by};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, bundle, by, named};
 
 impl Scene {
     fn rollback(&self) -> Rollback {
@@ -99,7 +99,7 @@ async fn s33_vulnerabilities_alone_are_overridden_by_somebody_who_may_and_says_w
     assert_eq!((&granted["reason"], &granted["person"]), (&"INC-1: 2 loses orders".into(), &"ada".into()));
     assert_eq!(granted["overridden"], json!(["vuln.maxExceeded"]));
     assert_eq!((&done["override"], &done["basis"]), (&granted["override"], &"overridden".into()));
-    let answers = gate.answers(&back.decision, 10).await.unwrap();
+    let answers = gate.answers(&back.decision, 10, &anybody()).await.unwrap();
     assert!(answers.iter().any(|answer| answer.basis == "overridden"), "{answers:?}");
     gate.stop().await;
 }
@@ -122,8 +122,8 @@ async fn s33_nothing_else_is_overridden() {
     let on_call = Actor::everywhere("ada@sso", &[Role::BreakGlass, Role::Ci]);
     let wanted = Rollback { tag: Some("back".parse().unwrap()), reason: Some("INC-1".to_owned()), ..scene.rollback() };
     for rules in rules {
-        let version = gate.upload(bundle(rules), "admin").await.unwrap();
-        gate.activate(&version.digest, None, None, "admin").await.unwrap();
+        let version = gate.upload(bundle(rules), &named("admin")).await.unwrap();
+        gate.activate(&version.digest, None, None, &named("admin")).await.unwrap();
         let error = rolled_back(&gate, &wanted, &on_call).await.unwrap_err();
         assert!(matches!(error, PromoteError::Refused { refusal: engine::Refusal::Denied, .. }), "{rules}: {error:?}");
         assert_eq!(scene.released("back"), None, "{rules}");

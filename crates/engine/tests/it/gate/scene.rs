@@ -1,10 +1,12 @@
 //! A registry with images, a policy, and a gate on a store of its own.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Answered, AskError, Asked, Asker, Bundle, Gate, GateSettings, Point, RegistrySettings, Store, StoreOptions,
+    Actor, Answered, AskError, Asked, Asker, Bundle, Gate, GateSettings, Point, RegistrySettings, Role, Store,
+    StoreOptions,
 };
 use model::{Timestamp, Verdict};
 use tempfile::TempDir;
@@ -90,9 +92,19 @@ pub(crate) fn asked(image: &str) -> Asked {
 }
 
 pub(crate) async fn ask(gate: &Gate, image: &str) -> Result<Answered, AskError> {
-    gate.ask(asked(image), &by(Point::Ci)).await
+    gate.ask(asked(image), &by(Point::Ci), &anybody()).await
 }
 
 pub(crate) async fn verdict(gate: &Gate, image: &str) -> Verdict {
     ask(gate, image).await.unwrap().decision.verdict
+}
+
+/// Somebody who may everything.
+pub(crate) fn anybody() -> Arc<Actor> {
+    named("ci")
+}
+
+/// Somebody of this name who may everything.
+pub(crate) fn named(name: &str) -> Arc<Actor> {
+    Arc::new(Actor::everywhere(name, &Role::ALL))
 }

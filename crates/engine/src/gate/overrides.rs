@@ -1,0 +1,347 @@
+//! Overrides (B12, S31): an image that is denied runs all the same, for a while, because somebody who may says so and why. It is no allow: the verdict
+//! stays, every answer says on what it rests, and what is denied everywhere stays denied.
+
+use std::sync::Arc;
+
+use model::{Digest, ImageReference, Reason, ReasonCode, SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{Batch, ItemQuery, ItemRow, Job, NewJob, Scope, Store, StoreError};
+
+use super::actor::{Actor, Right};
+use super::collecting::repository;
+use super::deciding::canonical;
+use super::denials::sound_reason;
+use super::{GateError, Inner, recording};
+
+const KIND: &str = "override";
+const ACTIVE: &str = "active";
+/// The job that ends one, and its entry in the audit log.
+pub(super) const ENDS: &str = "override.ended";
+/// The longest time box.
+const LONGEST: SignedDuration = SignedDuration::from_hours(72);
+/// The most that are in force.
+const MOST: usize = 10_000;
+const PAGE: u32 = 1000;
+
+/// What is to be let through.
+#[derive(Debug, Clone)]
+pub struct NewOverride {
+    /// `host/repository@sha256:…`
+    pub image: String,
+    /// For this environment.
+    pub environment: String,
+    /// Why.
+    pub reason: String,
+    /// The incident or ticket.
+    pub ticket: Option<String>,
+    /// For how long.
+    pub lasts: SignedDuration,
+}
+
+/// An override.
+#[derive(Debug, Clone)]
+pub struct OverrideEntry {
+    /// Its id.
+    pub id: String,
+    /// 1 for a new one.
+    pub revision: i64,
+    /// `active`, `revoked` or `ended`. Whoever asks compares times: one whose end is not on record yet lets nothing through.
+    pub state: String,
+    /// `host/repository`
+    pub repository: String,
+    /// The image.
+    pub digest: Digest,
+    /// The environment.
+    pub environment: String,
+    /// When it was granted.
+    pub granted_at: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// The rest.
+    pub body: OverrideBody,
+    /// How many decisions it changed.
+    pub uses: u64,
+}
+
+/// What is kept of an override.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OverrideBody {
+    /// Why.
+    pub reason: String,
+    /// The incident or ticket.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ticket: Option<String>,
+    /// Who granted it.
+    pub by: String,
+    /// The person behind that, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<String>,
+    /// Who ended it before its time, when, and why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revoked: Option<super::denials::Lifted>,
+}
+
+/// An override that is in force, as asks look for it.
+#[derive(Debug, Clone)]
+pub(super) struct InForceOverride {
+    pub(super) id: String,
+    repository: String,
+    digest: Digest,
+    environment: String,
+    pub(super) until: Timestamp,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overrides(Vec<InForceOverride>);
+
+impl Overrides {
+    /// The one that lets this image through now; of several the one that lasts longest.
+    pub(super) fn of(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        environment: &str,
+        now: Timestamp,
+    ) -> Option<&InForceOverride> {
+        let fits = |one: &&InForceOverride| {
+            one.digest == *digest && one.repository == repository && one.environment == environment && now < one.until
+        };
+        self.0.iter().filter(fits).max_by_key(|one| one.until)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// S6: the deny list, quarantine and revocation come before any override.
+pub(super) fn may_be_overridden<'a>(reasons: impl IntoIterator<Item = &'a Reason>) -> bool {
+    !reasons.into_iter().any(|reason| {
+        matches!(reason.code, ReasonCode::DenyListed | ReasonCode::DenyQuarantined | ReasonCode::SignatureRevoked)
+    })
+}
+
+impl Inner {
+    /// Grants an override: in force on every replica within the lease.
+    pub(super) async fn grant_override(
+        self: &Arc<Self>,
+        new: NewOverride,
+        actor: &Actor,
+    ) -> Result<OverrideEntry, GateError> {
+        let reason = sound_reason(&new.reason)?;
+        let ticket = new.ticket.as_deref().map(sound_reason).transpose()?;
+        let image: ImageReference =
+            new.image.parse().map_err(|error| GateError::invalid(format!("`image` is no image reference: {error}")))?;
+        let image = canonical(image);
+        let (Some(digest), Some(_)) = (image.digest.clone(), &image.host) else {
+            return Err(GateError::invalid("an override is for one image in one registry: HOST/REPOSITORY@sha256:…"));
+        };
+        let repository = repository(&image);
+        actor.may_or_refused(Right::Override, &repository, Some(&new.environment))?;
+        let force = self.follower.force();
+        force.policies.environment(&new.environment).map_err(|error| GateError::invalid(error.to_string()))?;
+        if new.lasts <= SignedDuration::ZERO || new.lasts > LONGEST {
+            return Err(GateError::invalid(
+                "an override lasts up to 72 hours; what has to last longer is an exception",
+            ));
+        }
+        if force.standing.overrides.len() >= MOST {
+            return Err(GateError::invalid(format!("{MOST} overrides are in force; revoke some first")));
+        }
+        let now = (self.settings.now)();
+        let until = now.checked_add(new.lasts).map_err(|error| GateError::invalid(error.to_string()))?;
+        let body = OverrideBody {
+            reason,
+            ticket,
+            by: actor.identity.to_string(),
+            person: actor.person.as_deref().map(str::to_owned),
+            revoked: None,
+        };
+        let entry = OverrideEntry {
+            id: uuid::Uuid::now_v7().to_string(),
+            revision: 1,
+            state: ACTIVE.to_owned(),
+            repository,
+            digest,
+            environment: new.environment,
+            granted_at: now,
+            until,
+            body,
+            uses: 0,
+        };
+        self.settle_override(&entry, "override.granted", now).await?;
+        tracing::warn!(
+            r#override = entry.id, by = entry.body.by, digest = %entry.digest, environment = entry.environment, until = %entry.until,
+            reason = entry.body.reason, "an image that is denied is let through by an override"
+        );
+        Ok(entry)
+    }
+
+    /// Ends an override before its time: whoever may grant it, or who governs.
+    pub(super) async fn revoke_override(
+        self: &Arc<Self>,
+        id: &str,
+        reason: &str,
+        actor: &Actor,
+    ) -> Result<OverrideEntry, GateError> {
+        let reason = sound_reason(reason)?;
+        let mut entry = self.an_override(id, actor).await?;
+        let (repository, environment) = (entry.repository.clone(), entry.environment.clone());
+        if !actor.may(Right::Govern, &repository, Some(&environment)) {
+            actor.may_or_refused(Right::Override, &repository, Some(&environment))?;
+        }
+        if entry.state != ACTIVE {
+            return Err(GateError::Conflict { what: format!("override {id}, which is over,") });
+        }
+        let now = (self.settings.now)();
+        entry.state = "revoked".to_owned();
+        entry.revision += 1;
+        entry.body.revoked = Some(super::denials::Lifted { at: now, by: actor.identity.to_string(), reason });
+        self.settle_override(&entry, "override.revoked", now).await?;
+        Ok(entry)
+    }
+
+    /// An override that the actor sees.
+    pub(super) async fn an_override(&self, id: &str, actor: &Actor) -> Result<OverrideEntry, GateError> {
+        let none = || GateError::NotFound { what: format!("override {id}") };
+        let row = self.store.item(KIND, id).await?.ok_or_else(none)?;
+        let mut entry = entry(row)?;
+        if !actor.sees(&entry.repository, Some(&entry.environment)) {
+            return Err(none());
+        }
+        entry.uses = self.store.use_counts(std::slice::from_ref(&entry.id)).await?.remove(&entry.id).unwrap_or(0);
+        Ok(entry)
+    }
+
+    /// Overrides that the actor sees, the newest first, and where the next page begins.
+    pub(super) async fn overrides(
+        &self,
+        digest: Option<Digest>,
+        before: Option<String>,
+        limit: u32,
+        actor: &Actor,
+    ) -> Result<(Vec<OverrideEntry>, Option<String>), GateError> {
+        let query = ItemQuery { kind: KIND, digest, before, limit, ..ItemQuery::default() };
+        let rows = self.store.items(&query).await?;
+        let next = (rows.len() == limit as usize).then(|| rows.last().map(|row| row.id.clone())).flatten();
+        let mut entries = rows.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        entries.retain(|entry| actor.sees(&entry.repository, Some(&entry.environment)));
+        let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+        let mut counts = self.store.use_counts(&ids).await?;
+        for entry in &mut entries {
+            entry.uses = counts.remove(&entry.id).unwrap_or(0);
+        }
+        Ok((entries, next))
+    }
+
+    async fn settle_override(
+        self: &Arc<Self>,
+        entry: &OverrideEntry,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let logged = json!({ "override": entry.id, "environment": entry.environment, "until": entry.until, "granted": entry.body });
+        let subject = Some((entry.repository.as_str(), &entry.digest));
+        let leaf = recording::leaf(uuid::Uuid::now_v7().to_string(), what, subject, now, logged)?;
+        let row = ItemRow {
+            kind: KIND.to_owned(),
+            id: entry.id.clone(),
+            revision: entry.revision,
+            state: entry.state.clone(),
+            repository: Some(entry.repository.clone()),
+            digest: Some(entry.digest.clone()),
+            environment: Some(entry.environment.clone()),
+            created_at: entry.granted_at,
+            until: Some(entry.until),
+            body: serde_json::to_vec(&entry.body).map_err(|error| GateError::invalid(error.to_string()))?,
+        };
+        let ends = (entry.state == ACTIVE).then(|| NewJob {
+            kind: ENDS.to_owned(),
+            key: entry.id.clone(),
+            payload: json!({ "override": entry.id }).to_string(),
+            run_at: entry.until,
+        });
+        let batch = Batch {
+            items: vec![row],
+            leaves: vec![leaf],
+            jobs: ends.into_iter().collect(),
+            changes: vec![Scope::Global],
+            ..Batch::default()
+        };
+        self.store.write(batch).await?;
+        self.follower.catch_up().await?;
+        Ok(())
+    }
+
+    /// Writes down that an override is over.
+    pub(super) async fn override_job(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
+        #[derive(Deserialize)]
+        struct About {
+            r#override: String,
+        }
+        let about: About = serde_json::from_str(&job.payload)
+            .map_err(|error| GateError::invalid(format!("the job's payload cannot be read: {error}")))?;
+        let Some(row) = self.store.item(KIND, &about.r#override).await? else { return Ok(Batch::default()) };
+        let entry = entry(row.clone())?;
+        let now = (self.settings.now)();
+        if entry.state != ACTIVE {
+            return Ok(Batch::default());
+        }
+        if now < entry.until {
+            return Err(GateError::Pending);
+        }
+        let uses = self.store.use_counts(std::slice::from_ref(&entry.id)).await?.remove(&entry.id).unwrap_or(0);
+        let body =
+            json!({ "override": entry.id, "environment": entry.environment, "until": entry.until, "decisions": uses });
+        let subject = Some((entry.repository.as_str(), &entry.digest));
+        let leaf = recording::leaf(uuid::Uuid::now_v7().to_string(), ENDS, subject, now, body)?;
+        let row = ItemRow { state: "ended".to_owned(), revision: row.revision + 1, ..row };
+        Ok(Batch { items: vec![row], leaves: vec![leaf], changes: vec![Scope::Global], ..Batch::default() })
+    }
+}
+
+/// Every override that was not revoked; asks compare times.
+pub(super) async fn load(store: &Store) -> Result<Overrides, GateError> {
+    let mut all = Vec::new();
+    let mut before = None;
+    loop {
+        let query =
+            ItemQuery { kind: KIND, state: Some(ACTIVE.to_owned()), before, limit: PAGE, ..ItemQuery::default() };
+        let rows = store.items(&query).await?;
+        let count = rows.len();
+        before = rows.last().map(|row| row.id.clone());
+        for row in rows {
+            let OverrideEntry { id, repository, digest, environment, until, .. } = entry(row)?;
+            all.push(InForceOverride { id, repository, digest, environment, until });
+        }
+        if count < PAGE as usize {
+            return Ok(Overrides(all));
+        }
+        if all.len() > 2 * MOST {
+            let why = format!("more than {MOST} are in force");
+            return Err(StoreError::Unreadable { what: "overrides", why }.into());
+        }
+    }
+}
+
+fn entry(row: ItemRow) -> Result<OverrideEntry, GateError> {
+    let wrong = |why: String| StoreError::Unreadable { what: "override", why };
+    let body = serde_json::from_slice(&row.body).map_err(|error| wrong(error.to_string()))?;
+    let missing = || wrong("a part of it is missing".to_owned());
+    let until = row.until.ok_or_else(missing)?;
+    Ok(OverrideEntry {
+        id: row.id,
+        revision: row.revision,
+        state: row.state,
+        repository: row.repository.ok_or_else(missing)?,
+        digest: row.digest.ok_or_else(missing)?,
+        environment: row.environment.ok_or_else(missing)?,
+        granted_at: row.created_at,
+        until,
+        body,
+        uses: 0,
+    })
+}

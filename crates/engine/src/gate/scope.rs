@@ -1,0 +1,143 @@
+//! S35: what an actor may ask for and see, at the gate's door. What is refused by its name alone, before anything is looked up, is refused with
+//! words; what would tell that something is there is not there.
+
+use model::{Digest, ImageReference};
+use serde_json::Value;
+use store::LeafRow;
+
+use super::actor::{Actor, Right};
+use super::asking::{AskError, Asked};
+use super::collecting::repository;
+use super::deciding::canonical;
+use super::{GateError, Submission};
+
+/// The environment of an ask that names none (S7).
+pub(super) const USUAL: &str = "production";
+/// Rows that are looked through for one page of what somebody sees: beyond, the page ends early and says where to go on.
+pub(super) const LOOKED_THROUGH: u32 = 5_000;
+
+impl Right {
+    /// The roles that have it, for whoever is told that they lack it.
+    fn roles(self) -> String {
+        let roles = super::Role::ALL.into_iter().filter(|role| role.rights().contains(&self));
+        roles.map(super::Role::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Ask => "ask for decisions",
+            Self::Submit => "submit documents",
+            Self::Promote => "promote",
+            Self::Request => "request exceptions",
+            Self::Approve => "approve exceptions",
+            Self::Label => "label decisions",
+            Self::Override => "override denials",
+            Self::Govern => "change policies",
+            Self::Administer => "give out tokens",
+            Self::Inspect => "inspect what is quarantined",
+        }
+    }
+}
+
+/// That an actor lacks a right for something.
+pub(super) fn forbidden(actor: &Actor, right: Right, about: &str) -> GateError {
+    let what =
+        format!("{} may not {} {about}: it takes one of the roles {}", actor.identity, right.words(), right.roles());
+    GateError::Forbidden { what }
+}
+
+impl Actor {
+    /// # Errors
+    /// They may not do this about everything.
+    pub(super) fn everywhere_or_refused(&self, right: Right) -> Result<(), GateError> {
+        if self.may_everywhere(right) {
+            return Ok(());
+        }
+        Err(forbidden(self, right, "for all repositories and environments (`**` and `*`)"))
+    }
+
+    /// # Errors
+    /// They may not do this about this repository in this environment (`None`: whichever it is).
+    pub(super) fn may_or_refused(
+        &self,
+        right: Right,
+        repository: &str,
+        environment: Option<&str>,
+    ) -> Result<(), GateError> {
+        if self.may(right, repository, environment) {
+            return Ok(());
+        }
+        Err(forbidden(self, right, &format!("about {repository} in {}", environment.unwrap_or("every environment"))))
+    }
+
+    /// # Errors
+    /// They may not do this about anything.
+    pub(super) fn somewhere_or_refused(&self, right: Right) -> Result<(), GateError> {
+        if self.may_somewhere(right) { Ok(()) } else { Err(forbidden(self, right, "anywhere")) }
+    }
+
+    /// Whether they see an entry of the audit log: by its image, and the environment it is about.
+    pub(super) fn sees_entry(&self, repository: Option<&str>, bytes: &[u8]) -> bool {
+        if self.may_everywhere(Right::Read) {
+            return true;
+        }
+        let Some(repository) = repository else { return false };
+        let entry: Option<Value> = serde_json::from_slice(bytes).ok();
+        match entry {
+            // About the image, whatever the environment.
+            Some(entry) => match entry.pointer("/body/environment") {
+                None => self.sees(repository, None),
+                Some(Value::String(environment)) => self.sees(repository, Some(environment)),
+                Some(_) => false,
+            },
+            // Retention dropped what it was about.
+            None => self.may(Right::Read, repository, None),
+        }
+    }
+
+    pub(super) fn sees_leaf(&self, leaf: &LeafRow) -> bool {
+        self.sees_entry(leaf.repository.as_deref(), &leaf.bytes)
+    }
+}
+
+/// Whether this may be asked for. Nothing is looked up: the answer is the same whether the image is there or not.
+pub(super) fn ask(actor: &Actor, asked: &Asked) -> Result<(), AskError> {
+    // What is no whole reference is refused as such, and says nothing about any image.
+    let Some(repository) = named(&asked.image) else { return Ok(actor.somewhere_or_refused(Right::Ask)?) };
+    let environment = asked.environment.as_deref().unwrap_or(USUAL);
+    if actor.may(Right::Ask, &repository, Some(environment)) {
+        return Ok(());
+    }
+    Err(forbidden(actor, Right::Ask, &format!("about {repository} in {environment}")).into())
+}
+
+/// Whether this may be handed in: what is handed in counts in every environment, so a grant for one of them is enough only where the policy
+/// says whose word counts.
+pub(super) fn submit(actor: &Actor, submission: &Submission) -> Result<(), GateError> {
+    let Some(repository) = named(&submission.image) else { return actor.somewhere_or_refused(Right::Submit) };
+    if actor.may_in_some_environment(Right::Submit, &repository) {
+        return Ok(());
+    }
+    Err(forbidden(actor, Right::Submit, &format!("about {repository}")))
+}
+
+/// The repository of a reference, as it stands in records.
+fn named(image: &str) -> Option<String> {
+    let image: ImageReference = image.parse().ok()?;
+    image.host.as_ref()?;
+    Some(repository(&canonical(image)))
+}
+
+/// What somebody does not see is called as what is not there.
+pub(super) fn no_decision(id: &str) -> GateError {
+    GateError::NotFound { what: format!("decision {id}") }
+}
+
+/// As for an entry that nobody wrote.
+pub(super) fn no_entry(id: &str) -> GateError {
+    GateError::NotFound { what: format!("entry {id} in the audit log") }
+}
+
+/// A place among rows that are ordered by image.
+pub(super) type ImagePlace = (String, Digest);
