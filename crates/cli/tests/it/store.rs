@@ -94,7 +94,11 @@ fn a_newer_schema_is_refused_by_every_command_and_left_as_it_is() {
     run(&gate, &["store", "migrate"]).exits(0);
     let old = export(&gate, "data/gate.db");
     gate.write("old.jsonl", &old);
-    sql(&gate, "data/gate.db", "UPDATE _sqlx_migrations SET version = 99 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)");
+    sql(
+        &gate,
+        "data/gate.db",
+        "UPDATE _sqlx_migrations SET version = 99 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)",
+    );
     let before = fs::read(gate.path("data/gate.db")).unwrap();
     for arguments in [
         &["store", "status"][..],

@@ -54,7 +54,9 @@ impl Inner {
             if *leave.permit.subject() != digest {
                 return Err(AskError::Internal("leave was given for another digest".to_owned()).into());
             }
-            if let (Basis::Overridden(id), None) = (leave.permit.basis(), &granted) {
+            // One that was granted before is on record already.
+            if let (Basis::Overridden(id), None, false) = (leave.permit.basis(), &granted, leave.overridden.is_empty())
+            {
                 self.write_override(run, &leave, id).await?;
                 granted = Some(id.clone());
             }
@@ -145,6 +147,7 @@ impl Inner {
             by: plan.identity.to_string(),
         };
         let basis = leave.permit.basis();
+        let granted = granted.or(if let Basis::Overridden(id) = basis { Some(id.as_str()) } else { None });
         let body = json!({ "promotion": id, "decision": row.decision, "source": source.to_string(),
             "destination": row.destination, "environment": row.environment, "by": row.by,
             "person": plan.person.as_deref(), "pipeline": plan.by.pipeline, "commit": plan.by.commit,
