@@ -21,6 +21,8 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/exceptions.md"
 RULE = {"vulnerabilities": {"sources": {"accept": ["file"]}, "max": {"critical": 0}}}
 PEOPLE = {"dora": "read", "ada": "admin", "pipeline": "write"}
 """Who, and the role of their token."""
+PERSONS = ("dora", "ada")
+"""Whose token says which person bears it."""
 SHORT_S = 25
 """What the guide lets run for two weeks."""
 
@@ -56,7 +58,7 @@ def blocked(service, registry, repo, build_image):
 
 AUTH = {
     "tokens": [
-        {"name": name, "role": role, "sha256": hashlib.sha256(secret.encode()).hexdigest()}
+        {"name": name, "role": role, "sha256": hashlib.sha256(secret.encode()).hexdigest(), **({"person": f"{name}@example.com"} if name in PERSONS else {})}
         for name, role, secret in [*((name, role, token(name)) for name, role in PEOPLE.items()), *((role, role, secret) for role, secret in TOKENS.items())]
     ],
     "anonymousReads": True,

@@ -1,6 +1,7 @@
 //! The gate as a service: asks are answered from decisions that are recorded, kept true as what they rest on changes.
 
 mod actor;
+mod answering;
 mod answers;
 mod asking;
 mod attaching;

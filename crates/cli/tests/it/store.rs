@@ -116,7 +116,9 @@ fn a_newer_schema_is_refused_by_every_command_and_left_as_it_is() {
     assert_eq!(fs::read(gate.path("data/gate.db")).unwrap(), before);
     assert!(!gate.path("backup.db").exists());
     // An export of a newer version, too.
-    gate.write("newer.jsonl", old.replacen("\"store\":1}", "\"store\":99}", 1));
+    let (head, rows) = old.split_once("\"store\":").unwrap();
+    let (_, rows) = rows.split_once('}').unwrap();
+    gate.write("newer.jsonl", format!("{head}\"store\":99}}{rows}"));
     run(&gate, &["store", "import", "newer.jsonl", "--data-dir", "other"])
         .exits(3)
         .says("the export newer.jsonl has schema 99");
