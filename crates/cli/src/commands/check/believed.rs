@@ -47,8 +47,8 @@ enum Permit {
     Pending,
 }
 
-/// The record that was answered, as an answer to this question.
-pub(super) fn believed(reply: &Reply, question: &Question) -> Result<Record, Trouble> {
+/// The record that was answered, as an answer to this question; and whether an override lets the image through although it is denied or pending.
+pub(super) fn believed(reply: &Reply, question: &Question) -> Result<(Record, bool), Trouble> {
     let Answered { verdict, permit, decision: mut record, .. } = reply.read()?;
     let refuse = |why: String| Err(Trouble::NotUnderstood(why));
     let why = contradiction(verdict, permit, &record).or_else(|| stranger(permit, &record, question));
@@ -64,7 +64,7 @@ pub(super) fn believed(reply: &Reply, question: &Question) -> Result<Record, Tro
     // Who asked, and where it is acted upon, is this job (S2).
     record.answer = asker();
     (record.answer.point, record.answer.advisory) = ("ci".into(), false);
-    Ok(record)
+    Ok((record, permit == Permit::Overridden))
 }
 
 /// What the answer says in two ways.

@@ -107,7 +107,7 @@ impl CheckArgs {
                 (Err(Trouble::Away { .. }), Some(record)) if plan.server.left() < LAST => return Ok(record),
                 (Err(trouble), _) => return Err(trouble),
             };
-            let mut record = believed(&reply, &plan.question)?;
+            let (mut record, overridden) = believed(&reply, &plan.question)?;
             if pending.as_ref().is_some_and(|before| before.image.digest != record.image.digest) {
                 return Ok(plan.refused(Reason::new(
                     ReasonCode::ImageTagMoved,
@@ -116,7 +116,11 @@ impl CheckArgs {
             }
             record.timing_ms.request = Some(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
             let left = plan.server.left();
-            if record.verdict != Verdict::Pending || left < LAST {
+            if overridden {
+                // An override is no allow (S31): where the image is let in, that point asks, and says so.
+                ui.insist("warning: an override lets this image through where it is deployed; the verdict is as it was, and so is this job's exit code");
+            }
+            if record.verdict != Verdict::Pending || overridden || left < LAST {
                 return Ok(record);
             }
             // One last look shortly before the time is up.
