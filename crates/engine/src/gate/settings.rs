@@ -8,6 +8,7 @@ use registry::Reach;
 use telemetry::Metrics;
 
 use super::identities::IdentitySettings;
+use super::notices::NoticeTarget;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -47,6 +48,8 @@ pub struct GateSettings {
     pub identities: IdentitySettings,
     /// S34: whether a second person confirms what comes into force for production.
     pub two_people: bool,
+    /// Who is told of what.
+    pub notifications: Vec<NoticeTarget>,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -79,6 +82,7 @@ impl GateSettings {
             lease: Duration::from_secs(1),
             identities: IdentitySettings::default(),
             two_people: false,
+            notifications: Vec::new(),
             metrics: Metrics::new(),
             now,
         }
