@@ -34,7 +34,9 @@ def by(gate):
 
 @pytest.fixture
 def policies(tmp_path: Path) -> tuple[Path, Path]:
-    return policy(tmp_path / "allowing.yaml", NON_ROOT), policy(tmp_path / "denying.yaml", NOBODY)
+    declared = {"production": {"class": "production"}, "staging": {"class": "non-production"}}
+    allowing = policy(tmp_path / "allowing.yaml", NON_ROOT, environments=declared)
+    return allowing, policy(tmp_path / "denying.yaml", NOBODY, environments=declared)
 
 
 def test_o4_an_incident_says_what_changed_from_where_decided_how_and_what_to_go_back_to(serve, many_images, policies, by, registry, repo):
@@ -142,7 +144,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 fails = len(receiver.refused) < refuse
-                (receiver.refused if fails else receiver.taken).append((dict(self.headers), body))
+                (receiver.refused if fails else receiver.taken).append((self.headers, body))
                 self.send_response(503 if fails else 204)
                 self.end_headers()
 
