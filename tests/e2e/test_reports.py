@@ -219,6 +219,19 @@ def test_o5_a_webhook_that_fails_first_is_told_once_and_signed(serve, many_image
     assert len(ids) == len(set(ids)) == 4
 
 
+def test_o5_of_several_replicas_one_tells(serve, postgres, many_images, policies, receivers, tmp_path):
+    (tmp_path / "secret").write_text(SECRET)
+    webhook = receivers[1]
+    told = [{"name": "team", "url": webhook.url, "kind": "webhook", "events": ["block"], "secretFile": str(tmp_path / "secret")}]
+    database = postgres.url(postgres.database())
+    near, far = (serve(database=database, policy=policies[1], notifications=told) for _ in range(2))
+    for number, image in enumerate(many_images[:10]):
+        (near, far)[number % 2].decided(image, point="ci", pipeline=str(number))
+    until("all of it is told", lambda: len(webhook.taken) >= 10, 60)
+    time.sleep(2)
+    assert len(webhook.taken) == len({one["id"] for one in webhook.bodies()}) == 10
+
+
 def test_o5_what_cannot_be_told_soundly_does_not_start(serve, policies, tmp_path):
     (tmp_path / "short").write_text("short")
     usual = {"name": "team", "url": "https://hooks.example/hidden", "kind": "slack", "events": ["block"]}

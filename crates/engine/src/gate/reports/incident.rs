@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::reports::{Covered, IncidentDecision, IncidentPromotion, IncidentReport, RollbackTo};
+use model::reports::{Covered, IncidentDecision, IncidentPromotion, IncidentReport, ReportEvent, RollbackTo};
 use model::{Timestamp, Verdict};
 use serde_json::Value;
 use store::DecisionQuery;
@@ -45,6 +45,7 @@ impl Inner {
     ) -> Result<IncidentReport, GateError> {
         let _turn = self.reporting.acquire().await;
         let about = About { environment, repository };
+        let mut begun = Vec::new();
         let mut report = IncidentReport {
             environment: environment.to_owned(),
             repository: repository.map(str::to_owned),
@@ -58,7 +59,15 @@ impl Inner {
             overrides_used: Vec::new(),
             rollback: Vec::new(),
         };
-        let read = self.each_entry(since, until, actor, |entry| about.add(&mut report, entry)).await?;
+        let read = self.each_entry(since, until, actor, |entry| about.add(&mut report, &mut begun, entry)).await?;
+        // A tag may have been written whose promotion is not on record: that is told, those that are on record are not told twice.
+        begun.retain(|(destination, event): &(String, ReportEvent)| {
+            let is_it =
+                |one: &IncidentPromotion| one.destination == *destination && Some(&one.digest) == event.digest.as_ref();
+            !report.promotions.iter().any(is_it)
+        });
+        report.events.extend(begun.into_iter().map(|(_, event)| event));
+        report.events.sort_by_key(|event| event.at);
         let mut missing = read.missing(actor);
         let used = self.overrides_used(since, read.until, Some(environment), repository, actor, &mut missing).await?;
         report.overrides_used = used.1;
@@ -129,7 +138,7 @@ impl Inner {
 }
 
 impl About<'_> {
-    fn add(&self, report: &mut IncidentReport, entry: &Entry) {
+    fn add(&self, report: &mut IncidentReport, begun: &mut Vec<(String, ReportEvent)>, entry: &Entry) {
         if !self.holds(entry) {
             return;
         }
@@ -138,8 +147,12 @@ impl About<'_> {
                 push(&mut report.promotions, &mut report.promotions_more, || promotion(entry));
             }
             "decision" => push(&mut report.decisions, &mut report.decisions_more, || decision(entry)),
-            // The promotion says it, or nothing came of it; and the rest changes nothing that is let through.
-            "promotion.begun" | "signal" => {}
+            "promotion.begun" if begun.len() < LISTED => {
+                begun.push((entry.text(&[&["destination"]]).unwrap_or("?").to_owned(), event(entry)));
+            }
+            "promotion.begun" => report.events_more += 1,
+            // The decision that follows from it is there.
+            "signal" => {}
             _ => push(&mut report.events, &mut report.events_more, || Some(event(entry))),
         }
     }

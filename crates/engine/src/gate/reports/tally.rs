@@ -280,6 +280,7 @@ fn what(entry: &Entry) -> String {
         }
         "verdict" => format!("{} to {} under policy {}", text(&["from"]), text(&["to"]), text(&["policyVersion"])),
         "block" => format!("decision {} called {}", text(&["decision"]), text(&["label", "label"])),
+        "promotion" => format!("promotion to {}: begun, and not on record as done", text(&["destination"])),
         "audit" => format!("texts of entries before {} dropped", text(&["before"])),
         kind => kind.to_owned(),
     }
