@@ -48,7 +48,7 @@ const ATTEMPTS: i64 = 20;
 /// Targets.
 const TARGETS: usize = 50;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Place {
     next: u64,
 }

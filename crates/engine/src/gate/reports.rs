@@ -231,18 +231,18 @@ impl Inner {
         if rows.len() == query.limit as usize {
             missing.push(format!("exceptions that wait beyond the newest {}", query.limit));
         }
-        let sees = |row: &&store::ItemRow| {
+        let is_visible = |row: &&store::ItemRow| {
             let repository = row.repository.as_deref().unwrap_or("");
             actor.may_everywhere(Right::Read) || actor.sees(repository, row.environment.as_deref())
         };
-        let seen: Vec<_> = rows.iter().filter(sees).collect();
-        let oldest = seen.iter().min_by_key(|row| row.created_at);
+        let open: Vec<_> = rows.iter().filter(is_visible).collect();
+        let oldest = open.iter().min_by_key(|row| row.created_at);
         let oldest = oldest.map(|row| OpenException {
             id: row.id.clone(),
             repository: row.repository.clone(),
             requested_at: row.created_at,
         });
-        Ok((seen.len() as u64, oldest))
+        Ok((open.len() as u64, oldest))
     }
 }
 
