@@ -291,3 +291,34 @@ fn time(seconds: Option<i64>) -> String {
         Some(seconds) => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_make_no_markup() {
+        let mut text = String::new();
+        let hostile = "a | b\n# heading\n[link](https://evil.example) `code` <b> **loud** ![x](y)";
+        table(&mut text, ["One", "Two"], [[hostile.to_owned(), "plain".to_owned()]], 3, "Nothing.");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], ["| One | Two |", "| --- | --- |"]);
+        assert!(lines[2].starts_with("| a \\| b") && lines[2].ends_with("| plain |"), "{text}");
+        assert!(!lines[2].contains(" [link]") && !lines[2].contains(" <b>") && !lines[2].contains(" **"), "{text}");
+        assert!(text.contains("And 3 more") && !text.contains("\n# "), "{text}");
+        let mut empty = String::new();
+        table(&mut empty, ["One"], [], 0, "Nothing.");
+        assert_eq!(empty, "Nothing.\n\n");
+    }
+
+    #[test]
+    fn times_and_rates_are_for_people() {
+        for (seconds, text) in [(59, "59 s"), (3_599, "59 min"), (3_600, "1 h 0 min"), (200_000, "2 d 7 h")] {
+            assert_eq!(time(Some(seconds)), text);
+        }
+        assert_eq!(
+            (time(None).as_str(), percent(None).as_str(), percent(Some(0.25)).as_str()),
+            ("-", "no rate", "25.0 %")
+        );
+    }
+}
