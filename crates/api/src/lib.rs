@@ -12,6 +12,7 @@ mod inventory;
 mod policies;
 mod problem;
 mod promotions;
+mod reports;
 mod rulings;
 mod service;
 mod signals;
@@ -41,6 +42,7 @@ pub use promotions::{
     ImageRollbackRequest, PromoteRequest, PromotionOutcome, PromotionProgress, PromotionState, PromotionWord,
     RollbackTarget, RollbacksPage, RollbacksQuery,
 };
+pub use reports::{IncidentReport, IncidentsQuery, PeriodReport, ReportsQuery};
 pub use rulings::{
     BlockLabel, Denial, DenialsPage, DenialsQuery, DeniedKind, DenyRequest, EndRequest, EndedBy, LabelRequest,
     LabelledBlock, Override, OverrideRequest, OverridesPage, OverridesQuery,

@@ -25,6 +25,7 @@ pub(crate) mod policy;
 pub(crate) mod promote;
 mod promotions;
 pub(crate) mod reference;
+pub(crate) mod report;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod signals;

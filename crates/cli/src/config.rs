@@ -2,6 +2,7 @@
 //! file. A key that is not known is an error with its place, because one that is skipped would be a protection somebody believes in.
 
 mod identities;
+mod notifications;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
+pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
 pub(crate) use read::read;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub attach: Option<Attach>,
     /// The audit log.
     pub audit: Audit,
+    /// Who is told of what.
+    pub notifications: Vec<NotificationEntry>,
     /// Bounds.
     pub limits: Limits,
     /// The end.

@@ -67,6 +67,7 @@ enum Command {
     Override(commands::overrides::OverrideArgs),
     Label(commands::overrides::LabelArgs),
     Exception(commands::exception::ExceptionArgs),
+    Report(commands::report::ReportArgs),
     Audit(commands::audit::AuditArgs),
     Token(commands::token::TokenArgs),
     #[command(name = "whoami")]
@@ -141,6 +142,7 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Token(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::WhoAmI(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Admin(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Report(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Exception(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::SigstoreConformance(args) => args.run(ui).map(|exit| exit as u8),

@@ -23,6 +23,7 @@ mod last_good;
 mod later;
 mod log;
 mod memory;
+mod notices;
 mod overrides;
 mod packages;
 mod permit;
@@ -31,6 +32,7 @@ mod promote;
 mod proposals;
 mod reading;
 mod recording;
+mod reports;
 mod rollback;
 mod ruling;
 mod scope;
@@ -73,6 +75,7 @@ pub use exceptions::{
 };
 pub use identities::{ClaimPattern, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, PersonClaim};
 pub use labels::{Label, Labelled};
+pub use notices::{NoticeEvent, NoticeKind, NoticeTarget};
 pub use overrides::{NewOverride, OverrideBody, OverrideEntry};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
@@ -185,6 +188,10 @@ struct Inner {
     later: Laters,
     /// Promotions that are on their way, and those that ended not long ago.
     runs: promote::Runs,
+    /// Each report reads much: a few at a time.
+    reporting: Semaphore,
+    /// How others are told.
+    notices: notices::Sender,
 }
 
 impl Gate {
@@ -197,6 +204,8 @@ impl Gate {
         let log = Log::open(&settings.audit_key, &settings.origin, &store, settings.now).await?;
         versions::first(&store, settings.policy.as_ref(), settings.now).await?;
         let follower = Follower::start(store.clone(), settings.lease).await?;
+        let notices = notices::Sender::new(&settings)?;
+        notices::begin(&settings, &store).await?;
         let inner = Arc::new(Inner {
             access: RegistryAccess::new(settings.registries.clone(), (settings.now)()).within(settings.reach.clone()),
             follower,
@@ -209,6 +218,8 @@ impl Gate {
             log,
             later: later::none(),
             runs: promote::Runs::default(),
+            reporting: Semaphore::new(2),
+            notices,
             settings,
             store,
         });
@@ -227,6 +238,13 @@ impl Gate {
             let inner = run(&logs);
             async move { inner.log.keep(&inner.store).await }
         }));
+        if !inner.settings.notifications.is_empty() {
+            let tells = run(&inner);
+            behind.spawn(always("telling others", move || {
+                let inner = run(&tells);
+                async move { inner.watch_for_notices().await }
+            }));
+        }
         behind.spawn(always("doing jobs", move || {
             let inner = run(&works);
             async move { inner.work().await }

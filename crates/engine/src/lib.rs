@@ -42,10 +42,10 @@ pub use gate::{
     ClaimPattern, DenialBody, DenialEntry, Exception, ExceptionChange, ExceptionPreview, ExceptionQuery,
     ExceptionRequest, ExceptionScope, ExceptionState, ExceptionUsed, Flip, Gate, GateError, GateSettings, Grant, Hand,
     HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, Label, Labelled, Lifted, NewDenial,
-    NewOverride, NewToken, OverrideBody, OverrideEntry, Permit, PersonClaim, Piece, Point, PolicyVersion, PromoteError,
-    Promoted, Promotion, PromotionPhase, PromotionStatus, RecordedDecision, Refusal, Replayed, Repositories, Right,
-    Role, Rollback, RollbackCandidate, Settling, Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap,
-    drop_audit_entries, person,
+    NewOverride, NewToken, NoticeEvent, NoticeKind, NoticeTarget, OverrideBody, OverrideEntry, Permit, PersonClaim,
+    Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus, RecordedDecision,
+    Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate, Settling, Submission, Submitted,
+    TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
@@ -57,7 +57,7 @@ pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
     SignalRecord, TimingRecord,
 };
-pub use registry::{CopyState, Reach};
+pub use registry::{CopyState, Reach, Secret};
 pub use store::{
     AnswerRow, Backend, DecisionQuery, DecisionRow, Forgettable, Idempotency, LeafQuery, LeafRow, LogHead, LogNode,
     Options as StoreOptions, PromotionRow, SignalRow, Status as StoreStatus, Store, StoreError, WorkloadRow,

@@ -20,6 +20,7 @@ mod provenance;
 mod purl;
 mod reason;
 mod reference;
+pub mod reports;
 mod sbom;
 mod sbom_match;
 mod scan;

@@ -13,6 +13,7 @@ pub(crate) mod overrides;
 pub(crate) mod packages;
 pub(crate) mod policies;
 pub(crate) mod promotions;
+pub(crate) mod reports;
 pub(crate) mod rollbacks;
 pub(crate) mod signals;
 pub(crate) mod tokens;

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post, put};
 
 use crate::api::{
     audit, decide, decisions, denials, evidence, exceptions, health, images, overrides, packages, policies, promotions,
-    rollbacks, signals, tokens, workloads,
+    reports, rollbacks, signals, tokens, workloads,
 };
 use crate::app::App;
 use crate::{errors, guard, openapi};
@@ -54,6 +54,11 @@ type Declared = (Route, MethodRouter<App>);
 
 fn read(path: &'static str, handler: MethodRouter<App>) -> Declared {
     (Route { method: Method::GET, path, access: Access::Read, time: Time::Usual }, handler)
+}
+
+/// It reads much.
+fn long(path: &'static str, handler: MethodRouter<App>) -> Declared {
+    (Route { method: Method::GET, path, access: Access::Read, time: Time::Long }, handler)
 }
 
 fn open(path: &'static str, handler: MethodRouter<App>) -> Declared {
@@ -126,6 +131,8 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/promotions/{id}", get(promotions::one)),
         read("/api/v1/rollbacks", get(rollbacks::list)),
         change("/api/v1/rollbacks", Access::Write, Time::Usual, post(rollbacks::begin)),
+        long("/api/v1/reports/{period}", get(reports::period)),
+        long("/api/v1/incidents", get(reports::incident)),
         read("/api/v1/audit/checkpoint", get(audit::checkpoint)),
         read("/api/v1/audit/key", get(audit::key)),
         read("/api/v1/audit/entries", get(audit::entries)),

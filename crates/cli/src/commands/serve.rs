@@ -2,6 +2,7 @@
 //! puts it together with the configuration, and refuses what would be open to strangers.
 
 mod identities;
+mod notifications;
 mod setup;
 #[cfg(test)]
 mod tests;

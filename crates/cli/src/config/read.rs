@@ -81,6 +81,7 @@ impl Config {
         self.registries.authorities.iter_mut().for_each(beside);
         self.identities.client_ca.iter_mut().for_each(beside);
         self.identities.issuers.iter_mut().flat_map(|issuer| &mut issuer.authorities).for_each(beside);
+        self.notifications.iter_mut().filter_map(|entry| entry.secret_file.as_mut()).for_each(beside);
         self.audit.key.iter_mut().for_each(beside);
         if let Some(attach) = self.attach.as_mut().filter(|attach| !attach.key.contains("://")) {
             attach.key = folder.join(&attach.key).display().to_string();

@@ -40,7 +40,7 @@ pub(super) fn decided(metrics: &Metrics, draft: &Draft, known: &Known, by: &Aske
         EnvironmentClass::Production => Class::Production,
         EnvironmentClass::NonProduction => Class::NonProduction,
     };
-    metrics.decided(verdict, class, is_complete(&known.facts, by));
+    metrics.decided(verdict, class, is_complete(&known.facts, by.commit.as_deref(), by.pipeline.as_deref()));
     if draft.judgement.verdict == Verdict::Pending {
         return;
     }
@@ -55,7 +55,7 @@ pub(super) fn decided(metrics: &Metrics, draft: &Draft, known: &Known, by: &Aske
 }
 
 /// S43: commit and pipeline, a bill of materials, a complete scan, a signature and provenance that verify.
-fn is_complete(facts: &Facts, by: &Asker) -> bool {
+pub(super) fn is_complete(facts: &Facts, commit: Option<&str>, pipeline: Option<&str>) -> bool {
     let manifests = || std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
     let has_sbom = || manifests().any(|one| matches!(&one.sboms, Signal::Present(list) if !list.value.is_empty()));
     let signed = || {
@@ -67,5 +67,5 @@ fn is_complete(facts: &Facts, by: &Asker) -> bool {
     let is_signed = || signed().flatten().any(|artifact| artifact.verified.is_ok());
     let has_provenance =
         || signed().flatten().any(|artifact| artifact.verified.is_ok() && artifact.provenance.is_some());
-    by.commit.is_some() && by.pipeline.is_some() && has_sbom() && facts.has_scan() && is_signed() && has_provenance()
+    commit.is_some() && pipeline.is_some() && has_sbom() && facts.has_scan() && is_signed() && has_provenance()
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, attaching, exceptions, overrides, recording, versions};
+use super::{GateError, Inner, attaching, exceptions, notices, overrides, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -64,6 +64,7 @@ impl Inner {
             "reevaluate" => self.reevaluate(&job).await,
             attaching::KIND => self.attach_job(&job).await,
             overrides::ENDS => self.override_job(&job).await,
+            notices::KIND => self.notice_job(&job).await,
             kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
         };
@@ -77,7 +78,10 @@ impl Inner {
                 self.store.fail_job(&job.id, again, &error.to_string()).await
             }
             Err(error) => {
-                let again = (job.attempts < ATTEMPTS).then(|| self.later(job.attempts));
+                let again = match job.kind.as_str() {
+                    notices::KIND => notices::again(job.attempts, (self.settings.now)()),
+                    _ => (job.attempts < ATTEMPTS).then(|| self.later(job.attempts)),
+                };
                 tracing::warn!(kind = job.kind, attempts = job.attempts, dead = again.is_none(), %error, "a job failed");
                 self.store.fail_job(&job.id, again, &error.to_string()).await
             }

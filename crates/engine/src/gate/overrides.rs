@@ -14,7 +14,7 @@ use super::deciding::canonical;
 use super::denials::sound_reason;
 use super::{GateError, Inner, recording};
 
-const KIND: &str = "override";
+pub(super) const KIND: &str = "override";
 const ACTIVE: &str = "active";
 /// The job that ends one, and its entry in the audit log.
 pub(super) const ENDS: &str = "override.ended";

@@ -15,10 +15,10 @@ use store::{Batch, DecisionRow, EvidenceRow, LeafRow};
 
 use trust::log::{Entry, Subject, leaf_hash};
 
-use super::GateError;
 use super::asking::{AskError, Asker, RecordedDecision};
 use super::force::InForce;
 use super::memory::Known;
+use super::{GateError, counting};
 use crate::check::{Checked, Timing};
 use crate::record::{Answer, Record};
 
@@ -172,6 +172,7 @@ pub(super) fn record(
         "facts": row.facts,
         "record": Digest::of(&row.record),
         "children": row.children,
+        "fullMetadata": counting::is_complete(&known.facts, record.answer.commit.as_deref(), record.answer.pipeline.as_deref()),
         "answer": { "point": record.answer.point, "askedBy": record.answer.asked_by, "pipeline": record.answer.pipeline,
             "commit": record.answer.commit, "traceId": record.answer.trace_id },
     });

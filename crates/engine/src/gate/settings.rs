@@ -10,6 +10,7 @@ use telemetry::Metrics;
 
 use super::attaching::AttachSettings;
 use super::identities::IdentitySettings;
+use super::notices::NoticeTarget;
 use super::policies::Bundle;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
@@ -51,6 +52,8 @@ pub struct GateSettings {
     pub identities: IdentitySettings,
     /// S34: whether a second person confirms what comes into force for production.
     pub two_people: bool,
+    /// Who is told of what.
+    pub notifications: Vec<NoticeTarget>,
     /// Where everything is counted; whoever serves the gate counts there too.
     pub metrics: Metrics,
     /// The clock.
@@ -84,6 +87,7 @@ impl GateSettings {
             attach: None,
             identities: IdentitySettings::default(),
             two_people: false,
+            notifications: Vec::new(),
             metrics: Metrics::new(),
             now,
         }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, Pace, Reach, RegistrySettings};
+use engine::{
+    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings,
+};
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
-use super::identities;
+use super::{identities, notifications};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
@@ -35,6 +37,7 @@ pub(super) struct Setup {
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
+    notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
     reach: Reach,
     policy: Option<Bundle>,
@@ -57,6 +60,7 @@ impl Setup {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
         let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
         let identities = identities::identities(&config.identities)?;
+        let notifications = notifications::targets(&config.notifications)?;
         let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
         let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
         let clients = config.identities.client_ca.clone();
@@ -82,6 +86,7 @@ impl Setup {
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
             identities,
+            notifications,
             anonymous_reads,
             log_format: config.log.format,
             log_level: config.log.level,
@@ -110,6 +115,7 @@ impl Setup {
             identities: self.identities.clone(),
             two_people: self.two_people,
             attach: self.attach.clone(),
+            notifications: self.notifications.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
             pace: self.pace,
