@@ -141,7 +141,7 @@ def test_b11_the_guide_leads_from_red_to_green_and_to_red_again(service, blocked
             story.append((entry["kind"], entry["body"].get("person")))
     assert story[0] == ("deny", [])
     told = [step for step in story if step[0] not in ("deny", "exception.expired", "exception.expiring")]
-    assert told == [("exception.requested", "dora"), ("exception.approved", "ada"), ("allow", [exception["id"]])], story
+    assert told == [("exception.requested", "dora@example.com"), ("exception.approved", "ada@example.com"), ("allow", [exception["id"]])], story
     kinds = [step[0] for step in story]
     allowed = kinds.index("allow")
     assert "deny" in kinds[allowed:] and kinds.index("exception.expired") > allowed and kinds.count("exception.expiring") == 1, story

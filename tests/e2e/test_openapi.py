@@ -28,7 +28,9 @@ def test_every_answer_is_one_that_the_description_names(serve, tmp_path):  # noq
         list(map(str, [*command, *options, *quiet, *token])), cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False
     )
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr
-    described = sum(len(methods) for methods in requests.get(f"{service.url}/api/v1/openapi.json", timeout=10).json()["paths"].values())
+    # The description itself is what the tool begins with, and no operation that it tries.
+    paths = requests.get(f"{service.url}/api/v1/openapi.json", timeout=10).json()["paths"]
+    described = sum(len(methods) for path, methods in paths.items() if not path.endswith("/openapi.json"))
     assert f"{described} selected / {described} total" in ran.stdout, ran.stdout
     assert service.get("/readyz").ok, "and it still answers"
     assert not [line for line in service.lines() if line.get("status") == 500]

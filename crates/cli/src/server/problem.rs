@@ -89,6 +89,8 @@ impl Problem {
     pub(crate) fn failure(self, address: &str) -> Failure {
         let exit = self.exit();
         let Self { status, what, hint, .. } = self;
+        // Whoever says what is not there is the service.
+        let is_elsewhere = what.is_none();
         let said = match (status, what) {
             (_, Some(what)) => format!("{address}: {what}"),
             (401, None) => format!("{address} does not know the token, or wants one"),
@@ -98,7 +100,7 @@ impl Problem {
         let ours = match status {
             401 => Some("put a valid token into ECR_GATE_TOKEN, or name its file with --token-file"),
             403 => Some("ask whoever runs the service for a token that may do that"),
-            404 if hint.is_none() => Some("check that the address is that of ecr-gate, without /api/v1 behind it"),
+            404 if is_elsewhere => Some("check that the address is that of ecr-gate, without /api/v1 behind it"),
             429 => Some("try again later, or with fewer jobs at a time"),
             _ => None,
         };

@@ -153,6 +153,8 @@ impl Inner {
         }
         let now = (self.settings.now)();
         let until = now.checked_add(new.lasts).map_err(|error| GateError::invalid(error.to_string()))?;
+        // Whole seconds: what is told now is what the store says later.
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
         let body = OverrideBody {
             reason,
             ticket,
