@@ -1,9 +1,12 @@
 //! What is in force: the policy version with its exceptions and trust material, what people settled beside it, and how far the changes were read.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use model::{Ask, Digest, Facts, Judgement, Timestamp};
+use moka::notification::RemovalCause;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use policy::{Exceptions, PolicySet, evaluate_beside};
 use store::{Change, Scope, Store, StoreError};
@@ -14,8 +17,8 @@ use super::standing::{self, Standing};
 use super::tokens::Tokens;
 use crate::authenticate::Trust;
 
-/// How long it is remembered that something about an image changed: longer than any fact is taken for fresh.
-const REMEMBERED: Duration = Duration::from_hours(1);
+/// Images of which it is remembered that something about them changed. What was known before a change that is forgotten counts as changed.
+const REMEMBERED: u64 = 100_000;
 /// Changes that are read at once.
 const PAGE: u32 = 1000;
 
@@ -62,6 +65,8 @@ pub(super) struct Follower {
     reading: tokio::sync::Mutex<()>,
     /// The number of the last change about each image.
     images: Cache<Digest, i64>,
+    /// The number of the last change that is forgotten.
+    forgotten: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,13 +82,15 @@ impl Follower {
         let at = Instant::now();
         let seq = store.sequence().await?;
         let force = load(&store, seq).await?;
+        let forgotten = Arc::default();
         Ok(Self {
             store,
             lease,
             force: RwLock::new(Arc::new(force)),
             read: Mutex::new(Read { seq, at }),
             reading: tokio::sync::Mutex::new(()),
-            images: Cache::builder().time_to_live(REMEMBERED).build(),
+            images: remembering(REMEMBERED, &forgotten),
+            forgotten,
         })
     }
 
@@ -102,7 +109,7 @@ impl Follower {
 
     /// True if nothing about these images changed since the ticket was taken.
     pub(super) fn unchanged(&self, images: &[Digest], ticket: i64) -> bool {
-        images.iter().all(|image| self.images.get(image).is_none_or(|seq| seq <= ticket))
+        unchanged(&self.images, self.forgotten.load(Ordering::Acquire), images, ticket)
     }
 
     /// S42: the moment up to which every change is known, which is at most the lease ago.
@@ -191,6 +198,21 @@ impl Follower {
     }
 }
 
+/// The last change about each image, of as many as there is room for.
+fn remembering(most: u64, forgotten: &Arc<AtomicI64>) -> Cache<Digest, i64> {
+    let forgotten = Arc::clone(forgotten);
+    let forget = move |_: Arc<Digest>, seq: i64, cause: RemovalCause| {
+        if cause != RemovalCause::Replaced {
+            forgotten.fetch_max(seq, Ordering::AcqRel);
+        }
+    };
+    Cache::builder().max_capacity(most).eviction_policy(EvictionPolicy::lru()).eviction_listener(forget).build()
+}
+
+fn unchanged(known: &Cache<Digest, i64>, forgotten: i64, images: &[Digest], ticket: i64) -> bool {
+    images.iter().all(|image| known.get(image).unwrap_or(forgotten) <= ticket)
+}
+
 /// The version in force, as the store has it.
 async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
     let Some(activation) = store.activations(1).await?.into_iter().next() else {
@@ -213,4 +235,27 @@ async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
         material,
         tokens: Tokens::load(store).await?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s42_a_change_that_is_forgotten_still_counts() {
+        let forgotten = Arc::default();
+        let known = remembering(2, &forgotten);
+        let images: Vec<Digest> = (0..20).map(|number| Digest::of(format!("{number}").as_bytes())).collect();
+        for (seq, image) in (1..).zip(&images) {
+            known.insert(image.clone(), seq);
+            known.run_pending_tasks();
+        }
+        let is_unchanged = |image: &Digest, ticket| {
+            unchanged(&known, forgotten.load(Ordering::Acquire), std::slice::from_ref(image), ticket)
+        };
+        for (seq, image) in (1..).zip(&images) {
+            assert!(!is_unchanged(image, seq - 1), "what changed after the ticket, remembered or not: {seq}");
+            assert!(is_unchanged(image, 20));
+        }
+    }
 }

@@ -117,11 +117,11 @@ impl Overrides {
     }
 }
 
-/// S6: the deny list, quarantine and revocation come before any override.
+/// S6: what is denied by name, quarantine and revocation come before any override: the gate's deny list, and those of policies.
 pub(super) fn may_be_overridden<'a>(reasons: impl IntoIterator<Item = &'a Reason>) -> bool {
-    !reasons.into_iter().any(|reason| {
-        matches!(reason.code, ReasonCode::DenyListed | ReasonCode::DenyQuarantined | ReasonCode::SignatureRevoked)
-    })
+    use ReasonCode::{DenyListed, DenyQuarantined, PackagesDenied, SbomDeniedPackage, SignatureRevoked, VulnDenied};
+    let above = [DenyListed, DenyQuarantined, SignatureRevoked, VulnDenied, PackagesDenied, SbomDeniedPackage];
+    !reasons.into_iter().any(|reason| above.contains(&reason.code))
 }
 
 impl Inner {
@@ -346,4 +346,28 @@ fn entry(row: ItemRow) -> Result<OverrideEntry, GateError> {
         body,
         uses: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s6_no_override_goes_past_what_is_denied_by_name_or_revoked() {
+        let of = |codes: &[ReasonCode]| {
+            let reasons: Vec<Reason> = codes.iter().map(|code| Reason::new(*code, "")).collect();
+            may_be_overridden(&reasons)
+        };
+        assert!(of(&[ReasonCode::VulnMaxExceeded, ReasonCode::ConfigBroken]));
+        for above in [
+            ReasonCode::DenyListed,
+            ReasonCode::DenyQuarantined,
+            ReasonCode::SignatureRevoked,
+            ReasonCode::VulnDenied,
+            ReasonCode::PackagesDenied,
+            ReasonCode::SbomDeniedPackage,
+        ] {
+            assert!(!of(&[ReasonCode::VulnMaxExceeded, above]), "{above:?}");
+        }
+    }
 }

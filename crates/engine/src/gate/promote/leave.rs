@@ -44,13 +44,16 @@ impl Inner {
                 let what = "the store is away, and a promotion has to be on record".to_owned();
                 Err(AskError::StoreUnavailable(what).into())
             }
-            Ok(permit) => Ok(Leave { permit, decision, confirmed, overridden: Vec::new() }),
-            Err(Refusal::Pending) => {
+            Ok(permit) if decision.verdict <= Verdict::Warn => {
+                Ok(Leave { permit, decision, confirmed, overridden: Vec::new() })
+            }
+            // An override lets an image run where it is, and is no allow (S31): what is promoted is allowed, or is brought back by S33.
+            Ok(_) | Err(Refusal::Pending) if decision.verdict == Verdict::Pending => {
                 let what = format!("it is not decided yet whether {image} may be used in {}", plan.environment);
                 let hint = Some("try again later, or wait longer".to_owned());
                 Err(PromoteError::Refused { refusal: Refusal::Pending, decision, what, hint })
             }
-            Err(Refusal::Denied) => override_for(plan, image, decision, confirmed),
+            Ok(_) | Err(_) => override_for(plan, image, decision, confirmed),
         }
     }
 }

@@ -54,9 +54,7 @@ impl Inner {
             if *leave.permit.subject() != digest {
                 return Err(AskError::Internal("leave was given for another digest".to_owned()).into());
             }
-            // One that was granted before is on record already.
-            if let (Basis::Overridden(id), None, false) = (leave.permit.basis(), &granted, leave.overridden.is_empty())
-            {
+            if let (Basis::Overridden(id), None) = (leave.permit.basis(), &granted) {
                 self.write_override(run, &leave, id).await?;
                 granted = Some(id.clone());
             }

@@ -263,3 +263,26 @@ async fn b7_of_two_promotions_to_one_place_there_is_one_at_a_time() {
     assert!(ended(&gate, &id).await.ended.unwrap().is_ok() && ended(&gate, &elsewhere).await.ended.unwrap().is_ok());
     gate.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_an_override_is_no_allow_that_is_promoted() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "root");
+    let gate = scene.gate(NON_ROOT).await;
+    let image = format!("{}@{digest}", scene.registry.reference("team/app"));
+    let new = engine::NewOverride {
+        image: image.clone(),
+        environment: "production".to_owned(),
+        reason: "outage".to_owned(),
+        ticket: None,
+        lasts: model::SignedDuration::from_mins(10),
+    };
+    gate.grant_override(new, &anybody()).await.unwrap();
+    let answered = super::scene::ask(&gate, &image).await.unwrap();
+    assert!(matches!(answered.permit.unwrap().basis(), engine::Basis::Overridden(_)), "it runs where it is");
+    let id = gate.promote(&scene.promotion(":1", "1"), &by(Point::Api), &ci()).unwrap();
+    let refused = ended(&gate, &id).await.ended.unwrap().unwrap_err();
+    assert!(matches!(refused, engine::PromoteError::Refused { .. }), "{refused:?}");
+    assert_eq!(scene.released("1"), None);
+    gate.stop().await;
+}
