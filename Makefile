@@ -8,7 +8,7 @@ env := . tools/env;
 binary := $$CARGO_TARGET_DIR/debug/ecr-gate
 # The same selection everywhere, so that features resolve the same way and nothing is built twice.
 build := cargo build --quiet --locked --workspace --bins --tests
-pytest_flags ?= -n 2
+pytest_flags ?= -n 6 --dist worksteal
 suite = ECR_GATE_BIN="$(binary)" pytest -c tests/pytest.ini $(pytest_flags) tests/e2e
 
 help: ## Show the targets

@@ -139,6 +139,9 @@ def test_s42_a_policy_is_in_force_on_every_replica_within_the_lease(serve, postg
         while not over.is_set():
             asked = time.monotonic()
             answer = session.post(f"{service.url}/api/v1/decide", json={"image": image}, timeout=30)
+            # Too busy to say what is in force is no answer by the old policy.
+            if answer.status_code == 429:
+                continue
             assert answer.status_code == 200, answer.text
             seen.append((asked, time.monotonic(), answer.json()["verdict"]))
 

@@ -1,6 +1,7 @@
 //! The gate as a service: asks are answered from decisions that are recorded, kept true as what they rest on changes.
 
 mod actor;
+mod admission;
 mod answering;
 mod answers;
 mod asking;
@@ -62,6 +63,7 @@ use log::Log;
 use memory::{Locks, Memory};
 
 pub use actor::{Actor, Grant, Repositories, Right, Role, person};
+pub use admission::Seat;
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use attaching::AttachSettings;
 pub use audit::{AuditProof, HistoryEntry};
