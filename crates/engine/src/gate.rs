@@ -16,6 +16,7 @@ mod dropping;
 mod evidence;
 mod exceptions;
 mod force;
+mod grandfathering;
 mod idempotency;
 mod identities;
 mod jobs;
@@ -42,6 +43,7 @@ mod standing;
 mod submitting;
 mod tokens;
 mod versions;
+mod without_registry;
 mod without_store;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,7 +65,7 @@ use log::Log;
 use memory::{Locks, Memory};
 
 pub use actor::{Actor, Grant, Repositories, Right, Role, person};
-pub use admission::Seat;
+pub use admission::{BreakGlass, Seat};
 pub use asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 pub use attaching::AttachSettings;
 pub use audit::{AuditProof, HistoryEntry};
@@ -78,7 +80,7 @@ pub use exceptions::{
 pub use identities::{ClaimPattern, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, PersonClaim};
 pub use labels::{Label, Labelled};
 pub use notices::{NoticeEvent, NoticeKind, NoticeTarget};
-pub use overrides::{NewOverride, OverrideBody, OverrideEntry};
+pub use overrides::{NewOverride, OverrideBody, OverrideEntry, OverrideOwner};
 pub use permit::{Basis, Permit, Refusal};
 pub use policies::{Bundle, Flip, PolicyVersion, Replayed};
 pub use promote::{PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus};
@@ -194,6 +196,8 @@ struct Inner {
     reporting: Semaphore,
     /// How others are told.
     notices: notices::Sender,
+    /// What was noted of what runs.
+    noted: admission::Noted,
 }
 
 impl Gate {
@@ -222,6 +226,7 @@ impl Gate {
             runs: promote::Runs::default(),
             reporting: Semaphore::new(2),
             notices,
+            noted: admission::Noted::default(),
             settings,
             store,
         });

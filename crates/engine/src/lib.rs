@@ -37,14 +37,14 @@ pub use collect::{Event, Progress};
 pub use doctor::{CheckState, DoctorCheck, Examination, Fix, apply, examine};
 pub use evidence::{HandedFile, HandedOver};
 pub use gate::{
-    Actor, Answered, AskError, Asked, Asker, AttachSettings, AuditProof, AuthenticationError, Basis, Bundle,
-    ClaimPattern, DenialBody, DenialEntry, Exception, ExceptionChange, ExceptionPreview, ExceptionQuery,
+    Actor, Answered, AskError, Asked, Asker, AttachSettings, AuditProof, AuthenticationError, Basis, BreakGlass,
+    Bundle, ClaimPattern, DenialBody, DenialEntry, Exception, ExceptionChange, ExceptionPreview, ExceptionQuery,
     ExceptionRequest, ExceptionScope, ExceptionState, ExceptionUsed, Flip, Gate, GateError, GateSettings, Grant, Hand,
     HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, Label, Labelled, Lifted, NewDenial,
-    NewOverride, NewToken, NoticeEvent, NoticeKind, NoticeTarget, OverrideBody, OverrideEntry, Permit, PersonClaim,
-    Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus, Proposal,
-    RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate, Seat, Settling,
-    Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
+    NewOverride, NewToken, NoticeEvent, NoticeKind, NoticeTarget, OverrideBody, OverrideEntry, OverrideOwner, Permit,
+    PersonClaim, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus,
+    Proposal, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate, Seat,
+    Settling, Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

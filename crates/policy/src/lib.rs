@@ -32,6 +32,6 @@ pub use lint::Remark;
 pub use path::{PathToGreen, path_to_green};
 pub use set::{
     COMMAND_LINE_POLICY, EnvironmentError, FileReader, FileUse, KeySource, Needs, PolicySet, RootSource, SignedBy,
-    SourceOf, StoreSigner, TrustSource, Wanted, WantedStatement, WithoutStore, signed_by,
+    SourceOf, StandIn, StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };
 pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, Why, tests_schema};

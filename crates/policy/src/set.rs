@@ -86,9 +86,9 @@ impl fmt::Display for EnvironmentError {
 
 impl std::error::Error for EnvironmentError {}
 
-/// What a policy says of a gate whose store is away, the strictest first.
+/// What a policy says where something that has to be asked for an answer cannot be reached, the strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WithoutStore {
+pub enum StandIn {
     /// Nothing is let through.
     Refuse,
     /// What was decided on evidence of at most this age stands in (S5).
@@ -241,19 +241,31 @@ impl PolicySet {
         maps.flat_map(|map| map.classes.values()).any(|rule| matches!(rule, OnUnknown::LastKnownGood(_)))
     }
 
-    /// What the policies that may be about this question say of a gate whose store is away (`onUnknown.storeUnavailable`): the strictest of them counts.
-    pub fn without_store(&self, ask: &Ask) -> WithoutStore {
+    /// What the policies that may be about this question say where the gate cannot reach its store or a registry (`onUnknown`): the strictest of them
+    /// counts.
+    pub fn stand_in(&self, ask: &Ask, class: UnknownClass) -> StandIn {
         let says = |member: &Member| match &member.policy.spec.on_unknown {
-            Some(map) => map.classes.get(&UnknownClass::StoreUnavailable).copied().unwrap_or(map.default),
+            Some(map) => map.classes.get(&class).copied().unwrap_or(map.default),
             None => OnUnknown::Deny,
         };
         let each = self.matching(ask).map(|member| match says(member) {
-            OnUnknown::Deny | OnUnknown::Pending => WithoutStore::Refuse,
-            OnUnknown::LastKnownGood(age) => WithoutStore::LastKnownGood(age),
-            OnUnknown::Warn => WithoutStore::Warn,
+            OnUnknown::Deny | OnUnknown::Pending => StandIn::Refuse,
+            OnUnknown::LastKnownGood(age) => StandIn::LastKnownGood(age),
+            OnUnknown::Warn => StandIn::Warn,
         });
         // Nobody spoke for it: no.
-        each.min().unwrap_or(WithoutStore::Refuse)
+        each.min().unwrap_or(StandIn::Refuse)
+    }
+
+    /// S32: how long what runs may run on after its verdict turned, by the policies that may be about this question: the shortest counts, and where one of
+    /// them says nothing, or there is none, it may not.
+    pub fn grandfathering(&self, ask: &Ask) -> Option<SignedDuration> {
+        let mut shortest = None;
+        for member in self.matching(ask) {
+            let lasts = member.policy.spec.grandfathering.map(|lasts| lasts.0)?;
+            shortest = Some(shortest.map_or(lasts, |others: SignedDuration| others.min(lasts)));
+        }
+        shortest
     }
 
     /// What has to be collected to answer this question.

@@ -161,7 +161,7 @@ pub struct WorkloadRow {
     pub cluster: String,
     /// The namespace.
     pub namespace: String,
-    /// `Deployment/web`
+    /// What owns it: for what Kubernetes admission saw, the UID of the object that controls it.
     pub owner: String,
     /// The container's name.
     pub container: String,

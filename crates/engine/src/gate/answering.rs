@@ -7,6 +7,7 @@ use model::{Timestamp, Verdict};
 use store::Batch;
 
 use super::Inner;
+use super::admission::Seat;
 use super::answers::{self, is_durable};
 use super::asking::{Answered, AskError, Asker, Via};
 use super::deciding::{ago, holds_until};
@@ -15,7 +16,7 @@ use super::permit::{Basis, Permit, Refusal};
 
 impl Inner {
     /// What a judgement gives leave for: by its verdict, or by an override where nothing stands above that (S6).
-    pub(super) fn leave(&self, judged: &Judged, now: Timestamp) -> Leave {
+    pub(super) fn leave(&self, judged: &Judged, seat: Option<&Seat>, now: Timestamp) -> Leave {
         let decision = &judged.decision;
         let refusal = match decision.verdict {
             Verdict::Allow => return Leave { basis: Ok(Basis::Allowed), until: None },
@@ -25,7 +26,7 @@ impl Inner {
         };
         let force = self.follower.force();
         let (repository, environment) = (&decision.repository, &decision.environment);
-        match force.standing.overrides.of(repository, &decision.digest, environment, now) {
+        match force.standing.overrides.of(repository, &decision.digest, environment, seat, now) {
             Some(one) if judged.overridable => {
                 let left = Duration::try_from(one.until.duration_since(now)).unwrap_or(Duration::ZERO);
                 Leave { basis: Ok(Basis::Overridden(one.id.clone())), until: Some(Instant::now() + left) }
@@ -47,7 +48,12 @@ impl Inner {
         confirmed: Instant,
     ) -> Result<Answered, AskError> {
         let decision = &judged.decision;
-        let leave = self.leave(judged, now);
+        let mut leave = self.leave(judged, by.seat.as_deref(), now);
+        if let (Err(_), Some(seat)) = (&leave.basis, &by.seat)
+            && let Some(other) = self.leave_by_place(judged, seat, now).await?
+        {
+            leave = other;
+        }
         let until = leave.until.map_or_else(|| holds_until(judged, now), |until| holds_until(judged, now).min(until));
         let (word, mut uses) = (leave.word(), leave.uses(&decision.id, now));
         let permit = leave.basis.map(|basis| Permit {

@@ -15,12 +15,16 @@ const TOGETHER: Duration = Duration::from_millis(200);
 /// Answers of different kinds that wait; beyond that each is written at once.
 const WAITING: usize = 20_000;
 
-const NOBODY: Asker = Asker { identity: None, point: Point::Gate, pipeline: None, commit: None, trace_id: None };
+const NOBODY: Asker =
+    Asker { identity: None, point: Point::Gate, pipeline: None, commit: None, trace_id: None, seat: None };
+
+/// What answers have to have in common to be one row: the decision, what was answered, and who asked.
+type Alike = (String, &'static str, Asker);
 
 /// Answers that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    waiting: Mutex<HashMap<(String, Asker), AnswerRow>>,
+    waiting: Mutex<HashMap<Alike, AnswerRow>>,
 }
 
 /// True where an answer has to be durable before it is given.
@@ -51,11 +55,12 @@ impl Answers {
         store: &Store,
         decision: &str,
         by: &Asker,
-        basis: &str,
+        basis: &'static str,
         at: Timestamp,
     ) -> Result<String, StoreError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = waiting.get_mut(&(decision.to_owned(), by.clone())) {
+        let alike = (decision.to_owned(), basis, by.clone());
+        if let Some(known) = waiting.get_mut(&alike) {
             known.times += 1;
             return Ok(known.id.clone());
         }
@@ -66,7 +71,7 @@ impl Answers {
             store.write_soon(Batch { answers: vec![row], ..Batch::default() })?;
             return Ok(id);
         }
-        waiting.insert((decision.to_owned(), by.clone()), row);
+        waiting.insert(alike, row);
         Ok(id)
     }
 
@@ -83,7 +88,7 @@ impl Answers {
         for row in rows.into_iter().take(WAITING.saturating_sub(waiting.len())) {
             // Under a key of its own, so that those of this moment are not counted with it.
             let by = Asker { identity: Some(row.id.clone()), ..NOBODY };
-            waiting.insert((row.decision.clone(), by), row);
+            waiting.insert((row.decision.clone(), "", by), row);
         }
     }
 

@@ -8,6 +8,7 @@ use model::{Digest, Reason, Timestamp, Verdict};
 use store::StoreError;
 
 use super::GateError;
+use super::admission::Seat;
 use super::permit::{Permit, Refusal};
 
 /// An ask.
@@ -36,6 +37,8 @@ pub struct Asker {
     pub commit: Option<String>,
     /// The W3C trace id.
     pub trace_id: Option<String>,
+    /// Where it is about to run, at points that know.
+    pub seat: Option<Arc<Seat>>,
 }
 
 /// Where a decision is acted upon.

@@ -75,6 +75,7 @@ impl Inner {
             pipeline: None,
             commit: None,
             trace_id: None,
+            seat: None,
         };
         let answered = match self.ask(asked, &by).await {
             Ok(answered) => answered,

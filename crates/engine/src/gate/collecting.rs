@@ -226,10 +226,13 @@ impl Inner {
         let now = (self.settings.now)();
         let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
         let manifests = manifests(&facts);
+        let passes = passes(&facts);
         Ok(Known {
             wants: force.wants(&ask),
             collected: Instant::now(),
-            fresh_until: Instant::now() + self.freshness(&facts),
+            // What could not be asked is asked again soon, and so is what is on its way.
+            fresh_until: Instant::now() + if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh },
+            whole: !passes && !degraded,
             size: size(&facts) + raw.iter().map(|row| row.bytes.len() + 256).sum::<usize>(),
             raw,
             facts: Arc::new(facts),
@@ -241,22 +244,6 @@ impl Inner {
             took,
             degraded,
         })
-    }
-
-    /// How long facts are taken for what is so: what could not be asked is asked again soon, and so is what is on its way.
-    fn freshness(&self, facts: &model::Facts) -> Duration {
-        let mut manifests =
-            std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
-        let passes = manifests.any(|manifest| {
-            manifest.reports.iter().any(|report| will_pass(&report.scan))
-                || will_pass(&manifest.config)
-                || will_pass(&manifest.contents)
-                || will_pass(&manifest.sboms)
-                || will_pass(&manifest.measurements)
-                || will_pass(&manifest.signed)
-        });
-        let passes = passes || facts.bases.iter().any(|(_, base)| will_pass(base));
-        if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh }
     }
 
     /// The manifests that a digest stands for, as far as that is known: of an index, whose digest says for good what it holds, from an earlier look.
@@ -294,6 +281,20 @@ impl Inner {
         }
         Ok(handed)
     }
+}
+
+/// Whether something in it could not be known at the moment, and may be a moment later.
+fn passes(facts: &model::Facts) -> bool {
+    let mut manifests = std::iter::once(&facts.root).chain(facts.platforms.iter().flatten().map(|(_, child)| child));
+    let passes = manifests.any(|manifest| {
+        manifest.reports.iter().any(|report| will_pass(&report.scan))
+            || will_pass(&manifest.config)
+            || will_pass(&manifest.contents)
+            || will_pass(&manifest.sboms)
+            || will_pass(&manifest.measurements)
+            || will_pass(&manifest.signed)
+    });
+    passes || facts.bases.iter().any(|(_, base)| will_pass(base))
 }
 
 /// True for what could not be known at the moment, and may be a moment later.

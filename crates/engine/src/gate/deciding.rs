@@ -14,10 +14,12 @@ use super::answers::{self, is_durable};
 use super::asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, Via};
 use super::collecting::{Wanted, repository};
 use super::force::InForce;
-use super::memory::{Judged, Key, Known};
+use super::grandfathering::{only_old_news, only_unknown};
+use super::memory::{Good, Judged, Key, Known};
 use super::overrides::may_be_overridden;
 use super::permit::{Basis, Permit};
 use super::recording::{self, Draft};
+use super::without_registry::is_away;
 use super::{Inner, counting, exceptions, packages};
 
 /// An ask that was understood.
@@ -44,6 +46,12 @@ impl Inner {
             let (answered, degraded) = match self.once(&understood, asked.dry_run, by, deadline, first).await {
                 Err(away @ AskError::StoreUnavailable(_)) if !asked.dry_run => {
                     self.without_store(&understood, by, away)?
+                }
+                Err(AskError::Refused(why)) if by.point.repeats() => {
+                    let class = why.code.class().filter(|class| is_away(*class));
+                    let Some(class) = class else { return Err(AskError::Refused(why)) };
+                    let stand_in = self.without_registry(&understood, asked.dry_run, by, class).await?;
+                    (stand_in.ok_or(AskError::Refused(why))?, true)
                 }
                 ended => ended?,
             };
@@ -172,11 +180,16 @@ impl Inner {
             self.remember(&known);
             self.decide(&known, &force, by, now).await?
         };
+        if let Some(class) = judged.unknown.filter(|class| by.point.repeats() && is_away(*class))
+            && let Some(answered) = self.without_registry(understood, dry_run, by, class).await?
+        {
+            return Ok((answered, true));
+        }
         let answered = self.answer(&judged, via, id, dry_run, by, now, confirmed).await?;
         Ok((answered, known.degraded))
     }
 
-    async fn confirmed(&self) -> Result<Instant, AskError> {
+    pub(super) async fn confirmed(&self) -> Result<Instant, AskError> {
         self.follower.confirmed().await.map_err(|error| AskError::StoreUnavailable(error.to_string()))
     }
 
@@ -206,7 +219,7 @@ impl Inner {
 
     /// Judges and records, one at a time for one image: of many that ask at once, one decides for all. Where the answer has to be on record too, it goes
     /// with a new decision, in one transaction: then its id is there.
-    async fn decide(
+    pub(super) async fn decide(
         &self,
         known: &Arc<Known>,
         force: &InForce,
@@ -222,7 +235,7 @@ impl Inner {
         let mut id = None;
         if let Some(mut batch) = batch {
             if is_durable(by.point) {
-                let leave = self.leave(&judged, now);
+                let leave = self.leave(&judged, None, now);
                 let row = answers::row(&judged.decision.id, by, leave.word(), now);
                 id = Some(row.id.clone());
                 batch.answers.push(row);
@@ -231,6 +244,10 @@ impl Inner {
             self.store.write(batch).await?;
         }
         let judged = Arc::new(judged);
+        if known.whole && allows(judged.decision.verdict) {
+            let good = Good { judged: Arc::clone(&judged), version: force.version.clone() };
+            self.memory.good.insert(key.clone(), Arc::new(good));
+        }
         self.memory.judged.insert(key, Arc::clone(&judged));
         Ok((judged, id))
     }
@@ -290,7 +307,7 @@ impl Inner {
     }
 
     /// Judges facts. What says the same as the last decision is that decision; else there is something to record.
-    async fn judged(
+    pub(super) async fn judged(
         &self,
         known: &Arc<Known>,
         force: &InForce,
@@ -301,6 +318,8 @@ impl Inner {
         let draft = recording::judge(force, known, now, by)?;
         let valid_until = draft.judgement.valid_until;
         let overridable = may_be_overridden(draft.judgement.reasons());
+        let runs_on = only_old_news(&draft.judgement).then(|| force.policies.grandfathering(&known.ask)).flatten();
+        let unknown = only_unknown(&draft.judgement);
         let (decision, batch) = match self.the_same(known, &draft, force, now).await? {
             Some(decision) if !dry_run => (decision, None),
             _ => {
@@ -319,8 +338,8 @@ impl Inner {
             }
         };
         let children = recording::covered(known, force);
-        let judged =
-            Judged { decision, known: Arc::clone(known), overridable, children, global: force.global, valid_until };
+        let (known, global) = (Arc::clone(known), force.global);
+        let judged = Judged { decision, known, overridable, runs_on, unknown, children, global, valid_until };
         Ok((judged, batch))
     }
 
@@ -387,7 +406,7 @@ impl Inner {
             Ok(permit) if permit.children.contains(&key.digest) => {
                 // That an index is let through although it is denied is said of its platforms too.
                 let basis = match permit.basis {
-                    Basis::Overridden(id) => Basis::Overridden(id),
+                    basis @ (Basis::Overridden(_) | Basis::Grandfathered(_) | Basis::FailOpen(_)) => basis,
                     _ => Basis::Inherited(answered.decision.id.clone()),
                 };
                 let permit = Permit { subject: key.digest.clone(), children: Vec::new(), basis, ..permit };

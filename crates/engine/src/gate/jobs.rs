@@ -109,6 +109,7 @@ impl Inner {
             pipeline: None,
             commit: None,
             trace_id: None,
+            seat: None,
         };
         let answered = self.ask(asked, &by).await.map_err(|error| GateError::invalid(error.to_string()))?;
         if answered.retry_after.is_some() {

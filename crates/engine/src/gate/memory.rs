@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Ask, Digest, Facts, Timestamp};
+use model::{Ask, Digest, Facts, SignedDuration, Timestamp, UnknownClass};
 use moka::sync::Cache;
 use store::EvidenceRow;
 use tokio::sync::Mutex;
@@ -70,6 +70,8 @@ pub(super) struct Known {
     pub(super) took: Duration,
     /// A last known good fact stands in for what could not be asked.
     pub(super) degraded: bool,
+    /// Nothing in it is on its way or could not be asked for, and nothing stands in for it.
+    pub(super) whole: bool,
     /// In bytes, roughly.
     pub(super) size: usize,
 }
@@ -81,6 +83,10 @@ pub(super) struct Judged {
     pub(super) known: Arc<Known>,
     /// Nothing in it stands above an override (S6).
     pub(super) overridable: bool,
+    /// How long what ran before may run on, if nothing but vulnerabilities or the age of scans stands against it and the policy says so (S32).
+    pub(super) runs_on: Option<SignedDuration>,
+    /// The class, if nothing stands against it but that something is not known.
+    pub(super) unknown: Option<UnknownClass>,
     /// The platforms of an index that an answer covers.
     pub(super) children: Vec<Digest>,
     /// The number of what was in force.
@@ -88,11 +94,20 @@ pub(super) struct Judged {
     pub(super) valid_until: Option<Timestamp>,
 }
 
+/// The last judgement that let an image through on facts that were whole (S5).
+#[derive(Debug)]
+pub(super) struct Good {
+    pub(super) judged: Arc<Judged>,
+    /// The policies that judged.
+    pub(super) version: Digest,
+}
+
 /// The caches.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) known: Cache<Key, Arc<Known>>,
     pub(super) judged: Cache<Key, Arc<Judged>>,
+    pub(super) good: Cache<Key, Arc<Good>>,
     /// By `host/repository:tag`.
     pub(super) tags: Cache<String, Digest>,
     /// Indexes, each with itself and the manifests it holds.
@@ -107,6 +122,10 @@ impl Memory {
             judged: Cache::builder()
                 .max_capacity(JUDGED)
                 .weigher(move |_, judged: &Arc<Judged>| bytes(judged.decision.record.len().saturating_add(1024)))
+                .build(),
+            good: Cache::builder()
+                .max_capacity(FACTS)
+                .weigher(move |_, good: &Arc<Good>| bytes(good.judged.known.size.saturating_add(1024)))
                 .build(),
             parts: Cache::builder().max_capacity(INDEXES).build(),
             tags: Cache::builder().max_capacity(TAGS).time_to_live(TAG).build(),

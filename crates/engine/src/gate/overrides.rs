@@ -9,6 +9,7 @@ use serde_json::json;
 use store::{Batch, ItemQuery, ItemRow, Job, NewJob, Scope, Store, StoreError};
 
 use super::actor::{Actor, Right};
+use super::admission::Seat;
 use super::collecting::repository;
 use super::deciding::canonical;
 use super::denials::sound_reason;
@@ -37,6 +38,25 @@ pub struct NewOverride {
     pub ticket: Option<String>,
     /// For how long.
     pub lasts: SignedDuration,
+    /// For what this owns alone; `None`: wherever it runs in the environment.
+    pub owner: Option<OverrideOwner>,
+}
+
+/// Whose containers an override is for: those of one object in a cluster (S31).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OverrideOwner {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// `Deployment/web`
+    pub workload: String,
+    /// The override that it follows from, for what the object of that one made in turn.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub follows: Option<String>,
 }
 
 /// An override.
@@ -78,6 +98,9 @@ pub struct OverrideBody {
     /// The person behind that, if it is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub person: Option<String>,
+    /// For what this owns alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<OverrideOwner>,
     /// Who ended it before its time, when, and why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked: Option<super::denials::Lifted>,
@@ -90,7 +113,20 @@ pub(super) struct InForceOverride {
     repository: String,
     digest: Digest,
     environment: String,
+    owner: Option<OverrideOwner>,
     pub(super) until: Timestamp,
+}
+
+impl InForceOverride {
+    /// Whether it is for what stands in this place.
+    fn is_for(&self, seat: Option<&Seat>) -> bool {
+        let Some(owner) = &self.owner else { return true };
+        seat.is_some_and(|seat| {
+            seat.cluster == owner.cluster
+                && seat.namespace == owner.namespace
+                && seat.owner.as_ref() == Some(&owner.uid)
+        })
+    }
 }
 
 /// All of them.
@@ -104,12 +140,27 @@ impl Overrides {
         repository: &str,
         digest: &Digest,
         environment: &str,
+        seat: Option<&Seat>,
         now: Timestamp,
     ) -> Option<&InForceOverride> {
+        let is_in_force = |one: &InForceOverride| now < one.until;
         let fits = |one: &&InForceOverride| {
-            one.digest == *digest && one.repository == repository && one.environment == environment && now < one.until
+            one.digest == *digest
+                && one.repository == repository
+                && one.environment == environment
+                && is_in_force(one)
+                && one.is_for(seat)
+                // What follows from another ends with it.
+                && one.owner.as_ref().and_then(|owner| owner.follows.as_ref()).is_none_or(|first| {
+                    self.0.iter().any(|other| other.id == *first && is_in_force(other))
+                })
         };
         self.0.iter().filter(fits).max_by_key(|one| one.until)
+    }
+
+    /// The one with this id, whether it is over or not.
+    pub(super) fn with_id(&self, id: &str) -> Option<&InForceOverride> {
+        self.0.iter().find(|one| one.id == id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -160,6 +211,7 @@ impl Inner {
             ticket,
             by: actor.identity.to_string(),
             person: actor.person.as_deref().map(str::to_owned),
+            owner: new.owner,
             revoked: None,
         };
         let entry = OverrideEntry {
@@ -180,6 +232,40 @@ impl Inner {
             reason = entry.body.reason, "an image that is denied is let through by an override"
         );
         Ok(entry)
+    }
+
+    /// S31: what the object of an override made in turn, such as a Deployment's ReplicaSet, may run what the override is for, until that ends.
+    pub(super) async fn pass_on(self: &Arc<Self>, id: &str, seat: &Seat, heir: &str) -> Result<(), GateError> {
+        let force = self.follower.force();
+        let overrides = &force.standing.overrides;
+        let Some(first) = overrides.with_id(id) else { return Ok(()) };
+        let Some(owner) = &first.owner else { return Ok(()) };
+        let follows = owner.follows.clone().unwrap_or_else(|| first.id.clone());
+        let mut all = overrides.0.iter().filter_map(|one| one.owner.as_ref());
+        if all.any(|one| one.uid == heir && one.follows.as_ref() == Some(&follows)) {
+            return Ok(());
+        }
+        let now = (self.settings.now)();
+        let entry = OverrideEntry {
+            id: uuid::Uuid::now_v7().to_string(),
+            revision: 1,
+            state: ACTIVE.to_owned(),
+            repository: first.repository.clone(),
+            digest: first.digest.clone(),
+            environment: first.environment.clone(),
+            granted_at: now,
+            until: first.until,
+            body: OverrideBody {
+                reason: format!("follows from override {follows}, which is for {}", owner.workload),
+                ticket: None,
+                by: "ecr-gate".to_owned(),
+                person: None,
+                owner: Some(OverrideOwner { follows: Some(follows), ..seat.owned_by(heir) }),
+                revoked: None,
+            },
+            uses: 0,
+        };
+        self.settle_override(&entry, "override.granted", now).await
     }
 
     /// Ends an override before its time: whoever may grant it, or who governs.
@@ -316,8 +402,8 @@ pub(super) async fn load(store: &Store) -> Result<Overrides, GateError> {
         let count = rows.len();
         before = rows.last().map(|row| row.id.clone());
         for row in rows {
-            let OverrideEntry { id, repository, digest, environment, until, .. } = entry(row)?;
-            all.push(InForceOverride { id, repository, digest, environment, until });
+            let OverrideEntry { id, repository, digest, environment, until, body, .. } = entry(row)?;
+            all.push(InForceOverride { id, repository, digest, environment, owner: body.owner, until });
         }
         if count < PAGE as usize {
             return Ok(Overrides(all));

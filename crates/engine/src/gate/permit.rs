@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::{Digest, UnknownClass, Verdict};
+use model::{Digest, Timestamp, UnknownClass, Verdict};
 
 use super::asking::Point;
 
@@ -17,18 +17,21 @@ pub enum Basis {
     Inherited(String),
     /// It is denied, or not decided, and somebody who may lets it through all the same: the id of the override (S31).
     Overridden(String),
+    /// It is denied, for nothing but vulnerabilities that became known or a scan that grew old, and ran in this very place before (S32): until when.
+    Grandfathered(Timestamp),
     /// Something that had to be known could not be, and the policy lets the last decision stand in.
     FailOpen(UnknownClass),
 }
 
 impl Basis {
-    /// `allowed`, `warned`, `inherited`, `overridden`, `failOpen`
+    /// `allowed`, `warned`, `inherited`, `overridden`, `grandfathered`, `failOpen`
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
             Self::Warned => "warned",
             Self::Inherited(_) => "inherited",
             Self::Overridden(_) => "overridden",
+            Self::Grandfathered(_) => "grandfathered",
             Self::FailOpen(_) => "failOpen",
         }
     }

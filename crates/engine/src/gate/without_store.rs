@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use model::UnknownClass;
-use policy::WithoutStore;
+use policy::StandIn;
 
 use super::Inner;
 use super::answers::is_durable;
@@ -36,13 +36,13 @@ impl Inner {
             return Err(why);
         };
         let known = &judged.known;
-        match force.policies.without_store(&known.ask) {
-            WithoutStore::Refuse => return Err(why),
+        match force.policies.stand_in(&known.ask, UnknownClass::StoreUnavailable) {
+            StandIn::Refuse => return Err(why),
             // S5: the age counts from the evidence, and a stand-in is no evidence to stand in again.
-            WithoutStore::LastKnownGood(up_to) if known.degraded || now.duration_since(known.at) > up_to => {
+            StandIn::LastKnownGood(up_to) if known.degraded || now.duration_since(known.at) > up_to => {
                 return Err(why);
             }
-            WithoutStore::LastKnownGood(_) | WithoutStore::Warn => {}
+            StandIn::LastKnownGood(_) | StandIn::Warn => {}
         }
         tracing::warn!(
             decision = judged.decision.id, digest = %judged.decision.digest, cause = %why,

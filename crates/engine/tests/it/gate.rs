@@ -1,5 +1,6 @@
 //! The gate as a service, on a real SQLite file and the scripted registry (for what a real one cannot be asked to do).
 
+mod admission;
 mod asks;
 mod attaching;
 mod bounds;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::UnknownClass;
+use model::{SignedDuration, UnknownClass};
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 
@@ -21,6 +21,9 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// The largest data document for Rego.
 const MAX_DATA_BYTES: usize = 10 << 20;
+
+/// S32: the longest time for which what runs may run on.
+const LONGEST_GRANDFATHERING: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Reads one YAML document into its type.
 pub(crate) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
@@ -269,6 +272,7 @@ impl Policy {
             signer.check(name).map_err(signers)?;
         }
         self.check_on_unknown()?;
+        self.check_grandfathering()?;
         spec.rules.iter().enumerate().try_for_each(|(index, rule)| self.check_signers(index, rule))
     }
 
@@ -378,6 +382,16 @@ impl Policy {
         if check.on().is_some() && declared.is_empty() {
             let what = format!("rule {:?}: the policy has no signers, so that nobody's word would count", rule.id);
             return Err(Problem::new(places::rule(index), what, "declare signers in `spec.signers`"));
+        }
+        Ok(())
+    }
+
+    fn check_grandfathering(&self) -> Result<(), Problem> {
+        let Some(lasts) = self.spec.grandfathering else { return Ok(()) };
+        if lasts.0.is_zero() || lasts.0 > LONGEST_GRANDFATHERING {
+            let what = "`grandfathering` is longer than nothing and at most 90d";
+            let hint = "what has to run on for longer needs an exception; leave the key out where nothing may";
+            return Err(Problem::new(places::spec("grandfathering"), what, hint));
         }
         Ok(())
     }

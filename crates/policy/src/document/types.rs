@@ -74,6 +74,9 @@ pub(crate) struct Spec {
     pub(crate) matches: Option<Match>,
     /// What it means not to know, per class: `deny`, `pending`, `warn`, or `{lastKnownGood: DURATION}`.
     pub(crate) on_unknown: Option<OnUnknownMap>,
+    /// How long what runs in a cluster may run on, and start again, after its verdict turned for nothing but vulnerabilities or a scan that is too old:
+    /// up to `90d`. Not at all, if it is left out. Of several policies about an image each has to say it, and the shortest counts.
+    pub(crate) grandfathering: Option<Duration>,
     /// Files of kind `GateExceptions`, relative to this file. Only files listed here are honoured.
     pub(crate) exceptions: Option<Vec<String>>,
     /// Trusted roots, and where else to look for signatures.

@@ -102,7 +102,7 @@ pub(crate) async fn later(
 
 /// Who asked is in the log line of the ask itself.
 fn nobody() -> Asker {
-    Asker { identity: None, point: Point::Api, pipeline: None, commit: None, trace_id: None }
+    Asker { identity: None, point: Point::Api, pipeline: None, commit: None, trace_id: None, seat: None }
 }
 
 fn wants_later(headers: &HeaderMap) -> bool {
@@ -128,6 +128,7 @@ fn ask(request: DecideRequest, caller: &Caller, trace: &Trace, longest: Duration
         pipeline,
         commit,
         trace_id: trace.trace.as_deref().map(str::to_owned),
+        seat: None,
     };
     Ok((Asked { image, environment, wait, dry_run: dry_run == Some(true) }, by))
 }

@@ -22,7 +22,9 @@ pub(crate) async fn grant(
     sound("image", &image, NAME)?;
     sound("environment", &environment, NAME)?;
     let lasts = SignedDuration::from_mins(minutes.into());
-    let entry = app.gate().grant_override(NewOverride { image, environment, reason, ticket, lasts }, caller.actor());
+    let entry = app
+        .gate()
+        .grant_override(NewOverride { image, environment, reason, ticket, lasts, owner: None }, caller.actor());
     Ok((StatusCode::CREATED, Json(an_override(entry.await?))))
 }
 

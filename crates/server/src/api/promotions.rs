@@ -78,7 +78,7 @@ pub(super) fn asker(
     sound_if_given("commit", commit.as_deref(), NAME)?;
     let identity = caller.name.as_deref().map(str::to_owned);
     let trace_id = trace.trace.as_deref().map(str::to_owned);
-    Ok(Asker { identity, point: Point::Promotion, pipeline, commit, trace_id })
+    Ok(Asker { identity, point: Point::Promotion, pipeline, commit, trace_id, seat: None })
 }
 
 /// How long to wait for what is pending: nobody waits for the answer meanwhile.

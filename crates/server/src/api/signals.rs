@@ -58,6 +58,7 @@ fn asker(caller: &Caller, trace: &Trace) -> Asker {
         pipeline: None,
         commit: None,
         trace_id: trace.trace.as_deref().map(str::to_owned),
+        seat: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Decisions, answers and evidence.
 
-use model::Digest;
+use model::{Digest, Timestamp};
 
 use crate::value::{Filter, Reader, Value, places};
 use crate::{AnswerRow, Backend, DecisionQuery, DecisionRow, EvidenceRow, Result, Store};
@@ -71,6 +71,28 @@ impl Store {
         );
         let values = [Value::Text(repository), Value::Text(digest.as_str()), Value::Text(environment)];
         self.one_decision(&sql, &values).await
+    }
+
+    /// When the verdict about this image turned: the first decision that lets it through no more since the last that did. `None`: none ever did.
+    /// `Some(None)`: it has not turned.
+    pub async fn turned(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        environment: &str,
+    ) -> Result<Option<Option<Timestamp>>> {
+        // By the index of digests, which is narrower than any other.
+        let image = "repository || '' = $1 AND digest = $2 AND environment || '' = $3";
+        let mut values = vec![Value::Text(repository), Value::Text(digest.as_str()), Value::Text(environment)];
+        let last = format!(
+            "SELECT id FROM decisions WHERE {image} AND verdict || '' IN ('allow', 'warn') ORDER BY id DESC LIMIT 1"
+        );
+        let Some(row) = self.row(DOING, &last, &values).await? else { return Ok(None) };
+        let last: String = Reader { row: &row, what: "decision" }.get("id")?;
+        let next = format!("SELECT recorded_at FROM decisions WHERE {image} AND id > $4 ORDER BY id LIMIT 1");
+        values.push(Value::Text(&last));
+        let row = self.row(DOING, &next, &values).await?;
+        Ok(Some(row.map(|row| Reader { row: &row, what: "decision" }.at("recorded_at")).transpose()?))
     }
 
     /// The newest decision in this repository and environment that covers this manifest as a child (S1).

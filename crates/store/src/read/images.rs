@@ -27,6 +27,22 @@ fn signal(row: &AnyRow) -> Result<SignalRow> {
     })
 }
 
+const WORKLOAD: &str = "digest, cluster, namespace, owner, container, repository, first_seen, last_seen";
+
+fn workload(row: &AnyRow) -> Result<WorkloadRow> {
+    let row = Reader { row, what: "workload" };
+    Ok(WorkloadRow {
+        cluster: row.get("cluster")?,
+        namespace: row.get("namespace")?,
+        owner: row.get("owner")?,
+        container: row.get("container")?,
+        repository: row.get("repository")?,
+        digest: row.digest("digest")?,
+        first_seen: row.at("first_seen")?,
+        last_seen: row.at("last_seen")?,
+    })
+}
+
 /// One package in one image.
 type Held = (String, Digest, String);
 
@@ -122,7 +138,7 @@ impl Store {
         for some in digests.chunks(CHUNK) {
             let left = (limit as usize).saturating_sub(workloads.len());
             let sql = format!(
-                "SELECT digest, cluster, namespace, owner, container, repository, first_seen, last_seen FROM workloads \
+                "SELECT {WORKLOAD} FROM workloads \
                  WHERE digest IN ({}) ORDER BY digest, cluster, namespace, owner, container, repository LIMIT ${}",
                 places(1, some.len()),
                 some.len() + 1
@@ -130,20 +146,27 @@ impl Store {
             let mut values: Vec<Value> = some.iter().map(|digest| Value::Text(digest.as_str())).collect();
             values.push(Value::Int(i64::try_from(left).unwrap_or(i64::MAX)));
             for row in &self.rows("reading workloads", &sql, &values).await? {
-                let row = Reader { row, what: "workload" };
-                workloads.push(WorkloadRow {
-                    cluster: row.get("cluster")?,
-                    namespace: row.get("namespace")?,
-                    owner: row.get("owner")?,
-                    container: row.get("container")?,
-                    repository: row.get("repository")?,
-                    digest: row.digest("digest")?,
-                    first_seen: row.at("first_seen")?,
-                    last_seen: row.at("last_seen")?,
-                });
+                workloads.push(workload(row)?);
             }
         }
         Ok(workloads)
+    }
+
+    /// The same image in the same place, whenever it was seen.
+    pub async fn workload(&self, place: &WorkloadRow) -> Result<Option<WorkloadRow>> {
+        let sql = format!(
+            "SELECT {WORKLOAD} FROM workloads \
+             WHERE digest = $1 AND cluster = $2 AND namespace = $3 AND owner = $4 AND container = $5 AND repository = $6"
+        );
+        let values = [
+            Value::Text(place.digest.as_str()),
+            Value::Text(&place.cluster),
+            Value::Text(&place.namespace),
+            Value::Text(&place.owner),
+            Value::Text(&place.container),
+            Value::Text(&place.repository),
+        ];
+        self.row("reading a workload", &sql, &values).await?.as_ref().map(workload).transpose()
     }
 
     /// A promotion.

@@ -39,7 +39,7 @@ async fn s42_what_comes_into_force_while_an_answer_is_put_on_record_takes_it_bac
     let inner = &gate.inner;
     let image = format!("{}@{digest}", registry.reference("team/app"));
     let asked = Asked { image, environment: None, wait: Duration::from_secs(5), dry_run: false };
-    let by = Asker { identity: None, point: Point::Ci, pipeline: None, commit: None, trace_id: None };
+    let by = Asker { identity: None, point: Point::Ci, pipeline: None, commit: None, trace_id: None, seat: None };
     let understood = inner.understand(&asked).unwrap();
     let judged = async || {
         inner.ask(asked.clone(), &by).await.unwrap();

@@ -271,6 +271,7 @@ async fn s31_an_override_is_no_allow_that_is_promoted() {
     let gate = scene.gate(NON_ROOT).await;
     let image = format!("{}@{digest}", scene.registry.reference("team/app"));
     let new = engine::NewOverride {
+        owner: None,
         image: image.clone(),
         environment: "production".to_owned(),
         reason: "outage".to_owned(),

@@ -84,6 +84,7 @@ pub(crate) fn by(point: Point) -> Asker {
         pipeline: Some("4711".to_owned()),
         commit: Some("c0ffee".to_owned()),
         trace_id: None,
+        seat: None,
     }
 }
 

@@ -1,0 +1,82 @@
+//! Answers while a registry is away: what was judged when it was there stands in, only where the policy says so (`onUnknown`), only if today's word on the
+//! same facts is still a yes, and said as such (S5). Where images start, that is: whoever pushed one and asks about it learns that it cannot be looked at.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::UnknownClass;
+use policy::StandIn;
+
+use super::asking::{Answered, AskError, Asker, Via};
+use super::deciding::{Understood, ago, allows};
+use super::permit::{Basis, Permit};
+use super::{Inner, recording};
+
+/// Whether this is what a registry that is away looks like.
+pub(super) fn is_away(class: UnknownClass) -> bool {
+    use UnknownClass::{Deadline, RegistryUnavailable, Throttled};
+    matches!(class, RegistryUnavailable | Throttled | Deadline)
+}
+
+impl Inner {
+    /// The last judgement that let the image through, if it may stand in.
+    pub(super) async fn without_registry(
+        &self,
+        understood: &Understood,
+        dry_run: bool,
+        by: &Asker,
+        class: UnknownClass,
+    ) -> Result<Option<Answered>, AskError> {
+        let confirmed = self.confirmed().await?;
+        let now = self.now()?;
+        let force = self.follower.force();
+        let good = self.key(understood, by.point).and_then(|key| self.memory.good.get(&key));
+        let Some(good) = good.filter(|good| good.version == force.version) else { return Ok(None) };
+        let (judged, known) = (&good.judged, &good.judged.known);
+        if !self.follower.unchanged(&known.manifests, known.ticket) {
+            return Ok(None);
+        }
+        match force.policies.stand_in(&known.ask, class) {
+            StandIn::Refuse => return Ok(None),
+            // S5: the age counts from the evidence, and answering with it makes it no younger.
+            StandIn::LastKnownGood(up_to) if now.duration_since(known.at) > up_to => return Ok(None),
+            StandIn::LastKnownGood(_) | StandIn::Warn => {}
+        }
+        // What was denied by name since, and exceptions that ended, count.
+        if !allows(recording::judge(&force, known, now, by)?.judgement.verdict) {
+            return Ok(None);
+        }
+        tracing::warn!(
+            decision = judged.decision.id, digest = %judged.decision.digest, %class,
+            "the registry is away: answered with what was decided last, as the policy says"
+        );
+        let basis = Basis::FailOpen(class);
+        let id = if dry_run {
+            String::new()
+        } else {
+            self.answers.note(&self.store, &judged.decision.id, by, basis.as_str(), now)?
+        };
+        if !self.follower.is_within_lease(confirmed) || self.follower.force().global != force.global {
+            return Err(AskError::Overloaded("something changed while it was answered; ask again".to_owned()));
+        }
+        let permit = Permit {
+            subject: judged.decision.digest.clone(),
+            children: judged.children.clone(),
+            environment: judged.decision.environment.clone(),
+            point: by.point,
+            basis,
+            until: Instant::now() + self.settings.pace.floor,
+        };
+        let decision = Arc::clone(&judged.decision);
+        let in_force_at = ago(now, confirmed.elapsed());
+        Ok(Some(Answered {
+            decision,
+            permit: Ok(permit),
+            id,
+            via: Via::Recorded,
+            in_force_at,
+            retry_after: None,
+            confirmed,
+        }))
+    }
+}
