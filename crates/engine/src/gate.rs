@@ -12,6 +12,7 @@ mod collecting;
 mod counting;
 mod deciding;
 mod denials;
+mod documents;
 mod dropping;
 mod evidence;
 mod exceptions;

@@ -1,6 +1,7 @@
 //! Who acts on the gate, and what they may: roles, each for some repositories and environments (O2, S35). The server says who it is; what they may is
 //! asked here, once, by whatever is done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -266,6 +267,16 @@ impl Actor {
     /// Whether they may do this about this repository in some environment.
     pub fn may_in_some_environment(&self, right: Right, repository: &str) -> bool {
         self.granted(right).any(|grant| grant.repositories.iter().any(|one| one.cover(repository)))
+    }
+
+    /// The environments in which they may do this about this repository; `*` alone is all of them.
+    pub fn environments(&self, right: Right, repository: &str) -> Vec<String> {
+        if self.may(right, repository, None) {
+            return vec!["*".to_owned()];
+        }
+        let about = self.granted(right).filter(|grant| grant.repositories.iter().any(|one| one.cover(repository)));
+        let environments: BTreeSet<&String> = about.flat_map(|grant| &grant.environments).collect();
+        environments.into_iter().cloned().collect()
     }
 
     /// True if both are known to be the same person, or the same identity (S29).

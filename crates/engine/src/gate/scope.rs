@@ -112,8 +112,7 @@ pub(super) fn ask(actor: &Actor, asked: &Asked) -> Result<(), AskError> {
     Err(forbidden(actor, Right::Ask, &format!("about {repository} in {environment}")).into())
 }
 
-/// Whether this may be handed in: what is handed in counts in every environment, so a grant for one of them is enough only where the policy
-/// says whose word counts.
+/// Whether this may be handed in, in some environment: it counts there, and only adds findings in the others.
 pub(super) fn submit(actor: &Actor, submission: &Submission) -> Result<(), GateError> {
     let Some(repository) = named(&submission.image) else { return actor.somewhere_or_refused(Right::Submit) };
     if actor.may_in_some_environment(Right::Submit, &repository) {
