@@ -30,6 +30,7 @@ mod notices;
 mod overrides;
 mod packages;
 mod permit;
+mod persons;
 mod policies;
 mod promote;
 mod proposals;

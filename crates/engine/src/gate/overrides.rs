@@ -13,6 +13,7 @@ use super::admission::Seat;
 use super::collecting::repository;
 use super::deciding::canonical;
 use super::denials::sound_reason;
+use super::scope::LOOKED_THROUGH;
 use super::{GateError, Inner, recording};
 
 pub(super) const KIND: &str = "override";
@@ -312,11 +313,30 @@ impl Inner {
         limit: u32,
         actor: &Actor,
     ) -> Result<(Vec<OverrideEntry>, Option<String>), GateError> {
-        let query = ItemQuery { kind: KIND, digest, before, limit, ..ItemQuery::default() };
-        let rows = self.store.items(&query).await?;
-        let next = (rows.len() == limit as usize).then(|| rows.last().map(|row| row.id.clone())).flatten();
-        let mut entries = rows.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        entries.retain(|entry| actor.sees(&entry.repository, Some(&entry.environment)));
+        let mut query = ItemQuery { kind: KIND, digest, before, limit: PAGE, ..ItemQuery::default() };
+        let (mut entries, mut looked) = (Vec::new(), 0);
+        let next = loop {
+            let rows = self.store.items(&query).await?;
+            let is_last = rows.len() < PAGE as usize;
+            // Where a page ends is the last that they see, or that was looked at for them.
+            for row in rows {
+                query.before = Some(row.id.clone());
+                looked += 1;
+                let entry = entry(row)?;
+                if actor.sees(&entry.repository, Some(&entry.environment)) {
+                    entries.push(entry);
+                }
+                if entries.len() == limit as usize {
+                    break;
+                }
+            }
+            if entries.len() == limit as usize || looked >= LOOKED_THROUGH {
+                break query.before;
+            }
+            if is_last {
+                break None;
+            }
+        };
         let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
         let mut counts = self.store.use_counts(&ids).await?;
         for entry in &mut entries {

@@ -86,11 +86,13 @@ impl Actor {
         let entry: Option<Value> = serde_json::from_slice(bytes).ok();
         match entry {
             // About the image, whatever the environment.
-            Some(entry) => match entry.pointer("/body/environment") {
-                None => self.sees(repository, None),
-                Some(Value::String(environment)) => self.sees(repository, Some(environment)),
-                Some(_) => false,
-            },
+            Some(entry) => {
+                match ["/body/environment", "/body/scope/environment"].iter().find_map(|at| entry.pointer(at)) {
+                    None | Some(Value::Null) => self.sees(repository, None),
+                    Some(Value::String(environment)) => self.sees(repository, Some(environment)),
+                    Some(_) => false,
+                }
+            }
             // Retention dropped what it was about.
             None => self.may(Right::Read, repository, None),
         }
