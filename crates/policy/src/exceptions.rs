@@ -13,6 +13,7 @@ use crate::document::dates::Until;
 use crate::document::{TextPattern, places, read_yaml, schema_of};
 use crate::error::DocumentError;
 pub(crate) use applicable::Covering;
+pub(crate) use granted::check_vulnerability;
 pub use granted::{Granted, Waived};
 pub use review::ExceptionFinding;
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
-use super::asking::{Asked, Asker, Point};
+use super::asking::{Asked, Asker};
 use super::{GateError, Inner, attaching, exceptions, notices, overrides, recording, versions};
 
 /// How long a job is ours.
@@ -103,14 +103,7 @@ impl Inner {
     async fn collect_job(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
         let Collect { image, environment } = payload(job)?;
         let asked = Asked { image, environment: Some(environment), wait: self.settings.pace.timeout, dry_run: false };
-        let by = Asker {
-            identity: Some("ecr-gate".to_owned()),
-            point: Point::Gate,
-            pipeline: None,
-            commit: None,
-            trace_id: None,
-            seat: None,
-        };
+        let by = Asker::gate();
         let answered = self.ask(asked, &by).await.map_err(|error| GateError::invalid(error.to_string()))?;
         if answered.retry_after.is_some() {
             return Err(GateError::Pending);
