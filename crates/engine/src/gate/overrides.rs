@@ -12,6 +12,7 @@ use super::actor::{Actor, Right};
 use super::collecting::repository;
 use super::deciding::canonical;
 use super::denials::sound_reason;
+use super::scope::LOOKED_THROUGH;
 use super::{GateError, Inner, recording};
 
 pub(super) const KIND: &str = "override";
@@ -222,15 +223,42 @@ impl Inner {
     pub(super) async fn overrides(
         &self,
         digest: Option<Digest>,
-        before: Option<String>,
+        team: Option<&str>,
+        mut before: Option<String>,
         limit: u32,
         actor: &Actor,
     ) -> Result<(Vec<OverrideEntry>, Option<String>), GateError> {
-        let query = ItemQuery { kind: KIND, digest, before, limit, ..ItemQuery::default() };
-        let rows = self.store.items(&query).await?;
-        let next = (rows.len() == limit as usize).then(|| rows.last().map(|row| row.id.clone())).flatten();
-        let mut entries = rows.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        entries.retain(|entry| actor.sees(&entry.repository, Some(&entry.environment)));
+        let wanted = self.of_team(team)?;
+        let (mut entries, mut looked) = (Vec::new(), 0);
+        let next = loop {
+            let query = ItemQuery {
+                kind: KIND,
+                digest: digest.clone(),
+                before,
+                limit: PAGE.max(limit),
+                ..ItemQuery::default()
+            };
+            let rows = self.store.items(&query).await?;
+            let (count, last) = (rows.len(), rows.last().map(|row| row.id.clone()));
+            for row in rows {
+                let entry = entry(row)?;
+                if actor.sees(&entry.repository, Some(&entry.environment)) && wanted.has(&entry.repository) {
+                    entries.push(entry);
+                }
+            }
+            looked += query.limit;
+            if entries.len() > limit as usize {
+                entries.truncate(limit as usize);
+                break entries.last().map(|entry| entry.id.clone());
+            }
+            if count < query.limit as usize {
+                break None;
+            }
+            if looked >= LOOKED_THROUGH {
+                break last;
+            }
+            before = last;
+        };
         let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
         let mut counts = self.store.use_counts(&ids).await?;
         for entry in &mut entries {

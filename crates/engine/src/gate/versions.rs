@@ -103,10 +103,13 @@ impl Inner {
     pub(super) async fn versions(&self, limit: u32) -> Result<Vec<PolicyVersion>, GateError> {
         let activations = self.store.activations(LOOKED_BACK).await?;
         let in_force = activations.first().map(|activation| activation.policy.clone());
+        let mut proposals = self.proposals().await?;
         let version = |row: PolicyRow| {
             let last = activations.iter().find(|activation| activation.policy == row.digest);
             let is_in_force = in_force.as_ref() == Some(&row.digest);
-            PolicyVersion::of(row, last.map(|last| (last.at, last.by.clone())), is_in_force)
+            let proposal = proposals.remove(&row.digest);
+            let version = PolicyVersion::of(row, last.map(|last| (last.at, last.by.clone())), is_in_force);
+            PolicyVersion { proposal, ..version }
         };
         Ok(self.store.policies(limit).await?.into_iter().map(version).collect())
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings,
+    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings, Teams,
 };
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
-use super::{identities, notifications};
+use super::{identities, notifications, teams};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
@@ -37,6 +37,7 @@ pub(super) struct Setup {
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
+    teams: Teams,
     notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
     reach: Reach,
@@ -60,6 +61,7 @@ impl Setup {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
         let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
         let identities = identities::identities(&config.identities)?;
+        let teams = teams::teams(&config.teams)?;
         let notifications = notifications::targets(&config.notifications)?;
         let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
         let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
@@ -86,6 +88,7 @@ impl Setup {
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
             identities,
+            teams,
             notifications,
             anonymous_reads,
             log_format: config.log.format,
@@ -115,6 +118,7 @@ impl Setup {
             identities: self.identities.clone(),
             two_people: self.two_people,
             attach: self.attach.clone(),
+            teams: self.teams.clone(),
             notifications: self.notifications.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,

@@ -95,7 +95,7 @@ async fn b5_a_changed_policy_judges_what_was_decided_anew() {
     let denied = engine::DecisionQuery { verdict: Some(Verdict::Deny), limit: 1, ..engine::DecisionQuery::default() };
     let mut found = Vec::new();
     for _ in 0..100 {
-        found = gate.decisions(&denied, &anybody()).await.unwrap().0;
+        found = gate.decisions(&denied, None, &anybody()).await.unwrap().0;
         if !found.is_empty() {
             break;
         }
