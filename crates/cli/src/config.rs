@@ -100,7 +100,8 @@ pub(crate) struct Auth {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Governance {
     /// Whether a second person confirms a policy before it comes into force (or goes), where it judges for production. `true` if it is left out and
-    /// there are `identities`, else `false`.
+    /// there are `identities`, else `false`. Where people are known apart, by `identities` or two tokens with a `person`, files with exceptions take a
+    /// second person whatever stands here.
     pub two_people: Option<bool>,
 }
 

@@ -17,6 +17,8 @@ use super::{GateError, Inner, recording};
 
 pub(super) const KIND: &str = "override";
 const ACTIVE: &str = "active";
+/// The state of one that a rollback went by: for that alone, whatever its time is. Nobody who asks is given it.
+const ROLLBACK: &str = "rollback";
 /// The job that ends one, and its entry in the audit log.
 pub(super) const ENDS: &str = "override.ended";
 /// The longest time box.
@@ -47,7 +49,7 @@ pub struct OverrideEntry {
     pub id: String,
     /// 1 for a new one.
     pub revision: i64,
-    /// `active`, `revoked` or `ended`. Whoever asks compares times: one whose end is not on record yet lets nothing through.
+    /// `active`, `revoked`, `ended`; `rollback` was for that rollback and nothing else. Whoever asks compares times: one whose end is not on record yet lets nothing through.
     pub state: String,
     /// `host/repository`
     pub repository: String,
@@ -331,6 +333,35 @@ impl Inner {
         let row = ItemRow { state: "ended".to_owned(), revision: row.revision + 1, ..row };
         Ok(Batch { items: vec![row], leaves: vec![leaf], changes: vec![Scope::Global], ..Batch::default() })
     }
+}
+
+/// S33: the override that a rollback goes by, as it is listed. It is over with that rollback.
+pub(super) fn of_rollback(
+    id: &str,
+    (repository, digest, environment): (&str, &Digest, &str),
+    (by, person): (&str, Option<&str>),
+    reason: &str,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<ItemRow, GateError> {
+    let body = OverrideBody {
+        reason: reason.to_owned(),
+        ticket: None,
+        by: by.to_owned(),
+        person: person.map(str::to_owned),
+        revoked: None,
+    };
+    Ok(ItemRow {
+        kind: KIND.to_owned(),
+        id: id.to_owned(),
+        revision: 1,
+        state: ROLLBACK.to_owned(),
+        repository: Some(repository.to_owned()),
+        digest: Some(digest.clone()),
+        environment: Some(environment.to_owned()),
+        created_at: now,
+        until: Some(until),
+        body: serde_json::to_vec(&body).map_err(|error| GateError::invalid(error.to_string()))?,
+    })
 }
 
 /// Every override that was not revoked; asks compare times.

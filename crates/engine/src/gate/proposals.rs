@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Digest, SignedDuration, Timestamp};
-use policy::PolicySet;
+use policy::Exceptions;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Batch, ItemQuery, ItemRow, Job, NewJob, StoreError};
 
 use super::actor::{Actor, Right};
 use super::jobs::payload;
-use super::policies::PolicyVersion;
-use super::versions::{By, LOOKED_BACK, activation};
+use super::policies::{Loaded, PolicyVersion};
+use super::versions::{By, LOOKED_BACK, activation, tell_exceptions};
 use super::{GateError, Inner, recording};
 
 /// The kind of its items.
@@ -81,9 +81,16 @@ struct Body {
 }
 
 impl Inner {
-    /// Whether this needs a second person: where the policy in force judges for production, or the new one would.
-    pub(super) fn takes_two(&self, new: &PolicySet) -> bool {
-        self.settings.two_people && (new.judges_production() || self.follower.force().policies.judges_production())
+    /// Whether this needs a second person: where the policy in force judges for production, or the new one would (S34); and where files with exceptions
+    /// come along, as for every other exception (S29).
+    pub(super) fn takes_two(&self, new: &Loaded) -> bool {
+        let judges = || new.policies.judges_production() || self.follower.force().policies.judges_production();
+        (self.settings.two_people && judges()) || (self.approves_files() && new.exceptions.of_files().next().is_some())
+    }
+
+    /// Whether there are people to approve of exceptions in files.
+    pub(super) fn approves_files(&self) -> bool {
+        self.settings.knows_people || self.settings.two_people
     }
 
     /// Puts a version forward. The same by the same person again is the same.
@@ -91,7 +98,7 @@ impl Inner {
         &self,
         version: &Digest,
         over: Option<Digest>,
-        reason: Option<String>,
+        (reason, exceptions): (Option<String>, &Exceptions),
         actor: &Actor,
     ) -> Result<Proposal, GateError> {
         let person = second(actor, "propose")?;
@@ -105,8 +112,9 @@ impl Inner {
         let body =
             Body { version: version.clone(), over, reason, by: actor.identity.to_string(), person: person.to_string() };
         let id = uuid::Uuid::now_v7().to_string();
-        let said = json!({ "proposal": id, "policyVersion": body.version, "over": body.over, "by": body.by,
+        let mut said = json!({ "proposal": id, "policyVersion": body.version, "over": body.over, "by": body.by,
             "person": body.person, "reason": body.reason });
+        tell_exceptions(&mut said, exceptions);
         let leaf = recording::leaf(uuid::Uuid::now_v7().to_string(), "policy.proposed", None, now, said)?;
         let until = now.saturating_add(WAITS).map_err(|error| GateError::invalid(error.to_string()))?;
         let row = ItemRow {
@@ -225,7 +233,7 @@ impl Inner {
             return Err(GateError::Forbidden { what });
         }
         let bundle = self.store.policy(version).await?.ok_or_else(none)?;
-        super::policies::Bundle::read(&bundle.bundle)?.load()?;
+        let new = super::policies::Bundle::read(&bundle.bundle)?.load()?;
         let changed = || GateError::Conflict { what: "the policy in force".to_owned() };
         let last = self.store.activations(1).await?.into_iter().next();
         if last.as_ref().map(|last| &last.policy) != body.over.as_ref() {
@@ -236,7 +244,8 @@ impl Inner {
             person: Some(body.person.into()),
             confirmed: Some((row.id.clone(), actor.identity.to_string(), Some(person))),
         };
-        let mut batch = activation(Batch::default(), version, last.map(|last| last.id), body.reason, by, now)?;
+        let brought = (version, &new.exceptions);
+        let mut batch = activation(Batch::default(), brought, last.map(|last| last.id), body.reason, by, now)?;
         let state = ProposalState::Confirmed.as_str().to_owned();
         batch.items.push(ItemRow { revision: row.revision + 1, state, ..row });
         self.store.write(batch).await.map_err(|error| match error {
@@ -253,7 +262,7 @@ impl Inner {
 fn second(actor: &Actor, doing: &str) -> Result<Arc<str>, GateError> {
     actor.person.clone().ok_or_else(|| {
         let what = format!(
-            "{} names no person: to {doing} a policy for production takes two people (`governance.twoPeople`)",
+            "{} names no person: to {doing} a policy for production (`governance.twoPeople`), or one with files of exceptions, takes two people",
             actor.identity
         );
         GateError::Forbidden { what }

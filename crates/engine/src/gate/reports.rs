@@ -131,7 +131,7 @@ impl Inner {
             granted: tally.granted,
             for_rollbacks: tally.for_rollbacks,
             revoked: tally.revoked,
-            used: used + tally.for_rollbacks,
+            used,
             by: most(std::mem::take(&mut tally.granted_by)),
         };
         drop(by_override);

@@ -53,6 +53,8 @@ pub struct GateSettings {
     pub identities: IdentitySettings,
     /// S34: whether a second person confirms what comes into force for production.
     pub two_people: bool,
+    /// S29: whether it knows people apart, so that exceptions in files of policies take a second person too.
+    pub knows_people: bool,
     /// Whose which repositories are (S35).
     pub teams: Teams,
     /// Who is told of what.
@@ -90,6 +92,7 @@ impl GateSettings {
             attach: None,
             identities: IdentitySettings::default(),
             two_people: false,
+            knows_people: false,
             teams: Teams::default(),
             notifications: Vec::new(),
             metrics: Metrics::new(),

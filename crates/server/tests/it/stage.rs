@@ -30,6 +30,7 @@ pub(crate) struct How {
     pub(crate) identities: IdentitySettings,
     pub(crate) tokens: Vec<Token>,
     pub(crate) two_people: bool,
+    pub(crate) knows_people: bool,
     pub(crate) teams: Teams,
 }
 
@@ -43,6 +44,7 @@ impl Default for How {
             identities: IdentitySettings::default(),
             tokens: Vec::new(),
             two_people: false,
+            knows_people: false,
             teams: Teams::default(),
         }
     }
@@ -59,6 +61,7 @@ pub(crate) async fn served(how: How) -> Served {
     settings.registries.insecure = how.insecure;
     settings.identities = how.identities;
     settings.two_people = how.two_people;
+    settings.knows_people = how.knows_people;
     settings.teams = how.teams;
     let (metrics, now) = (settings.metrics.clone(), settings.now);
     let gate = Gate::start(settings, store).await.unwrap();

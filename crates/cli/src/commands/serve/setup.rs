@@ -1,5 +1,6 @@
 //! What the service is set up with, checked as a whole: what would be open to strangers does not start (S36).
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(super) struct Setup {
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
+    knows_people: bool,
     teams: Teams,
     notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
@@ -70,6 +72,7 @@ impl Setup {
             return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
                 .hint("give `tls` with the gate's own certificate"));
         }
+        let knows_people = knows_others || persons(&tokens) > 1;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
@@ -87,6 +90,7 @@ impl Setup {
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
+            knows_people,
             identities,
             teams,
             notifications,
@@ -117,6 +121,7 @@ impl Setup {
             policy: self.policy.clone(),
             identities: self.identities.clone(),
             two_people: self.two_people,
+            knows_people: self.knows_people,
             attach: self.attach.clone(),
             teams: self.teams.clone(),
             notifications: self.notifications.clone(),
@@ -144,6 +149,12 @@ impl Setup {
     pub(super) fn run(&self) -> RunSettings {
         RunSettings { delay: self.delay, finish_within: self.finish_within, ..RunSettings::default() }
     }
+}
+
+/// How many people these tokens are of.
+fn persons(tokens: &[Token]) -> usize {
+    let persons: BTreeSet<_> = tokens.iter().filter_map(|token| token.actor.person.as_deref()).collect();
+    persons.len()
 }
 
 /// A2: looks that are closer are throttled by ECR; a stand-in for it takes them.
