@@ -4,6 +4,7 @@
 mod identities;
 mod notifications;
 mod read;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
 pub(crate) use read::read;
+pub(crate) use teams::TeamEntry;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -41,6 +43,8 @@ pub(crate) struct Config {
     pub identities: Identities,
     /// How policies change.
     pub governance: Governance,
+    /// Whose which repositories are: at most 200 teams, the first that fits counts.
+    pub teams: Vec<TeamEntry>,
     /// How registries are spoken to.
     pub registries: Registries,
     /// How scans are waited for.
@@ -96,7 +100,8 @@ pub(crate) struct Auth {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Governance {
     /// Whether a second person confirms a policy before it comes into force (or goes), where it judges for production. `true` if it is left out and
-    /// there are `identities`, else `false`.
+    /// there are `identities`, else `false`. Where people are known apart, by `identities` or two tokens with a `person`, files with exceptions take a
+    /// second person whatever stands here.
     pub two_people: Option<bool>,
 }
 

@@ -43,8 +43,9 @@ pub use gate::{
     HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, Label, Labelled, Lifted, NewDenial,
     NewOverride, NewToken, NoticeEvent, NoticeKind, NoticeTarget, OverrideBody, OverrideEntry, OverrideOwner, Permit,
     PersonClaim, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus,
-    Proposal, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate, Seat,
-    Settling, Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
+    Proposal, ProposalState, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback,
+    RollbackCandidate, Seat, Settling, Submission, Submitted, Team, Teams, TokenMade, TokenSeen, Via, bootstrap,
+    drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

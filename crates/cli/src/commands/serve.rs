@@ -4,6 +4,7 @@
 mod identities;
 mod notifications;
 mod setup;
+mod teams;
 #[cfg(test)]
 mod tests;
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
 use super::asking::{Asked, Asker};
-use super::{GateError, Inner, attaching, exceptions, notices, overrides, recording, versions};
+use super::{GateError, Inner, attaching, exceptions, notices, overrides, proposals, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -64,6 +64,7 @@ impl Inner {
             "reevaluate" => self.reevaluate(&job).await,
             attaching::KIND => self.attach_job(&job).await,
             overrides::ENDS => self.override_job(&job).await,
+            proposals::ENDS => self.proposal_job(&job).await,
             notices::KIND => self.notice_job(&job).await,
             kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),

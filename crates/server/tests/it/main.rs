@@ -18,5 +18,6 @@ mod proposals;
 mod requests;
 mod signals;
 mod stage;
+mod teams;
 mod tls;
 mod tokens;

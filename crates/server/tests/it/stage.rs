@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use engine::{Gate, GateSettings, IdentitySettings, Store, StoreOptions};
+use engine::{Gate, GateSettings, IdentitySettings, Store, StoreOptions, Teams};
 use server::{App, Ended, Limits, Listening, Role, RunSettings, Settings, Token, run_until};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -30,6 +30,8 @@ pub(crate) struct How {
     pub(crate) identities: IdentitySettings,
     pub(crate) tokens: Vec<Token>,
     pub(crate) two_people: bool,
+    pub(crate) knows_people: bool,
+    pub(crate) teams: Teams,
 }
 
 impl Default for How {
@@ -42,6 +44,8 @@ impl Default for How {
             identities: IdentitySettings::default(),
             tokens: Vec::new(),
             two_people: false,
+            knows_people: false,
+            teams: Teams::default(),
         }
     }
 }
@@ -57,6 +61,8 @@ pub(crate) async fn served(how: How) -> Served {
     settings.registries.insecure = how.insecure;
     settings.identities = how.identities;
     settings.two_people = how.two_people;
+    settings.knows_people = how.knows_people;
+    settings.teams = how.teams;
     let (metrics, now) = (settings.metrics.clone(), settings.now);
     let gate = Gate::start(settings, store).await.unwrap();
     let mut tokens = vec![

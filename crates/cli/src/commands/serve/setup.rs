@@ -1,16 +1,17 @@
 //! What the service is set up with, checked as a whole: what would be open to strangers does not start (S36).
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings,
+    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings, Teams,
 };
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
-use super::{identities, notifications};
+use super::{identities, notifications, teams};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
@@ -37,6 +38,8 @@ pub(super) struct Setup {
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
+    knows_people: bool,
+    teams: Teams,
     notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
     reach: Reach,
@@ -60,6 +63,7 @@ impl Setup {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
         let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
         let identities = identities::identities(&config.identities)?;
+        let teams = teams::teams(&config.teams)?;
         let notifications = notifications::targets(&config.notifications)?;
         let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
         let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
@@ -68,6 +72,7 @@ impl Setup {
             return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
                 .hint("give `tls` with the gate's own certificate"));
         }
+        let knows_people = knows_others || persons(&tokens) > 1;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
@@ -85,7 +90,9 @@ impl Setup {
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
+            knows_people,
             identities,
+            teams,
             notifications,
             anonymous_reads,
             log_format: config.log.format,
@@ -114,7 +121,9 @@ impl Setup {
             policy: self.policy.clone(),
             identities: self.identities.clone(),
             two_people: self.two_people,
+            knows_people: self.knows_people,
             attach: self.attach.clone(),
+            teams: self.teams.clone(),
             notifications: self.notifications.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
@@ -140,6 +149,12 @@ impl Setup {
     pub(super) fn run(&self) -> RunSettings {
         RunSettings { delay: self.delay, finish_within: self.finish_within, ..RunSettings::default() }
     }
+}
+
+/// How many people these tokens are of.
+fn persons(tokens: &[Token]) -> usize {
+    let persons: BTreeSet<_> = tokens.iter().filter_map(|token| token.actor.person.as_deref()).collect();
+    persons.len()
 }
 
 /// A2: looks that are closer are throttled by ECR; a stand-in for it takes them.
