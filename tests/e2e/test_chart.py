@@ -80,7 +80,7 @@ SETS: dict[str, dict[str, Any]] = {
             "nodeSelector": {"pool": "system"},
             "tolerations": [{"operator": "Exists"}],
             "affinity": {"nodeAffinity": {}},
-            "priorityClassName": "important",
+            "priorityClassName": "system-cluster-critical",
         },
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@
 
 {{/*
 What need not be asked: an UPDATE that leaves alone what makes pods, and with it the images. Controllers scale ReplicaSets and take finalizers away like this, also while
-no gate answers. An annotation of the gate's own (break-glass) on a workload is always looked at, and so is every kind that is not known here.
+no gate answers. A new annotation of the gate's own (break-glass) on a workload is always looked at, and so is every kind that is not known here.
 */}}
 {{- define "ecr-gate.conditions" -}}
 - name: what-makes-pods-changes
@@ -31,7 +31,9 @@ no gate answers. An annotation of the gate's own (break-glass) on a workload is 
     (request.resource.group == 'apps' && request.resource.resource in ['deployments', 'replicasets', 'statefulsets', 'daemonsets']) ||
     (request.resource.group == 'batch' && request.resource.resource in ['jobs', 'cronjobs'])) ||
     (request.resource.resource == 'pods' ? object.spec != oldObject.spec :
-    (has(object.metadata.annotations) && object.metadata.annotations.exists(key, key.startsWith('ecr-gate.dev/'))) ||
+    (has(object.metadata.annotations) && object.metadata.annotations.exists(key, key.startsWith('ecr-gate.dev/') &&
+    !(has(oldObject.metadata.annotations) && key in oldObject.metadata.annotations &&
+    oldObject.metadata.annotations[key] == object.metadata.annotations[key]))) ||
     (request.resource.resource == 'cronjobs' ? object.spec.jobTemplate != oldObject.spec.jobTemplate :
     !has(object.spec.template) || !has(oldObject.spec.template) || object.spec.template != oldObject.spec.template))
 {{- end -}}
