@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import os
 import re
 import subprocess
 import time
@@ -363,6 +362,24 @@ def test_the_plain_manifests_are_valid_and_hold_no_secret(file):
     assert "Helm" not in manifests.text and "caBundle" not in manifests.text
 
 
+# --- the guide -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.helm
+def test_what_the_guide_says_is_taken(render, gate, tmp_path):
+    blocks = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", (TOP / "docs/guides/kubernetes.md").read_text(), re.S | re.M)]
+    whole = [block for block in blocks if "image" in block]
+    assert len(whole) == 2 and len(blocks) >= 5
+    for values in whole:
+        assert render(values).one("Deployment")
+    for block in blocks:
+        if "image" not in block:
+            render(over(BASE, block))
+        for text in block.get("policies", {}).values():
+            (tmp_path / "policy.yaml").write_text(text)
+            assert gate("policy", "check", tmp_path / "policy.yaml").rc == 0
+
+
 # --- in a cluster ----------------------------------------------------------------------------------------------------
 
 
@@ -388,7 +405,8 @@ def in_cluster(cluster: Cluster, helm: Callable[..., Any], tmp_path: Path) -> It
 @pytest.mark.kubernetes
 @pytest.mark.timeout(300)
 def test_it_is_installed_and_upgraded_and_keeps_its_keys(cluster, in_cluster):
-    in_cluster("install", SETS["everything"])
+    notes = in_cluster("install", SETS["everything"]).stdout
+    assert "rollout status deployment/ecr-gate" in notes and "admin\\.token" in notes and "delete validatingwebhookconfiguration" in notes
     until("the controllers make its pods", lambda: len(cluster.get("pods", "-n", NAMESPACE)["items"]) == 3)
 
     def secret(name: str) -> dict[str, Any]:
