@@ -10,6 +10,7 @@ use engine::{
 };
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
+use super::admission::AdmissionSetup;
 use super::{identities, notifications};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
@@ -32,6 +33,7 @@ pub(super) struct Setup {
     pub tls: Option<TlsFiles>,
     pub admin: Option<AdminToken>,
     pub anonymous_reads: bool,
+    pub admission: Option<AdmissionSetup>,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
     tokens: Vec<Token>,
@@ -68,6 +70,7 @@ impl Setup {
             return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
                 .hint("give `tls` with the gate's own certificate"));
         }
+        let admission = config.admission.clone().map(|one| AdmissionSetup::of(one, config.tls.as_ref())).transpose()?;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
@@ -88,6 +91,7 @@ impl Setup {
             identities,
             notifications,
             anonymous_reads,
+            admission,
             log_format: config.log.format,
             log_level: config.log.level,
             registries,
@@ -167,7 +171,7 @@ fn attach(attach: config::Attach) -> Result<AttachSettings, Failure> {
     Ok(AttachSettings { key, verifier: verifier_id, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-fn address(text: &str) -> Result<SocketAddr, Failure> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Failure> {
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
     text.parse().map_err(|_| {
         Failure::usage(format!("{text:?} is no address to listen on"))
