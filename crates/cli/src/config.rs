@@ -1,6 +1,7 @@
 //! The configuration of `ecr-gate serve`: a YAML file, and a variable for each of its keys. A flag wins over its variable, a variable over the
 //! file. A key that is not known is an error with its place, because one that is skipped would be a protection somebody believes in.
 
+mod admission;
 mod identities;
 mod notifications;
 mod read;
@@ -17,6 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+pub(crate) use admission::{Admission, BreakGlass, KindEntry, Own, Tags};
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
 pub(crate) use read::read;
@@ -55,6 +57,8 @@ pub(crate) struct Config {
     pub audit: Audit,
     /// Who is told of what.
     pub notifications: Vec<NotificationEntry>,
+    /// Kubernetes admission; without it there is no such port.
+    pub admission: Option<Admission>,
     /// Bounds.
     pub limits: Limits,
     /// The end.

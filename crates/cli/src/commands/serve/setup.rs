@@ -11,6 +11,7 @@ use engine::{
 };
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
+use super::admission::AdmissionSetup;
 use super::{identities, notifications, teams};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
@@ -33,6 +34,7 @@ pub(super) struct Setup {
     pub tls: Option<TlsFiles>,
     pub admin: Option<AdminToken>,
     pub anonymous_reads: bool,
+    pub admission: Option<AdmissionSetup>,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
     tokens: Vec<Token>,
@@ -73,6 +75,7 @@ impl Setup {
                 .hint("give `tls` with the gate's own certificate"));
         }
         let knows_people = knows_others || persons(&tokens) > 1;
+        let admission = config.admission.clone().map(|one| AdmissionSetup::of(one, config.tls.as_ref())).transpose()?;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
@@ -95,6 +98,7 @@ impl Setup {
             teams,
             notifications,
             anonymous_reads,
+            admission,
             log_format: config.log.format,
             log_level: config.log.level,
             registries,
@@ -182,7 +186,7 @@ fn attach(attach: config::Attach) -> Result<AttachSettings, Failure> {
     Ok(AttachSettings { key, verifier: verifier_id, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-fn address(text: &str) -> Result<SocketAddr, Failure> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Failure> {
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
     text.parse().map_err(|_| {
         Failure::usage(format!("{text:?} is no address to listen on"))

@@ -1,0 +1,1 @@
+//! Reviews, read and answered.
