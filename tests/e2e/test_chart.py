@@ -454,9 +454,11 @@ def test_it_is_installed_and_upgraded_and_keeps_its_keys(cluster, in_cluster):
 @pytest.mark.helm
 @pytest.mark.kubernetes
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["sqlite", "own-certificate"])
+@pytest.mark.parametrize("name", ["sqlite", "own-certificate", "plain"])
 def test_the_api_server_takes_every_object(cluster, in_cluster, render, name):
-    done = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=render(SETS[name]).text)
+    made = Rendered((PLAIN / "ecr-gate-postgresql.yaml").read_text()) if name == "plain" else render(SETS[name])
+    ours = [one for one in made.objects if not one["apiVersion"].startswith("cert-manager.io")]
+    done = cluster.apply(*ours, flags=("--dry-run=server", "--validate=strict"))
     assert "Warning" not in done.stderr, done.stderr
 
 
