@@ -106,9 +106,10 @@ def test_a_deny_is_read_by_whoever_asked_and_what_was_annotated_is_in_the_audit_
     said = "registry.example/app:1 is denied\nfixed in 2"
     status = {"code": 403, "reason": "Forbidden", "message": said, "details": {"causes": [{"reason": "vuln.maxExceeded", "message": "CVE-1", "field": "spec"}]}}
     deny = {"allowed": False, "status": status, "auditAnnotations": {"decision": "d-1"}}
-    hook.answer = lambda call: deny if call.path == "/validate" else {"allowed": True, "warnings": ["looked at"]}
+    hook.answer = lambda call: deny if call.path == "/validate" else {"allowed": True, "warnings": ["looked at", "two\nlines"]}
     done = cluster.apply(pod("app", team, IMAGE), user="developer", check=False)
     assert done.returncode == 1 and said in done.stderr and "Warning: looked at" in done.stderr
+    assert "lines" not in done.stderr, "a warning is one line"
     [line] = cluster.audit(resource="pods", namespace=team, name="app")[-1:]
     assert (line["responseStatus"]["code"], line["annotations"]["validate.gate.test/decision"]) == (403, "d-1")
 

@@ -26,6 +26,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* YAML reads `off` as false. */}}
+{{- define "ecr-gate.tags" -}}
+{{- ternary "off" .Values.admission.tags (kindIs "bool" .Values.admission.tags) -}}
+{{- end -}}
+
 {{/* The Secret with the certificate. */}}
 {{- define "ecr-gate.tls" -}}
 {{- if eq .Values.certificates.from "secret" }}{{ .Values.certificates.secret.name }}{{ else }}{{ include "ecr-gate.name" . }}-tls{{ end -}}
@@ -81,6 +86,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if hasPrefix "kubernetes.io/metadata.name" .label.key -}}
 {{- fail (printf "admission.environments: %s goes by the namespace's name: say so in admission.namespaces" .name) -}}
 {{- end -}}
+{{- end -}}
+{{- if and $v.admission.breakGlass (not $v.admission.breakGlass.longest) -}}
+{{- fail "admission.breakGlass.longest is empty: for how long at most may they let an image through? (4h)" -}}
 {{- end -}}
 {{- range $v.admission.kinds -}}
 {{- if not (or .podSpec .images) -}}{{- fail (printf "admission.kinds: %s has neither podSpec nor images: where are its images?" .kind) -}}{{- end -}}
