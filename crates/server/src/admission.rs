@@ -8,6 +8,7 @@ mod asking;
 mod body;
 mod deadline;
 mod environments;
+mod glass;
 mod guard;
 mod handlers;
 mod images;

@@ -434,6 +434,7 @@ pub(super) fn of_rollback(
         ticket: None,
         by: by.to_owned(),
         person: person.map(str::to_owned),
+        owner: None,
         revoked: None,
     };
     Ok(ItemRow {

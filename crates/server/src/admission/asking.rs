@@ -9,7 +9,8 @@ use futures_util::stream::{self, StreamExt as _};
 use model::ImageReference;
 use serde::Deserialize;
 
-use super::images::{ImageUse, Images, images};
+use super::glass::Glass;
+use super::images::{ImageUse, Images, every, images};
 use super::port::Inner;
 use super::refusal::{Class, Refusal};
 use super::respond::Outcome;
@@ -45,6 +46,7 @@ impl Call<'_> {
             pipeline: None,
             commit: None,
             trace_id: self.trace.as_deref().map(str::to_owned),
+            seat: None,
         }
     }
 
@@ -97,8 +99,17 @@ impl Inner {
     /// Whether everything in an object may start.
     pub(super) async fn validate(&self, call: &Call<'_>) -> Outcome {
         let review = call.review;
+        let glass = &self.glass(review);
+        // What ran before is not stopped; with a new word of break-glass it is looked at all the same, so that what follows from it is known.
+        let mut ran_before = None;
         let uses = match images(review, &self.settings.kinds) {
-            Ok(Images::None(why)) => return Outcome::not_asked(why),
+            Ok(Images::None(why)) => {
+                if review.break_glass().is_none() {
+                    return Outcome::not_asked(why);
+                }
+                ran_before = Some(why);
+                every(review, &self.settings.kinds).unwrap_or_else(|_| Vec::new())
+            }
             Ok(Images::Some(uses)) => uses,
             Err(unread) => {
                 let remedy =
@@ -112,9 +123,9 @@ impl Inner {
             }
         };
         let mut outcome = Outcome { images: uses.len(), ..Outcome::default() };
-        outcome.warnings.extend(self.break_glass(review));
+        outcome.warnings.extend(glass.warning());
         let mut judged: Vec<Judged> =
-            stream::iter(uses).map(|one| self.judged(call, one)).buffered(AT_ONCE).collect().await;
+            stream::iter(uses).map(|one| self.judged(call, glass, one)).buffered(AT_ONCE).collect().await;
         for _ in 0..ROUNDS {
             let is_old = |one: &Judged| {
                 one.leave.as_ref().is_ok_and(|leave| leave.as_ref().is_some_and(|leave| self.is_old(leave)))
@@ -123,7 +134,7 @@ impl Inner {
                 break;
             }
             let again = stream::iter(judged)
-                .map(|one| async move { if is_old(&one) { self.judged(call, one.image).await } else { one } });
+                .map(|one| async move { if is_old(&one) { self.judged(call, glass, one.image).await } else { one } });
             judged = again.buffered(AT_ONCE).collect().await;
         }
         let mut told = Told::default();
@@ -142,6 +153,10 @@ impl Inner {
                 Err(refusal) => outcome.refusals.push(refusal),
             }
         }
+        if let Some(why) = ran_before {
+            outcome.refusals.clear();
+            outcome.annotations.insert("why", why.to_owned());
+        }
         told.annotations(&mut outcome);
         outcome
     }
@@ -153,13 +168,13 @@ impl Inner {
     }
 
     /// Whether one image may start.
-    async fn judged(&self, call: &Call<'_>, image: ImageUse) -> Judged {
-        let leave = self.leave(call, &image).await;
+    async fn judged(&self, call: &Call<'_>, glass: &Glass, image: ImageUse) -> Judged {
+        let leave = self.leave(call, glass, &image).await;
         Judged { image, leave }
     }
 
     /// Leave to start an image; `None` for what is the gate's own.
-    async fn leave(&self, call: &Call<'_>, image: &ImageUse) -> Result<Option<Answered>, Refusal> {
+    async fn leave(&self, call: &Call<'_>, glass: &Glass, image: &ImageUse) -> Result<Option<Answered>, Refusal> {
         let (review, settings) = (call.review, &self.settings);
         if settings.own.as_ref().is_some_and(|own| own.hold(&review.namespace, image)) {
             return Ok(None);
@@ -168,8 +183,16 @@ impl Inner {
             return Err(Refusal::by_tag(image, &call.environment, settings.tags.fixes(review)));
         }
         let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.asked()));
-        let answered = call.in_time(self.app.gate().admit(asked, &seat, &by, &self.actor)).await;
-        let answered = answered.map_err(|no| match no {
+        let admit = async || {
+            let answered = self.app.gate().admit(asked.clone(), &seat, &by, &self.actor).await?;
+            Ok(match self.broken(call, glass, &answered, &seat).await {
+                None => (answered, None),
+                Some(Ok(())) => (self.app.gate().admit(asked.clone(), &seat, &by, &self.actor).await?, None),
+                Some(Err(why)) => (answered, Some(why)),
+            })
+        };
+        let answered = call.in_time(admit()).await;
+        let (answered, not_broken) = answered.map_err(|no| match no {
             NoAnswer::Late => Refusal::late(image, &call.environment),
             NoAnswer::Error(error) => {
                 if let AskError::Internal(cause) = &error {
@@ -182,7 +205,12 @@ impl Inner {
         let is_about_it =
             |digest: &model::Digest| decision.digest == *digest && decision.environment == call.environment;
         let permit = match &answered.permit {
-            Err(refusal) => return Err(Refusal::decided(image, decision, *refusal)),
+            Err(refusal) => {
+                if let Some(why) = not_broken {
+                    tracing::warn!(why, workload = seat.workload, "break-glass is without effect");
+                }
+                return Err(Refusal::decided(image, decision, *refusal));
+            }
             Ok(permit) => permit,
         };
         let of_another =
@@ -198,32 +226,20 @@ impl Inner {
     fn seat(&self, review: &Review<'_>, image: &ImageUse) -> Seat {
         let believed = self.settings.controllers.iter().any(|one| one.matches(&review.user.name));
         let controller = review.controller().filter(|_| believed);
-        let (workload, owner) = match controller {
-            Some((workload, uid)) => (workload, Some(uid)),
-            None => (review.workload(), review.object_uid()),
+        let own = review.object_uid();
+        let (workload, owner, heir) = match controller {
+            // What a pod holds starts nothing else.
+            Some((workload, uid)) => (workload, Some(uid), own.filter(|_| !review.is_pod())),
+            None => (review.workload(), own, None),
         };
         Seat {
             cluster: self.settings.cluster.clone(),
             namespace: review.namespace.clone(),
             owner,
+            heir,
             workload,
             container: image.container.clone(),
         }
-    }
-
-    /// S31: hands over that somebody asks for an override with this write. What comes of it is told as a warning; whether the images run is for their
-    /// permits to say.
-    fn break_glass(&self, review: &Review<'_>) -> Option<String> {
-        let asked = review.break_glass()?;
-        let rights = self.settings.break_glass.as_ref();
-        let (annotation, user) = ("ecr-gate.dev/break-glass", line(&asked.user.name, 100));
-        Some(match rights {
-            None => format!("{annotation} is without effect: break-glass is not set up here"),
-            Some(rights) if !rights.are_of(&asked.user) => {
-                format!("{annotation} is without effect: {user} may not ask for it")
-            }
-            Some(_) => format!("{annotation} is without effect: ask for it with `ecr-gate override grant`"),
-        })
     }
 }
 

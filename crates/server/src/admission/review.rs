@@ -25,7 +25,9 @@ const GROUPS: usize = 1000;
 /// Keys of annotations that are the gate's.
 pub(super) const OURS: &str = "ecr-gate.dev/";
 /// How a person asks for an override (S31): the reason is its value.
-const BREAK_GLASS: &str = "ecr-gate.dev/break-glass";
+pub(super) const BREAK_GLASS: &str = "ecr-gate.dev/break-glass";
+/// The annotation that says for how long.
+const BREAK_GLASS_FOR: &str = "ecr-gate.dev/break-glass-for";
 /// The longest reason.
 const WORDS: usize = 4096;
 
@@ -78,6 +80,8 @@ pub struct User {
 pub struct BreakGlassAsked {
     /// Why, in their words.
     pub reason: String,
+    /// For how long, in their words.
+    pub lasts: Option<String>,
     /// Who.
     pub user: User,
     /// The object that was written, by kind and name.
@@ -337,8 +341,10 @@ impl Review<'_> {
         if before.is_some_and(|before| before.0.get(BREAK_GLASS) == Some(reason)) {
             return None;
         }
+        let lasts = self.metadata.annotations.as_ref()?.0.get(BREAK_GLASS_FOR);
         Some(BreakGlassAsked {
             reason: line(reason, WORDS),
+            lasts: lasts.map(|text| line(text, 40)),
             user: self.user.clone(),
             workload: self.workload(),
             owner: self.object_uid(),
