@@ -250,7 +250,7 @@ impl Told {
         };
         let decision = &leave.decision;
         if !decision.id.is_empty() {
-            self.decisions.push(format!("{container}={}", decision.id));
+            self.decisions.push(decision.id.clone());
         }
         if let Ok(permit) = &leave.permit {
             self.bases.push(format!("{container}={}", permit.basis().as_str()));
