@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::images::{ImageUse, Images, images};
 use super::port::Inner;
-use super::refusal::{Class, Refusal};
+use super::refusal::{Class, Refusal, recorded};
 use super::respond::Outcome;
 use super::review::Review;
 
@@ -182,7 +182,7 @@ impl Inner {
         let is_about_it =
             |digest: &model::Digest| decision.digest == *digest && decision.environment == call.environment;
         let permit = match &answered.permit {
-            Err(refusal) => return Err(Refusal::decided(image, decision, *refusal)),
+            Err(refusal) => return Err(Refusal::decided(image, &answered, *refusal)),
             Ok(permit) => permit,
         };
         let of_another =
@@ -248,10 +248,7 @@ impl Told {
             self.bases.push(format!("{container}=own"));
             return;
         };
-        let decision = &leave.decision;
-        if !decision.id.is_empty() {
-            self.decisions.push(decision.id.clone());
-        }
+        self.decisions.extend(recorded(leave));
         if let Ok(permit) = &leave.permit {
             self.bases.push(format!("{container}={}", permit.basis().as_str()));
             warnings.extend(warning(container, leave, permit.basis()));
