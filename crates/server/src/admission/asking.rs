@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::glass::Glass;
 use super::images::{ImageUse, Images, every, images};
 use super::port::Inner;
-use super::refusal::{Class, Refusal};
+use super::refusal::{Class, Refusal, recorded};
 use super::respond::Outcome;
 use super::review::Review;
 
@@ -209,7 +209,7 @@ impl Inner {
                 if let Some(why) = not_broken {
                     tracing::warn!(why, workload = seat.workload, "break-glass is without effect");
                 }
-                return Err(Refusal::decided(image, decision, *refusal));
+                return Err(Refusal::decided(image, &answered, *refusal));
             }
             Ok(permit) => permit,
         };
@@ -264,10 +264,7 @@ impl Told {
             self.bases.push(format!("{container}=own"));
             return;
         };
-        let decision = &leave.decision;
-        if !decision.id.is_empty() {
-            self.decisions.push(format!("{container}={}", decision.id));
-        }
+        self.decisions.extend(recorded(leave));
         if let Ok(permit) = &leave.permit {
             self.bases.push(format!("{container}={}", permit.basis().as_str()));
             warnings.extend(warning(container, leave, permit.basis()));

@@ -11,6 +11,7 @@ use super::asking::{Brief, Call, NoAnswer};
 use super::images::{ImageUse, Images, every, images};
 use super::patch;
 use super::port::Inner;
+use super::refusal::recorded;
 use super::respond::Outcome;
 
 /// Images of one review that are resolved at the same time.
@@ -100,7 +101,7 @@ impl Inner {
         resolved.known.digest = reference.digest.as_ref().map(ToString::to_string);
         if annotates && let Ok(answered) = self.looked_up(call, &reference).await {
             // What is asked here is what validation will ask: it finds the answer.
-            resolved.known.decision = Some(answered.decision.id.clone()).filter(|id| !id.is_empty());
+            resolved.known.decision = recorded(&answered);
             let origin = Brief::of(&answered).and_then(|brief| brief.answer).unwrap_or_else(Default::default);
             (resolved.known.commit, resolved.known.pipeline) = (origin.commit, origin.pipeline);
         }

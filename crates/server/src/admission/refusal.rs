@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use engine::words::{line, sentence};
-use engine::{AskError, Record, RecordedDecision};
+use engine::{Answered, AskError, Record};
 use model::{ReasonCode, UnknownClass};
 use telemetry::RefusalClass;
 
@@ -201,29 +201,45 @@ impl Refusal {
     }
 
     /// It is decided, and the answer is no or not yet.
-    pub(super) fn decided(image: &ImageUse, decision: &RecordedDecision, refusal: engine::Refusal) -> Self {
-        let class = match refusal {
+    pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal) -> Self {
+        let decision = &answered.decision;
+        let id = recorded(answered);
+        let mut class = match refusal {
             engine::Refusal::Denied => Class::Policy,
             engine::Refusal::Pending => Class::Pending,
         };
-        let id = (!decision.id.is_empty()).then(|| decision.id.clone());
-        let mut text = head(class, image, &decision.environment);
-        let mut causes = Vec::new();
+        let (mut told, mut causes) = (String::new(), Vec::new());
         match serde_json::from_slice::<Record>(&decision.record) {
             Ok(mut record) => {
+                class = of_record(&record, class);
                 engine::offer_exceptions(&mut record);
-                tell(&record, &mut text, &mut causes);
+                tell(&record, &mut told, &mut causes);
             }
             Err(error) => {
                 tracing::error!(%error, decision = decision.id, "a decision cannot be read back");
-                text.push_str("\n  its reasons cannot be shown here");
+                told.push_str("\n  its reasons cannot be shown here");
                 causes.push(Cause { reason: class.as_str().to_owned(), message: refusal.as_str().to_owned() });
             }
         }
         if let Some(id) = &id {
-            let _ = write!(text, "\n  decision {id}");
+            let _ = write!(told, "\n  decision {id}");
         }
+        let text = format!("{}{told}", head(class, image, &decision.environment));
         Self { class, field: image.field(), causes, text, decision: id }
+    }
+}
+
+/// The id of a decision that is on record; a dry run leaves none.
+pub(super) fn recorded(answered: &Answered) -> Option<String> {
+    (!answered.id.is_empty()).then(|| answered.decision.id.clone())
+}
+
+/// Where nothing is broken and all that stands against the image is that something is not known (B9), it is that.
+fn of_record(record: &Record, class: Class) -> Class {
+    let unknown = record.reasons.iter().all(|reason| reason.class.is_some());
+    match record.reasons.first() {
+        Some(first) if unknown && class == Class::Policy => Class::of(first.class),
+        _ => class,
     }
 }
 
