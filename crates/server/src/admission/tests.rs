@@ -377,7 +377,9 @@ fn d7_a_patch_is_base64_and_annotations_are_the_gates_alone() {
     };
     let patched = |metadata: Option<Value>, known: &[annotate::Known]| {
         let mut object = json!({ "spec": pod(&["a"]) });
-        metadata.into_iter().for_each(|metadata| object["metadata"] = metadata);
+        if let Some(metadata) = metadata {
+            object["metadata"] = metadata;
+        }
         let bytes = review("", "Pod", "CREATE", &object, &Value::Null).to_string();
         Value::Array(annotate::patch(&parse(bytes.as_bytes()).unwrap(), known))
     };

@@ -40,7 +40,6 @@ pub(super) struct Setup {
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
-    knows_people: bool,
     teams: Teams,
     notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
@@ -74,7 +73,6 @@ impl Setup {
             return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
                 .hint("give `tls` with the gate's own certificate"));
         }
-        let knows_people = knows_others || persons(&tokens) > 1;
         let admission = config.admission.clone().map(|one| AdmissionSetup::of(one, config.tls.as_ref())).transpose()?;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
@@ -93,7 +91,6 @@ impl Setup {
             tokens: admin.iter().map(|admin| admin.token.clone()).chain(tokens).collect(),
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
-            knows_people,
             identities,
             teams,
             notifications,
@@ -125,7 +122,7 @@ impl Setup {
             policy: self.policy.clone(),
             identities: self.identities.clone(),
             two_people: self.two_people,
-            knows_people: self.knows_people,
+            knows_people: self.knows_people(),
             attach: self.attach.clone(),
             teams: self.teams.clone(),
             notifications: self.notifications.clone(),
@@ -138,6 +135,12 @@ impl Setup {
             metrics,
             ..GateSettings::new(self.audit_key.clone(), self.origin.clone(), now)
         }
+    }
+
+    /// S29: whether there may be a second person, whom the gate can tell from the first.
+    fn knows_people(&self) -> bool {
+        let persons: BTreeSet<_> = self.tokens.iter().filter_map(|token| token.actor.person.as_deref()).collect();
+        !self.identities.issuers.is_empty() || !self.identities.certificates.is_empty() || persons.len() > 1
     }
 
     pub(super) fn api(&self, metrics: Metrics) -> Settings {
@@ -153,12 +156,6 @@ impl Setup {
     pub(super) fn run(&self) -> RunSettings {
         RunSettings { delay: self.delay, finish_within: self.finish_within, ..RunSettings::default() }
     }
-}
-
-/// How many people these tokens are of.
-fn persons(tokens: &[Token]) -> usize {
-    let persons: BTreeSet<_> = tokens.iter().filter_map(|token| token.actor.person.as_deref()).collect();
-    persons.len()
 }
 
 /// A2: looks that are closer are throttled by ECR; a stand-in for it takes them.
