@@ -302,6 +302,12 @@ fn warning(container: &str, leave: &Answered, basis: &Basis) -> Option<String> {
                 .map_or_else(|| format!("decision {id}"), |one| format!("{}: {}", one.reason.code, one.reason.message));
             Some(format!("ecr-gate: {container}: {said}"))
         }
+        Basis::Grandfathered(until) => {
+            let until = until.strftime("%Y-%m-%d %H:%M UTC");
+            Some(format!(
+                "ecr-gate: {container} is denied now; it ran here before and may until {until}; decision {id}"
+            ))
+        }
         other => Some(format!(
             "ecr-gate: {container} is not allowed and runs all the same ({}); decision {id}",
             other.as_str()

@@ -86,13 +86,13 @@ fn s29_two_persons_of_tokens_are_told_apart_and_one_is_not_two() {
     let folder = tempfile::tempdir().unwrap();
     let knows = |persons: &[Option<&str>]| {
         let mut config = config(folder.path(), "127.0.0.1:0");
-        let entry = |(number, person): (usize, &Option<&str>)| TokenEntry {
+        let entry = |(number, person): (usize, Option<&str>)| TokenEntry {
             name: format!("t{number}"),
             sha256: format!("{number:064x}"),
             person: person.map(str::to_owned),
             ..token()
         };
-        config.auth.tokens = persons.iter().enumerate().map(entry).collect();
+        config.auth.tokens = persons.iter().copied().enumerate().map(entry).collect();
         setup(config).unwrap().gate(engine::Metrics::new()).knows_people
     };
     assert!(knows(&[Some("ada@example.com"), Some("bob@example.com")]));

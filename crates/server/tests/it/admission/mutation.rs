@@ -12,8 +12,8 @@ fn patched(mut review: Value, response: &Value) -> Value {
     let patch: Vec<Value> = serde_json::from_slice(&STANDARD.decode(patch).unwrap()).unwrap();
     for step in patch {
         let object = &mut review["request"]["object"];
-        let path = step["path"].as_str().unwrap();
-        let (parent, key) = path.rsplit_once('/').unwrap();
+        let place = step["path"].as_str().unwrap();
+        let (parent, key) = place.rsplit_once('/').unwrap();
         let key = key.replace("~1", "/").replace("~0", "~");
         let parent = object.pointer_mut(parent).unwrap();
         match step["op"].as_str().unwrap() {

@@ -287,7 +287,7 @@ async fn many_reviews_at_once_each_get_their_own_answer() {
     let reviews: Vec<(Value, bool)> = (0..60)
         .map(|at| {
             let is_good = at % 2 == 0;
-            let mut one = pod("shop", &vec![if is_good { good.as_str() } else { bad.as_str() }; 10]);
+            let mut one = pod("shop", &[if is_good { good.as_str() } else { bad.as_str() }; 10]);
             one["request"]["uid"] = json!(format!("uid-{at}"));
             (one, is_good)
         })
