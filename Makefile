@@ -27,8 +27,9 @@ test: ## Run every test: unit, crate, documentation, end to end
 	@$(env) $(build)
 	@$(env) $(suite)
 
-e2e: ## Run the end-to-end suite, beside real cosign and notation
+e2e: ## Run the end-to-end suite, beside real cosign, notation and Kubernetes
 	@tools/setup test peers
+	@tools/setup kubernetes || echo "e2e: no Kubernetes here; the tests that need it are skipped, and counted" >&2
 	@tools/fresh-target
 	@$(env) $(build)
 	@$(env) ECR_GATE_EVERY_MUTANT=1 $(suite)

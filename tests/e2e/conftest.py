@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 import boto3
 import botocore.config
 import images
+import kubernetes
 import pytest
 import registries
 import requests
@@ -434,9 +436,67 @@ def many_images(registry: registries.Registry, tmp_path_factory: pytest.TempPath
     return [f"{registry.host}/load/app@{one['digest']}" for one in described]
 
 
+# --- Kubernetes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[kubernetes.Cluster]:
+    """A real API server with its controllers, for this worker. A test that asks for it has the mark `kubernetes`; what it registers it takes away."""
+    for attempt in range(3):
+        running = kubernetes.Cluster(_die_with_parent)
+        try:
+            running.start()
+            break
+        except AssertionError:  # somebody else took one of its ports
+            if attempt == 2:
+                raise
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> Iterator[kubernetes.Hook]:
+    """A webhook of our own, which keeps what it was sent."""
+    running = kubernetes.Hook(tmp_path)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture(scope="session")
+def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs helm, with no repository and no cluster but the one it is told: `helm("template", …)`. A test that uses it has the mark `helm`."""
+
+    def run(*args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory() as home:
+            command = [os.environ["ECR_GATE_HELM"], *map(str, args)]
+            environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": "/dev/null"}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=GATE_TIMEOUT_S * 2, check=False)
+        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done
+
+    return run
+
+
+def _missing(mark: pytest.Mark) -> list[str]:
+    """Why a test cannot run here, each a sentence."""
+    if mark.name == "peers":
+        wanted = {name: os.environ.get(f"ECR_GATE_{name.upper()}", "") for name in mark.args}
+    elif mark.name == "helm":
+        wanted = {"helm": os.environ.get("ECR_GATE_HELM", "")}
+    else:
+        wanted = {name: kubernetes.program(name) for name in kubernetes.PROGRAMS}
+    stage = "peers" if mark.name == "peers" else "kubernetes"
+    return [f"{name} is not there: `make e2e` builds it, or `tools/setup {stage}`" for name, file in wanted.items() if not os.access(file, os.X_OK)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need what is not installed are skipped, and the summary says how many and why."""
     for item in items:
-        for mark in item.iter_markers("peers"):
-            for missing in [name for name in mark.args if not os.access(os.environ.get(f"ECR_GATE_{name.upper()}", ""), os.X_OK)]:
-                item.add_marker(pytest.mark.skip(reason=f"{missing} is not built: `make e2e` builds it, or `tools/setup peers`"))
+        for name in ("peers", "kubernetes", "helm"):
+            for mark in item.iter_markers(name):
+                for reason in _missing(mark):
+                    item.add_marker(pytest.mark.skip(reason=reason))

@@ -130,6 +130,41 @@ def test_s35_a_report_is_of_what_its_reader_sees(serve, many_images, policies, g
         assert seen["covered"]["entries"] == 0
 
 
+def test_s35_a_team_is_a_filter_a_count_and_a_route(serve, many_images, policies, by, receivers, tmp_path):
+    _, denying = policies
+    receivers[0].refused.append(None)  # it takes everything
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    repository = many_images[0].split("@")[0]
+    teams = [{"name": "payments", "repositories": [repository]}, {"name": "rest", "repositories": ["**"]}]
+    told = [
+        {"name": f"of-{team}", "url": receiver.url, "kind": "webhook", "events": ["block"], "teams": [team], "secretFile": str(tmp_path / "secret")}
+        for team, receiver in zip(("payments", "rest"), receivers, strict=True)
+    ]
+    service = serve(policy=denying, teams=teams, notifications=told)
+    assert service.decided(many_images[0], point="ci")["permit"] == "denied"
+    by(service, "admin", "override", "grant", many_images[0], "--lasts", "10m", "--reason", "outage")
+    for team, count in (("payments", 1), ("rest", 0)):
+        for words, key in ((("decisions",), "decisions"), (("override", "list"), "overrides")):
+            listed = json.loads(by(service, "read", *words, "--team", team, "--output", "json"))[key]
+            assert [one["repository"] for one in listed] == [repository] * count, (team, words)
+        report = json.loads(by(service, "read", "report", "weekly", "--team", team, "--output", "json"))
+        assert report["overrides"]["granted"] == count
+        assert report["blockedByTeam"] == [{"name": "payments", "count": 1}][:count]
+        assert json.loads(by(service, "read", "exception", "list", "--team", team, "--output", "json"))["exceptions"] == []
+    assert "no team" in by(service, "read", "decisions", "--team", "nobody", code=3)
+    assert "| payments | 1 |" in by(service, "read", "report", "weekly")
+    until("the team is told", lambda: receivers[0].taken)
+    assert [(one["team"], one["event"]) for one in receivers[0].bodies()] == [("payments", "block")]
+    assert not receivers[1].taken, "and nobody else"
+    for wrong, why in (
+        ([{"name": "Team", "repositories": ["**"]}], "no name of a team"),
+        ([{"name": "a", "repositories": ["**"]}, {"name": "a", "repositories": ["x/**"]}], "twice"),
+        ([{"name": "none", "repositories": ["**"]}], "of no team"),
+    ):
+        code, said = serve.new(policy=denying, teams=wrong).fails()
+        assert code == 3 and why in said, said
+
+
 # --- who is told -----------------------------------------------------------------------------------------------------
 
 

@@ -77,6 +77,8 @@ pub enum PermitWord {
     Overridden,
     /// Yes, by the last decision: the gate's store is away, and the policy lets it stand in.
     FailOpen,
+    /// Yes, although it is denied: it ran in this place before its verdict turned (S32). Only where images start.
+    Grandfathered,
     /// No.
     Denied,
     /// Not decided yet.

@@ -14,6 +14,9 @@ pub struct DecisionsQuery {
     /// `host/repository`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// In a repository of this team; `none`: of no team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// The environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,

@@ -174,6 +174,9 @@ pub struct ExceptionsQuery {
     /// About this image by its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// About a repository of this team, or a pattern that may be about one; `none`: of no team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// For this environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,

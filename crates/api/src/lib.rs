@@ -34,8 +34,8 @@ pub use inventory::{
     WorkloadsPage,
 };
 pub use policies::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
-    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ProposalState, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery, WithdrawProposalRequest,
 };
 pub use problem::{PROBLEM_JSON, Problem};
 pub use promotions::{

@@ -35,12 +35,26 @@ pub struct PolicyVersion {
     pub in_force: bool,
     /// What is odd about it, as `ecr-gate policy check` says it.
     pub remarks: Vec<String>,
-    /// It waits for a second person to bring it into force.
+    /// How it was last put forward to a second person, and what became of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposal: Option<Proposal>,
 }
 
-/// A version that waits for a second person.
+/// What became of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProposalState {
+    /// It waits for a second person.
+    Open,
+    /// A second person brought it into force.
+    Confirmed,
+    /// Somebody took it back.
+    Withdrawn,
+    /// Nobody confirmed it in time.
+    Expired,
+}
+
+/// A version that somebody put forward.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proposal {
@@ -52,6 +66,8 @@ pub struct Proposal {
     pub person: String,
     /// Until when it can be confirmed.
     pub until: Timestamp,
+    /// What became of it.
+    pub state: ProposalState,
 }
 
 /// When a version came into force, and by whom.
@@ -107,6 +123,15 @@ pub struct ActivateRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackRequest {
+    /// Why, for the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Takes a proposal back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WithdrawProposalRequest {
     /// Why, for the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -12,6 +12,9 @@ pub struct ReportsQuery {
     /// The days before then; now if it is left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ending: Option<Timestamp>,
+    /// About repositories of this team alone; `none`: of no team.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub team: Option<String>,
 }
 
 /// Which time and place an incident is about.

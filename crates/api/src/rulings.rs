@@ -175,6 +175,9 @@ pub struct OverridesQuery {
     /// About this image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// In a repository of this team; `none`: of no team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// How many at most: 50 if it is left out, never more than 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -1,9 +1,11 @@
 //! The configuration of `ecr-gate serve`: a YAML file, and a variable for each of its keys. A flag wins over its variable, a variable over the
 //! file. A key that is not known is an error with its place, because one that is skipped would be a protection somebody believes in.
 
+mod admission;
 mod identities;
 mod notifications;
 mod read;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -16,9 +18,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+pub(crate) use admission::{Admission, BreakGlass, KindEntry, Own, Tags};
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
 pub(crate) use read::read;
+pub(crate) use teams::TeamEntry;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -41,6 +45,8 @@ pub(crate) struct Config {
     pub identities: Identities,
     /// How policies change.
     pub governance: Governance,
+    /// Whose which repositories are: at most 200 teams, the first that fits counts.
+    pub teams: Vec<TeamEntry>,
     /// How registries are spoken to.
     pub registries: Registries,
     /// How scans are waited for.
@@ -51,6 +57,8 @@ pub(crate) struct Config {
     pub audit: Audit,
     /// Who is told of what.
     pub notifications: Vec<NotificationEntry>,
+    /// Kubernetes admission; without it there is no such port.
+    pub admission: Option<Admission>,
     /// Bounds.
     pub limits: Limits,
     /// The end.
@@ -96,7 +104,8 @@ pub(crate) struct Auth {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Governance {
     /// Whether a second person confirms a policy before it comes into force (or goes), where it judges for production. `true` if it is left out and
-    /// there are `identities`, else `false`.
+    /// there are `identities`, else `false`. Where people are known apart, by `identities` or two tokens with a `person`, files with exceptions take a
+    /// second person whatever stands here.
     pub two_people: Option<bool>,
 }
 

@@ -18,6 +18,7 @@ mod kept;
 mod kms;
 mod material;
 mod measure;
+mod offer;
 mod pace;
 mod parts;
 mod place;
@@ -27,6 +28,7 @@ mod signed;
 mod source;
 mod summary;
 mod verify;
+pub mod words;
 
 pub use attached::AttachedKind;
 pub use attest::{AttachedBundle, BUNDLE, StatementKey, attach_bundle};
@@ -43,18 +45,20 @@ pub use gate::{
     HistoryEntry, IdentityRule, IdentitySettings, IssuerKind, IssuerSettings, Label, Labelled, Lifted, NewDenial,
     NewOverride, NewToken, NoticeEvent, NoticeKind, NoticeTarget, OverrideBody, OverrideEntry, OverrideOwner, Permit,
     PersonClaim, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus,
-    Proposal, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback, RollbackCandidate, Seat,
-    Settling, Submission, Submitted, TokenMade, TokenSeen, Via, bootstrap, drop_audit_entries, person,
+    Proposal, ProposalState, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback,
+    RollbackCandidate, Seat, Settling, Submission, Submitted, Team, Teams, TokenMade, TokenSeen, Via, bootstrap,
+    drop_audit_entries, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};
 pub use material::{MaterialFile, MaterialProblem, MaterialReader, trust_files, trust_inputs};
 pub use measure::{AttachedMeasurement, attach, document, resolve};
+pub use offer::offer_exceptions;
 pub use pace::Pace;
 pub use place::{Place, RegistryAccess, RegistrySettings};
 pub use record::{
     Answer, EnvironmentRecord, FindingsRecord, ImageRecord, PlatformRecord, ReasonRecord, Record, RuleRecord,
-    SignalRecord, TimingRecord,
+    SignalRecord, TimingRecord, distinct,
 };
 pub use registry::{CopyState, Reach, Secret};
 pub use store::{

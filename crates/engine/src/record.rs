@@ -19,6 +19,8 @@ use policy::{PathToGreen, TrustScore, path_to_green};
 use crate::check::{Checked, Refused};
 use crate::verify::{FoundArtifact, found};
 
+pub use read::distinct;
+
 /// The version of the JSON form.
 pub(crate) const SCHEMA: &str = "ecr-gate.dev/decision/v1";
 

@@ -78,6 +78,8 @@ pub struct PeriodReport {
     pub blocked: Vec<BlockedPlace>,
     /// How many more places and reasons there are.
     pub blocked_more: u64,
+    /// Decisions that denied, by team, the most first. Empty without teams.
+    pub blocked_by_team: Vec<NameCount>,
     /// M4, S43.
     pub false_blocks: FalseBlocks,
     /// M7.

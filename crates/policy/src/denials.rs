@@ -3,7 +3,8 @@
 use globset::{GlobBuilder, GlobMatcher};
 use model::{Digest, Purl};
 
-use crate::canonical_host;
+use crate::document::compared_pattern;
+use crate::exceptions::check_vulnerability;
 
 /// What an entry of the deny list is about.
 #[derive(Debug, Clone)]
@@ -65,6 +66,15 @@ impl Denials {
         self.entries.len()
     }
 
+    /// Ids of entries for this index that do not name all of these platforms of it.
+    pub fn without_platforms(&self, index: &Digest, platforms: &[Digest]) -> Vec<&str> {
+        let lacks = |denial: &&Denial| {
+            matches!(&denial.what, DeniedThing::Digest(digest) if digest == index)
+                && platforms.iter().any(|platform| !denial.also.contains(platform))
+        };
+        self.entries.iter().filter(lacks).map(|denial| denial.id.as_str()).collect()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -77,17 +87,37 @@ impl RepositoryPattern {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (host, path) =
-            text.split_once('/').filter(|(host, path)| !host.is_empty() && !path.is_empty()).ok_or_else(|| {
-                format!("{text:?} is no repository: write HOST/REPOSITORY, with * and ** if it is meant for several")
-            })?;
+        let wrong = |why: &str| {
+            format!("{text:?} is no repository: {why}; write HOST/REPOSITORY, with * and ** if it is meant for several")
+        };
+        let (host, path) = text
+            .split_once('/')
+            .filter(|(host, path)| !host.is_empty() && !path.is_empty())
+            .ok_or_else(|| wrong("it names no registry"))?;
         if text.len() > 512 || path.contains(['@', ':']) {
-            return Err(format!("{text:?} is no repository: it names a tag or digest, or is too long"));
+            return Err(wrong("it names a tag or digest, or is too long"));
         }
-        let written = if host.contains(['*', '?', '[', '{']) {
-            text.to_owned()
-        } else {
-            format!("{}/{path}", canonical_host(host))
+        // Without a registry it would be about none: `team/app` is no host with a path.
+        if !host.contains(['.', ':', '*']) && host != "localhost" {
+            return Err(wrong(&format!("{host:?} is no registry's host")));
+        }
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/*".contains(&byte);
+        if !path.bytes().all(plain)
+            || path.contains("//")
+            || path.contains("***")
+            || path.starts_with('/')
+            || path.ends_with('/')
+        {
+            return Err(wrong("a path is of small letters, digits, `.`, `_`, `-` and `/`"));
+        }
+        if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:*[]".contains(&byte)) {
+            return Err(wrong("that is no host"));
+        }
+        let compared = compared_pattern(text);
+        // What has one part on Docker Hub is `library/…`, also by a pattern.
+        let written = match compared.strip_prefix("docker.io/") {
+            Some(path) if !path.contains('/') && !path.contains("**") => format!("docker.io/library/{path}"),
+            _ => compared.into_owned(),
         };
         let glob = GlobBuilder::new(&written).literal_separator(true).backslash_escape(false).build();
         let matcher = glob
@@ -116,6 +146,38 @@ impl DeniedThing {
         let purl = Purl::parse(text)
             .ok_or_else(|| format!("{text:?} is no package URL, such as pkg:npm/event-stream@3.3.6"))?;
         Ok(Self::Package(purl))
+    }
+
+    /// Reads who signed: the digest of a key or certificate in whichever spelling, or an identity or subject as certificates say it.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn signer(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let hex = lower.strip_prefix("sha256:").unwrap_or(&lower);
+        if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self::Signer(format!("sha256:{hex}")));
+        }
+        if lower.starts_with("sha256:") || !text.contains(['@', ':', '/', '=']) {
+            return Err(format!(
+                "{text:?} names no signer: write the SHA-256 of the key or certificate, or the identity (an address or URL) or subject \
+                 (CN=…) of the certificate, as `ecr-gate inspect` shows them"
+            ));
+        }
+        Ok(Self::Signer(text.to_owned()))
+    }
+
+    /// Reads the id of a vulnerability.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn vulnerability(text: &str) -> Result<Self, String> {
+        check_vulnerability(text)?;
+        // Every list of vulnerabilities has ids of several parts.
+        if !text.contains('-') {
+            return Err(format!("{text:?} is no id of a vulnerability, such as CVE-2021-44228"));
+        }
+        Ok(Self::Vulnerability(text.to_owned()))
     }
 
     /// Its kind, as it is written: `digest`, `repository`, `signer`, `package`, `vulnerability`.

@@ -5,14 +5,15 @@ mod applicable;
 mod granted;
 mod review;
 
-use model::{Digest, SignedDuration, UnknownClass};
+use model::{Digest, SignedDuration, Timestamp, UnknownClass};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::dates::Until;
 use crate::document::{TextPattern, places, read_yaml, schema_of};
 use crate::error::DocumentError;
 pub(crate) use applicable::Covering;
+pub(crate) use granted::check_vulnerability;
 pub use granted::{Granted, Waived};
 pub use review::ExceptionFinding;
 
@@ -86,6 +87,25 @@ impl Exceptions {
         Self { entries: Vec::new() }
     }
 
+    /// The entries of files: not those that were granted.
+    pub fn of_files(&self) -> impl Iterator<Item = FileException> + '_ {
+        self.entries.iter().filter(|listed| !listed.of.is_granted()).map(|Listed { policy, file, entry, .. }| {
+            FileException {
+                policy: policy.clone(),
+                file: file.clone(),
+                id: entry.id.clone(),
+                cve: entry.cve.clone(),
+                package: entry.package.clone(),
+                rule: entry.rule.clone(),
+                repository: entry.repository.clone(),
+                digest: entry.digest.clone(),
+                environment: entry.environment.clone(),
+                owner: entry.owner.clone(),
+                expires: entry.expires.0,
+            }
+        })
+    }
+
     /// Adds the entries of one file that the policy of this name lists. They count for that policy alone (S29).
     ///
     /// # Errors
@@ -117,6 +137,39 @@ impl Exceptions {
         }
         Ok(())
     }
+}
+
+/// An entry of a file, for records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileException {
+    /// The policy that it counts for.
+    pub policy: Option<String>,
+    /// The file, as the policy names it.
+    pub file: String,
+    /// Its id.
+    pub id: String,
+    /// The vulnerability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cve: Option<String>,
+    /// The package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// The rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The repository, or a pattern.
+    pub repository: String,
+    /// The image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// The first moment at which it no longer counts.
+    pub expires: Timestamp,
 }
 
 /// An entry, the file it stands in, and the policy that it counts for.

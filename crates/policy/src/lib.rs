@@ -25,7 +25,7 @@ pub use document::until as end_of;
 pub use document::{Action, OnUnknown, Policy, Rule, Vulnerabilities, X509Kind, predicate_type, schema};
 pub use error::DocumentError;
 pub use evaluate::{TrustPart, TrustScore, evaluate, evaluate_beside, trust_score};
-pub use exceptions::{ExceptionFinding, Exceptions, Granted, Waived, exceptions_schema};
+pub use exceptions::{ExceptionFinding, Exceptions, FileException, Granted, Waived, exceptions_schema};
 pub use explain::{ExplainedPolicy, ExplainedRule};
 pub use fail_on::{FailOn, FailOnError};
 pub use lint::Remark;

@@ -29,6 +29,7 @@ const TOO_LARGE: Kind = Kind("request.tooLarge", StatusCode::PAYLOAD_TOO_LARGE, 
 const TOO_SLOW: Kind = Kind("request.tooSlow", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time");
 const WHO: Kind = Kind("auth.required", StatusCode::UNAUTHORIZED, "A token is needed");
 const UNKNOWN_TOKEN: Kind = Kind("auth.unknownToken", StatusCode::UNAUTHORIZED, "The token is not known");
+const CERTIFICATE: Kind = Kind("auth.certificate", StatusCode::UNAUTHORIZED, "A certificate of a client is needed");
 const FORBIDDEN: Kind = Kind("auth.forbidden", StatusCode::FORBIDDEN, "This is not allowed");
 const ISSUER: Kind = Kind("auth.issuerUnavailable", StatusCode::SERVICE_UNAVAILABLE, "The issuer's keys cannot be had");
 const RATE: Kind = Kind("limit.rate", StatusCode::TOO_MANY_REQUESTS, "The client asks too often");
@@ -136,6 +137,13 @@ impl Fail {
             r#"Bearer realm="ecr-gate""#
         });
         fail
+    }
+
+    /// Callers show a certificate here.
+    pub(crate) fn certificate() -> Self {
+        Self::new(CERTIFICATE, None).hint(
+            "the API server shows one by `--admission-control-config-file`: docs/reference/admission.md".to_owned(),
+        )
     }
 
     /// Somebody we know, who may nothing of this kind anywhere.

@@ -84,13 +84,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fail> {
 }
 
 /// The media type without its parameters, in lower case. Two headers are none.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
     let kind = given.next()?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
     given.next().is_none().then_some(kind)
 }
 
-async fn body(request: Request, most: usize, receiving: Duration) -> Result<Bytes, Fail> {
+pub(crate) async fn body(request: Request, most: usize, receiving: Duration) -> Result<Bytes, Fail> {
     let declared =
         request.headers().get(CONTENT_LENGTH).and_then(|value: &HeaderValue| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|declared: u64| declared > most as u64) {

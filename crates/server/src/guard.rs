@@ -25,7 +25,7 @@ use crate::trace::Trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What a path that no route matches is counted as.
-const UNMATCHED: &str = "unmatched";
+pub(crate) const UNMATCHED: &str = "unmatched";
 
 /// What was decided, for the log.
 #[derive(Debug, Clone)]
@@ -125,12 +125,12 @@ fn extension(caller: Caller) -> axum::http::Extensions {
     extensions
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(crate) fn words(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
 }
 
-fn finish(response: Response, fail: Option<Fail>, id: &str) -> Response {
+pub(crate) fn finish(response: Response, fail: Option<Fail>, id: &str) -> Response {
     let mut response = match fail {
         Some(fail) => fail.write(id, response.headers().get(ALLOW).cloned()),
         None => response,
@@ -145,16 +145,16 @@ fn finish(response: Response, fail: Option<Fail>, id: &str) -> Response {
 }
 
 /// What the log says of a request. Neither the path nor the query: they may hold what is not for logs.
-struct Line<'a> {
-    method: &'a str,
-    template: &'static str,
-    took: Duration,
-    trace: &'a Trace,
-    who: Option<&'a str>,
-    fail: Option<&'a Fail>,
+pub(crate) struct Line<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) template: &'static str,
+    pub(crate) took: Duration,
+    pub(crate) trace: &'a Trace,
+    pub(crate) who: Option<&'a str>,
+    pub(crate) fail: Option<&'a Fail>,
 }
 
-fn log(line: &Line<'_>, response: &Response) {
+pub(crate) fn log(line: &Line<'_>, response: &Response) {
     let decided = response.extensions().get::<DecidedForLog>();
     let (code, cause) = line.fail.map(Fail::for_the_log).unzip();
     let status = response.status().as_u16();

@@ -3,6 +3,7 @@
 //! A request goes through `guard` (who asks, how often, how many at once, for how long; what is logged and counted), then to its handler
 //! in `api/`, found by the one table in `routes`. What goes wrong becomes a status in `errors`, and nowhere else.
 
+pub mod admission;
 mod api;
 mod app;
 mod auth;

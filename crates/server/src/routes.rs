@@ -105,6 +105,7 @@ fn declared() -> Vec<Declared> {
         read("/api/v1/policies/{digest}", get(policies::one)),
         change("/api/v1/policies/{digest}/activate", Access::Admin, Time::Long, post(policies::activate)),
         change("/api/v1/policies/{digest}/confirm", Access::Admin, Time::Long, post(policies::confirm)),
+        change("/api/v1/proposals/{id}/withdraw", Access::Admin, Time::Usual, post(policies::withdraw)),
         change("/api/v1/policies/{digest}/replay", Access::Read, Time::Long, post(policies::replay)),
         change("/api/v1/policies/rollback", Access::Admin, Time::Long, post(policies::roll_back)),
         read("/api/v1/exceptions", get(exceptions::list)),

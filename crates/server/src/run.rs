@@ -12,6 +12,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::admission::{AdmissionPort, router as admission_router};
 use crate::app::App;
 use crate::routes::router;
 use crate::tls::{Accepting, Certificate};
@@ -34,6 +35,8 @@ pub struct RunSettings {
     pub delay: Duration,
     /// How long to finish what was accepted.
     pub finish_within: Duration,
+    /// Where reviews of Kubernetes are answered; `None`: nowhere.
+    pub admission: Option<AdmissionPort>,
 }
 
 impl Default for RunSettings {
@@ -43,6 +46,7 @@ impl Default for RunSettings {
             renew_every: Duration::from_secs(5),
             delay: Duration::ZERO,
             finish_within: Duration::from_secs(25),
+            admission: None,
         }
     }
 }
@@ -110,24 +114,31 @@ pub async fn run_until(
     mut signals: mpsc::Receiver<()>,
 ) -> io::Result<Ended> {
     let handle = Handle::new();
-    let service = router(app.clone());
-    let mut serving = tokio::spawn(serve(service, listening, settings.certificate.clone(), handle.clone()));
-    let renewing = settings.certificate.map(|certificate| tokio::spawn(renew(certificate, settings.renew_every)));
+    let RunSettings { certificate, renew_every, delay, finish_within, admission } = settings;
+    let mut ports = vec![Port { service: router(app.clone()), listening, certificate }];
+    ports.extend(admission.map(|AdmissionPort { listening, certificate, admission }| Port {
+        service: admission_router(admission),
+        listening,
+        certificate,
+    }));
+    let certificates = ports.iter().filter_map(|port| port.certificate.clone());
+    let renewing: Vec<_> = certificates.map(|certificate| tokio::spawn(renew(certificate, renew_every))).collect();
+    let mut serving = tokio::spawn(serve_all(ports, handle.clone()));
     let ended = tokio::select! {
         served = &mut serving => {
             return served.map_err(io::Error::other)?.map(|()| Ended::Gracefully);
         }
         _ = signals.recv() => {
-            tracing::info!("ending: what was accepted is finished, within {:?}", settings.finish_within);
+            tracing::info!("ending: what was accepted is finished, within {finish_within:?}");
             app.drain();
             tokio::select! {
                 _ = signals.recv() => Ended::AtOnce,
-                () = drained(&app, &handle, &mut serving, settings.delay, settings.finish_within) => Ended::Gracefully,
+                () = drained(&app, &handle, &mut serving, delay, finish_within) => Ended::Gracefully,
             }
         }
     };
-    if let Some(renewing) = renewing {
-        renewing.abort();
+    for one in renewing {
+        one.abort();
     }
     if ended == Ended::AtOnce {
         tracing::warn!("ended at once by a second signal");
@@ -156,12 +167,21 @@ async fn drained(
     app.gate().stop().await;
 }
 
-async fn serve(
+/// A port, and what answers there.
+struct Port {
     service: Router,
     listening: Listening,
     certificate: Option<Certificate>,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
+}
+
+/// All ports, until one of them cannot go on or all have ended.
+async fn serve_all(ports: Vec<Port>, handle: Handle<SocketAddr>) -> io::Result<()> {
+    let serving = ports.into_iter().map(|port| serve(port, handle.clone()));
+    futures_util::future::try_join_all(serving).await.map(|_| ())
+}
+
+async fn serve(port: Port, handle: Handle<SocketAddr>) -> io::Result<()> {
+    let Port { service, listening, certificate } = port;
     match certificate {
         None => accept(axum_server::from_tcp(listening.listener)?.handle(handle), service).await,
         Some(certificate) => {

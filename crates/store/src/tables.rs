@@ -57,7 +57,11 @@ pub(crate) const LATEST_PARENTS: Table = Table {
     name: "latest_parents",
     key: 3,
     columns: &[("repository", Text), ("child", Text), ("environment", Text), ("decision", Text)],
-    again: "DO UPDATE SET decision = excluded.decision WHERE excluded.decision > latest_parents.decision",
+    // S1: an index that lets nothing through takes no leave from what another one gives.
+    again: "DO UPDATE SET decision = excluded.decision WHERE excluded.decision > latest_parents.decision \
+            AND NOT EXISTS (SELECT 1 FROM decisions was, decisions now \
+                            WHERE was.id = latest_parents.decision AND now.id = excluded.decision AND was.digest <> now.digest \
+                            AND was.verdict IN ('allow', 'warn') AND now.verdict NOT IN ('allow', 'warn'))",
 };
 pub(crate) const ANSWERS: Table = Table {
     name: "answers",

@@ -81,6 +81,34 @@ label! {
 }
 
 label! {
+    /// Where an image is stopped.
+    Point {
+        /// Kubernetes admission.
+        Admission = "admission",
+    }
+}
+
+label! {
+    /// Why an image is stopped.
+    RefusalClass {
+        /// Policy says no.
+        Policy = "policy",
+        /// Not decided yet.
+        Pending = "pending",
+        /// Time ran out.
+        Deadline = "deadline",
+        /// The registry has no such image, does not give it, or is not there.
+        Registry = "registry",
+        /// The store of decisions is not there.
+        Store = "store",
+        /// What was asked is wrong, or is not understood.
+        Request = "request",
+        /// A fault of the gate.
+        Internal = "internal",
+    }
+}
+
+label! {
     /// The first digit of an HTTP status.
     StatusClass {
         /// 1xx
@@ -134,6 +162,17 @@ pub(crate) struct OfDecision {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfAnswer {
     pub via: Via,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfRefusal {
+    pub point: Point,
+    pub class: RefusalClass,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OfPoint {
+    pub point: Point,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

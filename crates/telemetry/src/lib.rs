@@ -7,5 +7,5 @@
 mod labels;
 mod metrics;
 
-pub use labels::{Cache, Class, Outcome, StatusClass, Verdict, Via};
+pub use labels::{Cache, Class, Outcome, Point, RefusalClass, StatusClass, Verdict, Via};
 pub use metrics::Metrics;

@@ -13,7 +13,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::labels::{
-    Cache, Class, OfAnswer, OfAsk, OfCache, OfDecision, OfRequest, OfRoute, Outcome, StatusClass, Verdict, Via,
+    Cache, Class, OfAnswer, OfAsk, OfCache, OfDecision, OfPoint, OfRefusal, OfRequest, OfRoute, Outcome, Point,
+    RefusalClass, StatusClass, Verdict, Via,
 };
 
 type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
@@ -39,6 +40,9 @@ struct Inner {
     cache_misses: Family<OfCache, Counter>,
     changes: Counter,
     lease_age: Gauge<f64, AtomicU64>,
+    refusals: Family<OfRefusal, Counter>,
+    deadline_hits: Family<OfPoint, Counter>,
+    tags_resolved: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -67,6 +71,7 @@ impl Metrics {
         let (cache_hits, cache_misses) = (Family::default(), Family::default());
         let queue = Gauge::default();
         let lease_age = Gauge::default();
+        let (refusals, deadline_hits, tags_resolved) = (Family::default(), Family::default(), Counter::default());
         let mut add = |name: &str, means: &str, metric: &dyn Registered| metric.register(&mut registry, name, means);
         add("http_requests", "HTTP requests, by route and class of status", &requests);
         add("http_request_duration", "Time from a request to its answer, by route", &Seconds(&request_time));
@@ -89,6 +94,13 @@ impl Metrics {
         add("cache_misses", "Not found in a cache, or no longer in force", &cache_misses);
         add("changes_read", "Changes read from the store", &changes);
         add("lease_age", "Time since changes were last read", &Seconds(&lease_age));
+        add("refusals", "Images that were stopped, by point and why", &refusals);
+        add(
+            "deadline_hits",
+            "Images that were stopped because there was no decision in time, by point",
+            &deadline_hits,
+        );
+        add("tags_resolved", "Tags that were replaced by digests at admission", &tags_resolved);
         Self {
             inner: Arc::new(Inner {
                 registry,
@@ -105,6 +117,9 @@ impl Metrics {
                 cache_misses,
                 changes,
                 lease_age,
+                refusals,
+                deadline_hits,
+                tags_resolved,
             }),
         }
     }
@@ -171,6 +186,19 @@ impl Metrics {
         self.inner.changes.inc_by(number);
     }
 
+    /// An image was stopped (F9: where time ran out, that is counted by itself too).
+    pub fn refused(&self, point: Point, class: RefusalClass) {
+        self.inner.refusals.get_or_create(&OfRefusal { point, class }).inc();
+        if class == RefusalClass::Deadline {
+            self.inner.deadline_hits.get_or_create(&OfPoint { point }).inc();
+        }
+    }
+
+    /// A tag was replaced by its digest.
+    pub fn tag_resolved(&self) {
+        self.inner.tags_resolved.inc();
+    }
+
     /// Changes were last read this long ago.
     pub fn lease_age(&self, age: Duration) {
         self.inner.lease_age.set(age.as_secs_f64());
@@ -228,6 +256,9 @@ mod tests {
         other.cache_miss(Cache::Facts);
         other.changes_read(3);
         other.lease_age(Duration::from_millis(250));
+        other.refused(Point::Admission, RefusalClass::Policy);
+        other.refused(Point::Admission, RefusalClass::Deadline);
+        other.tag_resolved();
         let text = metrics.text();
         for line in [
             "ecr_gate_http_requests_total{route=\"/api/v1/decide\",status=\"2xx\"} 1",
@@ -246,6 +277,10 @@ mod tests {
             "ecr_gate_cache_misses_total{cache=\"facts\"} 1",
             "ecr_gate_changes_read_total 3",
             "ecr_gate_lease_age_seconds 0.25",
+            "ecr_gate_refusals_total{point=\"admission\",class=\"policy\"} 1",
+            "ecr_gate_refusals_total{point=\"admission\",class=\"deadline\"} 1",
+            "ecr_gate_deadline_hits_total{point=\"admission\"} 1",
+            "ecr_gate_tags_resolved_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

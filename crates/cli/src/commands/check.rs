@@ -2,7 +2,6 @@
 //! decision service (`served`).
 
 mod believed;
-mod offer;
 mod served;
 mod tighten;
 

@@ -31,7 +31,7 @@ Examples:
   ecr-gate decisions --id 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e --evidence evidence/")]
 pub(crate) struct DecisionsArgs {
     /// One decision, whole, as JSON
-    #[arg(long, value_name = "ID", conflicts_with_all = ["image", "digest", "environment", "verdict", "since", "until", "pipeline", "commit", "all", "limit", "cursor"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["image", "digest", "team", "environment", "verdict", "since", "until", "pipeline", "commit", "all", "limit", "cursor"])]
     id: Option<String>,
     /// With --id: write what the decision rests on into this folder, each document as it was read, named by its digest
     #[arg(long, value_name = "DIR", requires = "id")]
@@ -42,6 +42,9 @@ pub(crate) struct DecisionsArgs {
     /// About this digest, in whatever repository
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
+    /// In a repository of this team of the service's configuration; `none`: of no team
+    #[arg(long, value_name = "NAME")]
+    team: Option<String>,
     /// For this environment
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -123,6 +126,7 @@ impl DecisionsArgs {
             Ask::get("decisions")
                 .query("image", repository.as_ref())
                 .query("digest", digest.as_ref())
+                .query("team", self.team.as_ref())
                 .query("environment", self.environment.as_ref())
                 .query("verdict", self.verdict.as_ref())
                 .query("since", since)

@@ -67,6 +67,9 @@ struct ListArgs {
     /// About this image
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
+    /// In a repository of this team of the service's configuration; `none`: of no team
+    #[arg(long, value_name = "NAME")]
+    team: Option<String>,
     #[command(flatten)]
     pages: Pages,
     #[command(flatten)]
@@ -167,7 +170,7 @@ impl GrantArgs {
 
 impl ListArgs {
     async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let ask = || Ask::get("overrides").query("digest", self.digest.as_ref());
+        let ask = || Ask::get("overrides").query("digest", self.digest.as_ref()).query("team", self.team.as_ref());
         let titles = ["GRANTED", "STATE", "UNTIL", "ENVIRONMENT", "IMAGE", "BY", "DECISIONS", "REASON", "ID"];
         let row = |one: Override| {
             let image = format!("{}@{}", one.repository, short(one.digest.as_str()));

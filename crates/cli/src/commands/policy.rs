@@ -51,6 +51,7 @@ enum PolicyCommand {
     Versions(versions::VersionsArgs),
     Activate(versions::ActivateArgs),
     Confirm(versions::ConfirmArgs),
+    Withdraw(versions::WithdrawArgs),
     Rollback(versions::RollbackArgs),
 }
 
@@ -78,6 +79,7 @@ impl PolicyArgs {
             PolicyCommand::Versions(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Activate(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Confirm(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Withdraw(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Rollback(args) => crate::on_runtime(args.run(ui))?,
         }
     }

@@ -60,12 +60,15 @@ Exit codes: 0 reported, 3 the service refuses, 4 it asks to slow down, 5 unreach
 
 Examples:
   ecr-gate report weekly > report.md
-  ecr-gate report monthly --ending 2026-01-31
+  ecr-gate report monthly --ending 2026-01-31 --team payments
   ecr-gate report quarterly --output json | jq .falseBlocks.rate")]
 struct PeriodArgs {
     /// The last day of the report (UTC), or a time [default: now]
     #[arg(long, value_name = "DATE")]
     ending: Option<String>,
+    /// About repositories of this team of the service's configuration alone; `none`: of no team
+    #[arg(long, value_name = "NAME")]
+    team: Option<String>,
     #[command(flatten)]
     answering: Answering,
 }
@@ -112,7 +115,8 @@ impl ReportArgs {
 impl PeriodArgs {
     async fn run(&self, period: ReportPeriod, ui: Ui) -> Result<Exit, Failure> {
         let ending = self.ending.as_deref().map(ending).transpose()?;
-        let ask = Ask::get(format!("reports/{}", period.as_str())).query("ending", ending);
+        let ask =
+            Ask::get(format!("reports/{}", period.as_str())).query("ending", ending).query("team", self.team.as_ref());
         self.answering.answer(&ask, |report: &PeriodReport| markdown::period(report), ui).await
     }
 }

@@ -1,16 +1,22 @@
 //! `ecr-gate serve`: one process that makes decisions, keeps them, and serves them over HTTP. This file reads the command line; `serve/setup.rs`
 //! puts it together with the configuration, and refuses what would be open to strangers.
 
+mod admission;
 mod identities;
 mod notifications;
 mod setup;
+mod teams;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use engine::{Gate, GateError, Metrics, Store, StoreOptions};
-use server::{App, Certificate, Ended, Listening, RunSettings};
+use server::admission::{Admission, AdmissionPort};
+use server::{App, Certificate, Ended, Listening, RunSettings, TlsFiles};
+
+use self::admission::AdmissionSetup;
 
 use self::setup::Setup;
 use crate::config::{self, LogFormat};
@@ -99,10 +105,9 @@ impl ServeArgs {
     }
 
     async fn serve(&self, setup: Setup, format: LogFormat, ui: Ui) -> Result<Exit, Failure> {
-        let listening = Listening::at(setup.listen)
-            .map_err(|error| Failure::configuration(format!("{} cannot be listened on: {error}", setup.listen)))?;
-        let certificate = setup.tls.clone().map(Certificate::read).transpose();
-        let certificate = certificate.map_err(|error| Failure::configuration(error.to_string()))?;
+        let (listening, certificate) = opened(setup.listen, setup.tls.as_ref())?;
+        let reviews = setup.admission.as_ref().map(|one| opened(one.listen, one.tls.as_ref()).map(|port| (one, port)));
+        let reviews = reviews.transpose()?;
         let options = StoreOptions { url: setup.database.clone(), migrate: true, readers: 4 };
         let store = Store::open(options).await.map_err(|error| unopened(&error))?;
         let metrics = Metrics::new();
@@ -110,18 +115,31 @@ impl ServeArgs {
         let app = App::new(gate.clone(), setup.api(metrics));
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listening.address);
+        let admission = reviews.map(|(AdmissionSetup { settings, .. }, (listening, certificate))| AdmissionPort {
+            listening,
+            certificate,
+            admission: Admission::new(&app, settings.clone()),
+        });
         let policy = in_force(&gate).await?;
-        tell(&setup, &url, &policy, format, ui);
+        tell(&setup, &url, admission.as_ref(), &policy, format, ui);
         if let Some(file) = &self.ready_file {
             files::write("the ready file", file, &format!("{url}\n"))?;
         }
-        let settings = RunSettings { certificate, ..setup.run() };
+        let settings = RunSettings { certificate, admission, ..setup.run() };
         match server::run(app, listening, settings).await {
             Ok(Ended::Gracefully) => Ok(Exit::Allowed),
             Ok(Ended::AtOnce) => Ok(Exit::Interrupted),
             Err(error) => Err(Failure::internal(format!("serving failed: {error}"))),
         }
     }
+}
+
+/// A port, and the certificate to speak HTTPS with there.
+fn opened(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<(Listening, Option<Certificate>), Failure> {
+    let listening = Listening::at(address)
+        .map_err(|error| Failure::configuration(format!("{address} cannot be listened on: {error}")))?;
+    let certificate = tls.cloned().map(Certificate::read).transpose();
+    Ok((listening, certificate.map_err(|error| Failure::configuration(error.to_string()))?))
 }
 
 /// The names of the policies that are in force.
@@ -136,14 +154,19 @@ async fn in_force(gate: &Gate) -> Result<String, Failure> {
 }
 
 /// For people: where it is, what it judges by, and how to ask. With a log in JSON the same is one line of it.
-fn tell(setup: &Setup, url: &str, policy: &str, format: LogFormat, ui: Ui) {
+fn tell(setup: &Setup, url: &str, admission: Option<&AdmissionPort>, policy: &str, format: LogFormat, ui: Ui) {
     let token = setup.admin.as_ref().map(|admin| admin.file.display().to_string());
     let database = setup::shown(&setup.database);
+    let admission = admission.map(|port| {
+        let scheme = if port.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/admission/validate", port.listening.address)
+    });
     if format == LogFormat::Json {
         tracing::info!(
             url,
             database,
             policy,
+            admission,
             admin_token_file = token,
             version = env!("CARGO_PKG_VERSION"),
             "listening"
@@ -153,6 +176,9 @@ fn tell(setup: &Setup, url: &str, policy: &str, format: LogFormat, ui: Ui) {
     ui.say(&format!("ecr-gate {} listens on {url}", env!("CARGO_PKG_VERSION")));
     ui.say(&format!("  database       {database}"));
     ui.say(&format!("  policy         {policy}"));
+    if let Some(admission) = &admission {
+        ui.say(&format!("  admission      {admission}"));
+    }
     if let Some(token) = &token {
         ui.say(&format!("  admin token    in {token}"));
     }

@@ -21,6 +21,9 @@ pub(crate) struct NotificationEntry {
     /// Patterns of `HOST/REPOSITORY`: `*` stands for anything within one part of the name, `**` for any parts. What is about all of them is told of too.
     #[serde(default)]
     pub repositories: Vec<String>,
+    /// Names of `teams`, whose repositories it is told of besides; `none`: those of no team.
+    #[serde(default)]
+    pub teams: Vec<String>,
     /// Names of environments. What is about all of them is told of too.
     #[serde(default)]
     pub environments: Vec<String>,

@@ -86,7 +86,11 @@ impl Config {
         if let Some(attach) = self.attach.as_mut().filter(|attach| !attach.key.contains("://")) {
             attach.key = folder.join(&attach.key).display().to_string();
         }
-        if let Some(tls) = &mut self.tls {
+        if let Some(admission) = &mut self.admission {
+            admission.client_ca.iter_mut().for_each(beside);
+        }
+        let of_admission = self.admission.as_mut().and_then(|admission| admission.tls.as_mut());
+        for tls in self.tls.as_mut().into_iter().chain(of_admission) {
             beside(&mut tls.certificate);
             beside(&mut tls.key);
         }

@@ -41,6 +41,20 @@ pub struct Asker {
     pub seat: Option<Arc<Seat>>,
 }
 
+impl Asker {
+    /// The gate itself, behind.
+    pub(super) fn gate() -> Self {
+        Self {
+            identity: Some("ecr-gate".to_owned()),
+            point: Point::Gate,
+            pipeline: None,
+            commit: None,
+            trace_id: None,
+            seat: None,
+        }
+    }
+}
+
 /// Where a decision is acted upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Point {

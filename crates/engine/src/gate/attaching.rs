@@ -69,14 +69,7 @@ impl Inner {
             wait: Duration::ZERO,
             dry_run: false,
         };
-        let by = Asker {
-            identity: Some("ecr-gate".to_owned()),
-            point: Point::Gate,
-            pipeline: None,
-            commit: None,
-            trace_id: None,
-            seat: None,
-        };
+        let by = Asker::gate();
         let answered = match self.ask(asked, &by).await {
             Ok(answered) => answered,
             // It is gone, or the policy no longer knows the environment: there is nothing to say.

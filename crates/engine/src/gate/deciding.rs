@@ -161,6 +161,9 @@ impl Inner {
             metrics.cache_miss(Cache::Facts);
             self.wanted(understood, dry_run, deadline).await?
         };
+        if !dry_run {
+            self.deny_platforms(&known).await?;
+        }
         // What came into force while it was collected counts.
         let confirmed = self.confirmed().await?;
         let force = self.follower.force();

@@ -9,6 +9,8 @@ use serde_json::json;
 use store::{Batch, DecisionQuery, ItemQuery, ItemRow, Scope, Store, StoreError};
 
 use super::actor::{Actor, Right};
+use super::asking::{Asked, Asker};
+use super::memory::Known;
 use super::{GateError, Inner, recording};
 
 const KIND: &str = "denial";
@@ -65,6 +67,9 @@ pub struct DenialBody {
     pub reason: String,
     /// Who added it.
     pub by: String,
+    /// Whoever added it governs everything: lifting it takes the same.
+    #[serde(default = "yes")]
+    pub everywhere: bool,
     /// When, by whom and why it was lifted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lifted: Option<Lifted>,
@@ -86,7 +91,13 @@ impl Inner {
     /// Adds an entry: in force on every replica within the lease.
     pub(super) async fn deny(self: &Arc<Self>, new: NewDenial, actor: &Actor) -> Result<DenialEntry, GateError> {
         let reason = sound_reason(&new.reason)?;
-        let thing = thing(&new.kind, new.what.trim())?;
+        // An image with its repository says where to look what platforms it has.
+        let (what, image) = match new.what.trim().rsplit_once('@') {
+            Some((_, digest)) if new.kind == "digest" => (digest, Some(new.what.trim())),
+            _ => (new.what.trim(), None),
+        };
+        let thing = thing(&new.kind, what)?;
+        let everywhere = actor.may_everywhere(Right::Govern);
         match &thing {
             // Whoever governs some repositories may deny these.
             DeniedThing::Repository(pattern) if !pattern.as_str().contains(['*', '?', '[', '{']) => {
@@ -103,11 +114,52 @@ impl Inner {
         };
         let (kind, what) = (thing.kind().to_owned(), thing.text());
         let by = actor.identity.to_string();
-        let body = DenialBody { kind, what, also, quarantine: new.quarantine, reason, by, lifted: None };
+        let body = DenialBody { kind, what, also, quarantine: new.quarantine, reason, by, everywhere, lifted: None };
         let now = (self.settings.now)();
         let id = uuid::Uuid::now_v7().to_string();
         let entry = DenialEntry { id, revision: 1, state: ACTIVE.to_owned(), added_at: now, body };
-        self.settle_denial(entry, "denial.added", now).await
+        let entry = self.settle_denial(entry, "denial.added", now).await?;
+        match image {
+            Some(image) if entry.body.also.is_empty() => {
+                self.look_at_denied(image).await;
+                self.denial(&entry.id, actor).await
+            }
+            _ => Ok(entry),
+        }
+    }
+
+    /// Looks what platforms a denied index has: whoever collects it adds them.
+    async fn look_at_denied(self: &Arc<Self>, image: &str) {
+        let asked =
+            Asked { image: image.to_owned(), environment: None, wait: std::time::Duration::ZERO, dry_run: false };
+        if let Err(error) = self.ask(asked, &Asker::gate()).await {
+            tracing::warn!(image, %error, "what platforms a denied image has is not known");
+        }
+    }
+
+    /// An index that is denied was collected: its platforms are denied with it, each by its own digest.
+    pub(super) async fn deny_platforms(self: &Arc<Self>, known: &Known) -> Result<(), GateError> {
+        let Some(platforms) = &known.facts.platforms else { return Ok(()) };
+        let digest = &known.ask.digest;
+        let children: Vec<Digest> = platforms.iter().map(|(_, child)| child.digest.clone()).collect();
+        let force = self.follower.force();
+        for id in force.standing.denials.without_platforms(digest, &children) {
+            let Some(row) = self.store.item(KIND, id).await? else { continue };
+            let mut entry = entry(row)?;
+            if entry.state != ACTIVE {
+                continue;
+            }
+            entry.revision += 1;
+            entry.body.also.extend(children.iter().cloned());
+            entry.body.also.sort();
+            entry.body.also.dedup();
+            match self.settle_denial(entry, "denial.extended", (self.settings.now)()).await {
+                // Another replica did.
+                Ok(_) | Err(GateError::Conflict { .. } | GateError::Store(StoreError::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Ends an entry.
@@ -119,7 +171,8 @@ impl Inner {
     ) -> Result<DenialEntry, GateError> {
         let reason = sound_reason(reason)?;
         let mut entry = self.denial(id, actor).await?;
-        if entry.body.kind == "repository" && !entry.body.what.contains(['*', '?', '[', '{']) {
+        let is_one = entry.body.kind == "repository" && !entry.body.what.contains(['*', '?', '[', '{']);
+        if is_one && !entry.body.everywhere {
             actor.may_or_refused(Right::Govern, &entry.body.what, None)?;
         } else {
             actor.everywhere_or_refused(Right::Govern)?;
@@ -190,15 +243,28 @@ impl Inner {
         Ok(entry)
     }
 
-    /// The platforms that decisions about an index cover: each can be pulled by its own digest.
+    /// The platforms of an index that was looked at before: each can be pulled by its own digest. What an index holds never changes, so that one look
+    /// says it, whichever of them a policy judges.
     async fn platforms_of(&self, digest: &Digest) -> Result<Vec<Digest>, GateError> {
         let query = DecisionQuery { digest: Some(digest.clone()), limit: 50, ..DecisionQuery::default() };
         let decisions = self.store.decisions(&query).await?;
-        let mut also: Vec<Digest> = decisions.into_iter().flat_map(|decision| decision.children).collect();
+        let mut also: Vec<Digest> = decisions.iter().flat_map(|decision| decision.children.clone()).collect();
+        for facts in decisions.iter().filter_map(|decision| decision.facts.as_ref()) {
+            let Some(row) = self.store.evidence(facts).await? else { continue };
+            let Ok(recorded) = recording::read_facts(&row) else { continue };
+            if let Some(platforms) = &recorded.facts.platforms {
+                also.extend(platforms.iter().map(|(_, child)| child.digest.clone()));
+                break;
+            }
+        }
         also.sort();
         also.dedup();
         Ok(also)
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Every entry that is in force. Beyond the bound there is an error and never a shorter list.
@@ -213,7 +279,7 @@ pub(super) async fn load(store: &Store) -> Result<Denials, GateError> {
         before = rows.last().map(|row| row.id.clone());
         for row in rows {
             let DenialEntry { id, body, .. } = entry(row)?;
-            let what = thing(&body.kind, &body.what)?;
+            let what = kept(&body.kind, &body.what)?;
             entries.push(Denial { id, what, also: body.also, quarantine: body.quarantine, reason: body.reason });
         }
         if count < PAGE as usize {
@@ -233,6 +299,15 @@ fn entry(row: ItemRow) -> Result<DenialEntry, GateError> {
     Ok(DenialEntry { id: row.id, revision: row.revision, state: row.state, added_at: row.created_at, body })
 }
 
+/// What an entry that was accepted is about. It stays in force also where it would be refused today.
+fn kept(kind: &str, text: &str) -> Result<DeniedThing, GateError> {
+    match kind {
+        "signer" => Ok(DeniedThing::Signer(text.to_owned())),
+        "vulnerability" => Ok(DeniedThing::Vulnerability(text.to_owned())),
+        _ => thing(kind, text),
+    }
+}
+
 fn thing(kind: &str, text: &str) -> Result<DeniedThing, GateError> {
     let long = text.is_empty() || text.len() > 1024 || text.chars().any(char::is_control);
     if long {
@@ -245,11 +320,8 @@ fn thing(kind: &str, text: &str) -> Result<DeniedThing, GateError> {
         }
         "repository" => RepositoryPattern::parse(text).map(DeniedThing::Repository).map_err(GateError::invalid),
         "package" => DeniedThing::package(text).map_err(GateError::invalid),
-        "signer" => Ok(DeniedThing::Signer(text.to_owned())),
-        "vulnerability" if text.contains('*') || text.contains(char::is_whitespace) => {
-            Err(GateError::invalid(format!("{text:?} names no single vulnerability, such as CVE-2026-1234")))
-        }
-        "vulnerability" => Ok(DeniedThing::Vulnerability(text.to_owned())),
+        "signer" => DeniedThing::signer(text).map_err(GateError::invalid),
+        "vulnerability" => DeniedThing::vulnerability(text).map_err(GateError::invalid),
         other => Err(GateError::invalid(format!(
             "{other:?} is nothing that can be denied: digest, repository, signer, package or vulnerability"
         ))),

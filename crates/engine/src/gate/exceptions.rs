@@ -169,6 +169,8 @@ pub struct ExceptionQuery {
     pub digest: Option<Digest>,
     /// For this environment.
     pub environment: Option<String>,
+    /// About repositories of this team.
+    pub team: Option<String>,
     /// Only those before this one (its id).
     pub before: Option<String>,
     /// How many at most.
@@ -339,6 +341,7 @@ impl Inner {
         query: &ExceptionQuery,
         actor: &Actor,
     ) -> Result<(Vec<Exception>, Option<String>), GateError> {
+        let wanted = self.of_team(query.team.as_deref())?;
         let mut before = query.before.clone();
         let (mut found, mut looked) = (Vec::new(), 0_u32);
         let next = loop {
@@ -360,7 +363,7 @@ impl Inner {
                 before = Some(row.id.clone());
                 looked += 1;
                 let one = Found::read(row)?;
-                if one.held.scope.is_seen_by(actor) {
+                if one.held.scope.is_seen_by(actor) && wanted.has_scope(&one.held.scope) {
                     found.push(one);
                 }
             }

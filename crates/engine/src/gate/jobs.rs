@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
 
-use super::asking::{Asked, Asker, Point};
-use super::{GateError, Inner, attaching, exceptions, notices, overrides, recording, versions};
+use super::asking::{Asked, Asker};
+use super::{GateError, Inner, attaching, exceptions, notices, overrides, proposals, recording, versions};
 
 /// How long a job is ours.
 const LEASE: Duration = Duration::from_mins(5);
@@ -64,6 +64,7 @@ impl Inner {
             "reevaluate" => self.reevaluate(&job).await,
             attaching::KIND => self.attach_job(&job).await,
             overrides::ENDS => self.override_job(&job).await,
+            proposals::ENDS => self.proposal_job(&job).await,
             notices::KIND => self.notice_job(&job).await,
             kind if exceptions::is_ours(kind) => self.exception_job(&job).await,
             other => Err(GateError::invalid(format!("no job of the kind {other:?} is known to this version"))),
@@ -103,14 +104,7 @@ impl Inner {
     async fn collect_job(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
         let Collect { image, environment } = payload(job)?;
         let asked = Asked { image, environment: Some(environment), wait: self.settings.pace.timeout, dry_run: false };
-        let by = Asker {
-            identity: Some("ecr-gate".to_owned()),
-            point: Point::Gate,
-            pipeline: None,
-            commit: None,
-            trace_id: None,
-            seat: None,
-        };
+        let by = Asker::gate();
         let answered = self.ask(asked, &by).await.map_err(|error| GateError::invalid(error.to_string()))?;
         if answered.retry_after.is_some() {
             return Err(GateError::Pending);

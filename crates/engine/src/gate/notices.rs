@@ -76,7 +76,7 @@ impl Sender {
         }
         let mut names = std::collections::BTreeSet::new();
         for target in &settings.notifications {
-            target.check().map_err(|why| wrong(format!("notifications: {}: {why}", target.name)))?;
+            target.check(&settings.teams).map_err(|why| wrong(format!("notifications: {}: {why}", target.name)))?;
             if !names.insert(&target.name) {
                 return Err(wrong(format!("notifications: {} is there twice", target.name)));
             }
@@ -171,16 +171,16 @@ impl Inner {
         let Some(last) = leaves.last().and_then(|leaf| leaf.index) else { return Ok(false) };
         let is_full = leaves.len() == PAGE as usize;
         let now = (self.settings.now)();
-        let mut jobs = Vec::new();
+        let (mut jobs, teams) = (Vec::new(), &self.settings.teams);
         for entry in leaves.into_iter().filter_map(Entry::of) {
             if now.duration_since(entry.at) > OLD {
                 continue;
             }
             let Some(event) = NoticeEvent::of(&entry) else { continue };
             let earlier = if event == NoticeEvent::Block { self.earlier_blocks(&entry).await? } else { Vec::new() };
-            for target in self.settings.notifications.iter().filter(|target| target.wants(event, &entry)) {
+            for target in self.settings.notifications.iter().filter(|target| target.wants(event, &entry, teams)) {
                 // O5: one message for each pipeline and image.
-                if earlier.iter().any(|other| target.wants(event, other)) {
+                if earlier.iter().any(|other| target.wants(event, other, teams)) {
                     continue;
                 }
                 let about = About { target: target.name.clone(), entry: entry.id.clone() };
@@ -238,7 +238,7 @@ impl Inner {
             _ => None,
         };
         let now = (self.settings.now)();
-        let message = message::of(target, event, &entry, rollback.as_ref(), now)?;
+        let message = message::of(target, event, &entry, rollback.as_ref(), &self.settings.teams, now)?;
         let sent = self.notices.send(target, &message.headers, message.body).await;
         sent.map_err(|why| GateError::invalid(format!("{} was not told of {}: {why}", target.name, event.as_str())))?;
         Ok(Batch::default())

@@ -18,6 +18,8 @@ use super::{GateError, Inner, recording};
 
 pub(super) const KIND: &str = "override";
 const ACTIVE: &str = "active";
+/// The state of one that a rollback went by: for that alone, whatever its time is. Nobody who asks is given it.
+const ROLLBACK: &str = "rollback";
 /// The job that ends one, and its entry in the audit log.
 pub(super) const ENDS: &str = "override.ended";
 /// The longest time box.
@@ -67,7 +69,7 @@ pub struct OverrideEntry {
     pub id: String,
     /// 1 for a new one.
     pub revision: i64,
-    /// `active`, `revoked` or `ended`. Whoever asks compares times: one whose end is not on record yet lets nothing through.
+    /// `active`, `revoked`, `ended`; `rollback` was for that rollback and nothing else. Whoever asks compares times: one whose end is not on record yet lets nothing through.
     pub state: String,
     /// `host/repository`
     pub repository: String,
@@ -309,33 +311,41 @@ impl Inner {
     pub(super) async fn overrides(
         &self,
         digest: Option<Digest>,
-        before: Option<String>,
+        team: Option<&str>,
+        mut before: Option<String>,
         limit: u32,
         actor: &Actor,
     ) -> Result<(Vec<OverrideEntry>, Option<String>), GateError> {
-        let mut query = ItemQuery { kind: KIND, digest, before, limit: PAGE, ..ItemQuery::default() };
+        let wanted = self.of_team(team)?;
         let (mut entries, mut looked) = (Vec::new(), 0);
         let next = loop {
+            let query = ItemQuery {
+                kind: KIND,
+                digest: digest.clone(),
+                before,
+                limit: PAGE.max(limit),
+                ..ItemQuery::default()
+            };
             let rows = self.store.items(&query).await?;
-            let is_last = rows.len() < PAGE as usize;
-            // Where a page ends is the last that they see, or that was looked at for them.
+            let (count, last) = (rows.len(), rows.last().map(|row| row.id.clone()));
             for row in rows {
-                query.before = Some(row.id.clone());
-                looked += 1;
                 let entry = entry(row)?;
-                if actor.sees(&entry.repository, Some(&entry.environment)) {
+                if actor.sees(&entry.repository, Some(&entry.environment)) && wanted.has(&entry.repository) {
                     entries.push(entry);
                 }
-                if entries.len() == limit as usize {
-                    break;
-                }
             }
-            if entries.len() == limit as usize || looked >= LOOKED_THROUGH {
-                break query.before;
+            looked += query.limit;
+            if entries.len() > limit as usize {
+                entries.truncate(limit as usize);
+                break entries.last().map(|entry| entry.id.clone());
             }
-            if is_last {
+            if count < query.limit as usize {
                 break None;
             }
+            if looked >= LOOKED_THROUGH {
+                break last;
+            }
+            before = last;
         };
         let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
         let mut counts = self.store.use_counts(&ids).await?;
@@ -409,6 +419,36 @@ impl Inner {
         let row = ItemRow { state: "ended".to_owned(), revision: row.revision + 1, ..row };
         Ok(Batch { items: vec![row], leaves: vec![leaf], changes: vec![Scope::Global], ..Batch::default() })
     }
+}
+
+/// S33: the override that a rollback goes by, as it is listed. It is over with that rollback.
+pub(super) fn of_rollback(
+    id: &str,
+    (repository, digest, environment): (&str, &Digest, &str),
+    (by, person): (&str, Option<&str>),
+    reason: &str,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<ItemRow, GateError> {
+    let body = OverrideBody {
+        reason: reason.to_owned(),
+        ticket: None,
+        by: by.to_owned(),
+        person: person.map(str::to_owned),
+        owner: None,
+        revoked: None,
+    };
+    Ok(ItemRow {
+        kind: KIND.to_owned(),
+        id: id.to_owned(),
+        revision: 1,
+        state: ROLLBACK.to_owned(),
+        repository: Some(repository.to_owned()),
+        digest: Some(digest.clone()),
+        environment: Some(environment.to_owned()),
+        created_at: now,
+        until: Some(until),
+        body: serde_json::to_vec(&body).map_err(|error| GateError::invalid(error.to_string()))?,
+    })
 }
 
 /// Every override that was not revoked; asks compare times.

@@ -50,7 +50,7 @@ pub struct PolicyVersion {
     pub in_force: bool,
     /// What is odd about it, as `policy check` says it.
     pub remarks: Vec<String>,
-    /// S34: it waits for a second person to bring it into force.
+    /// S34: how it was last put forward, if it was, and what became of that.
     pub proposal: Option<Proposal>,
 }
 

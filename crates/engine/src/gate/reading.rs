@@ -34,24 +34,30 @@ impl Gate {
         Ok(self.inner.store.answers(decision, limit).await?)
     }
 
-    /// The newest first; with the cursor of the next page.
+    /// The newest first, of one team's repositories if it is named; with the cursor of the next page.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// There is no such team, or the store cannot be read.
     pub async fn decisions(
         &self,
         query: &DecisionQuery,
+        team: Option<&str>,
         actor: &Actor,
     ) -> Result<(Vec<DecisionRow>, Option<String>), GateError> {
         actor.somewhere_or_refused(Right::Read)?;
+        let wanted_of = self.inner.of_team(team)?;
         let sees_all = actor.may_everywhere(Right::Read);
+        let is_all = sees_all && wanted_of.is_all();
+        let is_for = |row: &DecisionRow| {
+            (sees_all || actor.sees(&row.repository, Some(&row.environment))) && wanted_of.has(&row.repository)
+        };
         let mut query = query.clone();
         let (wanted, mut seen, mut looked) = (query.limit as usize, Vec::new(), 0);
-        query.limit = if sees_all { query.limit } else { query.limit.max(PAGE) };
+        query.limit = if is_all { query.limit } else { query.limit.max(PAGE) };
         loop {
             let rows = self.inner.store.decisions(&query).await?;
             let (read, last) = (rows.len(), rows.last().map(|row| row.id.clone()));
-            seen.extend(rows.into_iter().filter(|row| sees_all || actor.sees(&row.repository, Some(&row.environment))));
+            seen.extend(rows.into_iter().filter(is_for));
             looked += query.limit;
             if seen.len() >= wanted {
                 seen.truncate(wanted);
@@ -144,6 +150,19 @@ impl Gate {
     pub async fn confirm(&self, version: &Digest, actor: &Actor) -> Result<PolicyVersion, GateError> {
         actor.everywhere_or_refused(Right::Govern)?;
         self.inner.confirm(version, actor).await
+    }
+
+    /// S34: takes a proposal back.
+    ///
+    /// # Errors
+    /// There is none with this id, it waits no longer, or somebody else made it and the actor neither governs nor administers.
+    pub async fn withdraw_proposal(
+        &self,
+        id: &str,
+        reason: Option<&str>,
+        actor: &Actor,
+    ) -> Result<PolicyVersion, GateError> {
+        self.inner.withdraw_proposal(id, reason, actor).await
     }
 
     /// Brings the version back that was in force before.

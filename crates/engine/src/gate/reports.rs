@@ -18,8 +18,9 @@ use model::{EnvironmentClass, SignedDuration, Timestamp};
 use store::ItemQuery;
 
 use super::actor::{Actor, Right};
+use super::teams::Wanted;
 use super::{Gate, GateError, Inner, exceptions, labels, overrides, scope};
-use entries::{Read, first_id};
+use entries::{Entry, Read, first_id};
 use tally::{Tally, most};
 
 /// Items of one kind that are read for a report.
@@ -39,18 +40,27 @@ const USUAL_INCIDENT: SignedDuration = SignedDuration::from_hours(2);
 /// How far a clock may be ahead of this one.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
+/// Which overrides are looked at: every part that is given has to hold.
+struct About<'a> {
+    environment: Option<&'a str>,
+    repository: Option<&'a str>,
+    wanted: &'a Wanted,
+}
+
 impl Gate {
-    /// What happened in the days before `ending` (`None`: now), as far as the actor sees it.
+    /// What happened in the days before `ending` (`None`: now), with one team's repositories if it is named, as far as the actor sees it.
     ///
     /// # Errors
-    /// The actor reads nothing, the time is none to report about, or the store cannot be read.
+    /// The actor reads nothing, there is no such team, the time is none to report about, or the store cannot be read.
     pub async fn report(
         &self,
         period: ReportPeriod,
         ending: Option<Timestamp>,
+        team: Option<&str>,
         actor: &Actor,
     ) -> Result<PeriodReport, GateError> {
         actor.somewhere_or_refused(Right::Read)?;
+        let wanted = self.inner.of_team(team)?;
         let now = (self.inner.settings.now)();
         let until = ending.unwrap_or(now);
         let days = SignedDuration::from_hours(24 * period.days());
@@ -58,7 +68,7 @@ impl Gate {
         if until > now.saturating_add(AHEAD).unwrap_or(now) {
             return Err(GateError::invalid("`ending` is in the future"));
         }
-        self.inner.period(period, since, until, actor).await
+        self.inner.period(period, since, until, &wanted, actor).await
     }
 
     /// What changed in an environment (`production` if none is named) in a time (the last two hours), from which commit and pipeline, decided how, and what to go back to; as far as the actor sees it.
@@ -99,21 +109,29 @@ impl Inner {
         period: ReportPeriod,
         since: Timestamp,
         until: Timestamp,
+        wanted: &Wanted,
         actor: &Actor,
     ) -> Result<PeriodReport, GateError> {
         let _turn = self.reporting.acquire().await;
-        let mut tally = Tally::default();
-        let read = self.each_entry(since, until, actor, |entry| tally.add(entry)).await?;
+        let mut tally = Tally::new(self.settings.teams.clone());
+        let mut of_others = 0;
+        let add = |entry: &Entry| if wanted.has_entry(entry) { tally.add(entry) } else { of_others += 1 };
+        let mut read = self.each_entry(since, until, actor, add).await?;
+        read.entries -= of_others;
         let mut missing = read.missing(actor);
+        if let Some(team) = wanted.team() {
+            missing.push(format!("what is not about repositories of the team {team}: of others, and of all of them"));
+        }
         let labels = self.labels_since(since, until, actor, &mut missing).await?;
-        let (used, by_override) = self.overrides_used(since, read.until, None, None, actor, &mut missing).await?;
+        let about = About { environment: None, repository: None, wanted };
+        let (used, by_override) = self.overrides_used(since, read.until, &about, actor, &mut missing).await?;
         let mut exceptions = std::mem::take(&mut tally.exceptions);
-        (exceptions.open, exceptions.longest_open) = self.open_exceptions(actor, &mut missing).await?;
+        (exceptions.open, exceptions.longest_open) = self.open_exceptions(wanted, actor, &mut missing).await?;
         let overrides = OverrideCounts {
             granted: tally.granted,
             for_rollbacks: tally.for_rollbacks,
             revoked: tally.revoked,
-            used: used + tally.for_rollbacks,
+            used,
             by: most(std::mem::take(&mut tally.granted_by)),
         };
         drop(by_override);
@@ -173,8 +191,7 @@ impl Inner {
         &self,
         since: Timestamp,
         until: Timestamp,
-        environment: Option<&str>,
-        repository: Option<&str>,
+        wanted: &About<'_>,
         actor: &Actor,
         missing: &mut Vec<String>,
     ) -> Result<(u64, Vec<NameCount>), GateError> {
@@ -191,8 +208,9 @@ impl Inner {
                 let place = row.repository.as_deref().unwrap_or("");
                 row.id >= oldest
                     && actor.sees(place, row.environment.as_deref())
-                    && environment.is_none_or(|wanted| row.environment.as_deref() == Some(wanted))
-                    && repository.is_none_or(|wanted| place == wanted)
+                    && wanted.environment.is_none_or(|wanted| row.environment.as_deref() == Some(wanted))
+                    && wanted.repository.is_none_or(|wanted| place == wanted)
+                    && wanted.wanted.has(place)
             };
             ids.extend(rows.into_iter().filter(about).map(|row| row.id));
             before = last.filter(|_| is_full && read < ITEMS && ids.len() < OVERRIDES);
@@ -218,6 +236,7 @@ impl Inner {
     /// Exceptions that nobody settled, and the one that waits the longest.
     async fn open_exceptions(
         &self,
+        wanted: &Wanted,
         actor: &Actor,
         missing: &mut Vec<String>,
     ) -> Result<(u64, Option<OpenException>), GateError> {
@@ -231,11 +250,16 @@ impl Inner {
         if rows.len() == query.limit as usize {
             missing.push(format!("exceptions that wait beyond the newest {}", query.limit));
         }
-        let is_visible = |row: &&store::ItemRow| {
+        let mut open = Vec::new();
+        for row in rows {
             let repository = row.repository.as_deref().unwrap_or("");
-            actor.may_everywhere(Right::Read) || actor.sees(repository, row.environment.as_deref())
-        };
-        let open: Vec<_> = rows.iter().filter(is_visible).collect();
+            if !actor.may_everywhere(Right::Read) && !actor.sees(repository, row.environment.as_deref()) {
+                continue;
+            }
+            if wanted.is_all() || wanted.has_scope(&exceptions::Found::read(row.clone())?.held.scope) {
+                open.push(row);
+            }
+        }
         let oldest = open.iter().min_by_key(|row| row.created_at);
         let oldest = oldest.map(|row| OpenException {
             id: row.id.clone(),

@@ -73,18 +73,19 @@ impl Gate {
         self.inner.an_override(id, actor).await
     }
 
-    /// Overrides that the actor sees, the newest first; with the cursor of the next page.
+    /// Overrides that the actor sees, of one team's repositories if it is named, the newest first; with the cursor of the next page.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// There is no such team, or the store cannot be read.
     pub async fn overrides(
         &self,
         digest: Option<Digest>,
+        team: Option<&str>,
         before: Option<String>,
         limit: u32,
         actor: &Actor,
     ) -> Result<(Vec<OverrideEntry>, Option<String>), GateError> {
-        self.inner.overrides(digest, before, limit, actor).await
+        self.inner.overrides(digest, team, before, limit, actor).await
     }
 
     /// Says what a block was (S43); a later word replaces an earlier one.

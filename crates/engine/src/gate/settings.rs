@@ -12,6 +12,7 @@ use super::attaching::AttachSettings;
 use super::identities::IdentitySettings;
 use super::notices::NoticeTarget;
 use super::policies::Bundle;
+use super::teams::Teams;
 use crate::pace::Pace;
 use crate::place::RegistrySettings;
 
@@ -52,6 +53,10 @@ pub struct GateSettings {
     pub identities: IdentitySettings,
     /// S34: whether a second person confirms what comes into force for production.
     pub two_people: bool,
+    /// S29: whether it knows people apart, so that exceptions in files of policies take a second person too.
+    pub knows_people: bool,
+    /// Whose which repositories are (S35).
+    pub teams: Teams,
     /// Who is told of what.
     pub notifications: Vec<NoticeTarget>,
     /// Where everything is counted; whoever serves the gate counts there too.
@@ -87,6 +92,8 @@ impl GateSettings {
             attach: None,
             identities: IdentitySettings::default(),
             two_people: false,
+            knows_people: false,
+            teams: Teams::default(),
             notifications: Vec::new(),
             metrics: Metrics::new(),
             now,

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use model::{Digest, Verdict};
-use policy::evaluate_beside;
-use serde_json::json;
+use policy::{Exceptions, evaluate_beside};
+use serde_json::{Value, json};
 use store::{Activation, ActivationRow, Batch, NewJob, PolicyRow, Scope, Store, StoreError};
 
 use super::actor::Actor;
-use super::policies::{BUNDLE, Bundle, Flip, PolicyVersion, Replayed};
+use super::policies::{BUNDLE, Bundle, Flip, Loaded, PolicyVersion, Replayed};
 use super::{GateError, Inner, recording};
 
 /// Versions and activations that are looked through.
 pub(super) const LOOKED_BACK: u32 = 1000;
+/// Exceptions of files that an entry of the audit log lists; it says how many there are.
+const TOLD: usize = 200;
 /// Who activates what the gate is set up with.
 const CONFIGURATION: &str = "configuration";
 
@@ -26,8 +28,7 @@ impl Inner {
         let now = (self.settings.now)();
         let loaded = bundle.load()?;
         let policies: Vec<_> = loaded.policies.ids().into_iter().cloned().collect();
-        let remarks =
-            loaded.policies.lint(&bundle.documents, now).iter().map(|remark| remark.about.to_string()).collect();
+        let remarks = self.remarks(&bundle, &loaded);
         let digest = Digest::of(&bytes);
         let row = PolicyRow {
             digest: digest.clone(),
@@ -65,14 +66,20 @@ impl Inner {
         }
         if last.as_ref().is_none_or(|last| last.policy != *version) {
             let now = (self.settings.now)();
-            if self.takes_two(&new.policies) {
-                let proposal = self.propose(version, last.map(|last| last.policy), reason, actor).await?;
+            if self.takes_two(&new) {
+                let why = (reason, &new.exceptions);
+                let proposal = self.propose(version, last.map(|last| last.policy), why, actor).await?;
                 let versions = self.versions(LOOKED_BACK).await?;
                 let proposed = versions.into_iter().find(|known| known.digest == *version).ok_or_else(changed)?;
                 return Ok(PolicyVersion { proposal: Some(proposal), ..proposed });
             }
+            let files = new.exceptions.of_files().count();
+            if files > 0 {
+                tracing::warn!(policy = %version, exceptions = files, by = &*actor.identity, "exceptions in files come into force without a second person");
+            }
             let by = By { name: actor.identity.to_string(), person: actor.person.clone(), confirmed: None };
-            let batch = activation(Batch::default(), version, last.map(|last| last.id), reason, by, now)?;
+            let brought = (version, &new.exceptions);
+            let batch = activation(Batch::default(), brought, last.map(|last| last.id), reason, by, now)?;
             self.store.write(batch).await.map_err(|error| match error {
                 StoreError::Conflict { .. } => changed(),
                 error => error.into(),
@@ -103,10 +110,13 @@ impl Inner {
     pub(super) async fn versions(&self, limit: u32) -> Result<Vec<PolicyVersion>, GateError> {
         let activations = self.store.activations(LOOKED_BACK).await?;
         let in_force = activations.first().map(|activation| activation.policy.clone());
+        let mut proposals = self.proposals().await?;
         let version = |row: PolicyRow| {
             let last = activations.iter().find(|activation| activation.policy == row.digest);
             let is_in_force = in_force.as_ref() == Some(&row.digest);
-            PolicyVersion::of(row, last.map(|last| (last.at, last.by.clone())), is_in_force)
+            let proposal = proposals.remove(&row.digest);
+            let version = PolicyVersion::of(row, last.map(|last| (last.at, last.by.clone())), is_in_force);
+            PolicyVersion { proposal, ..version }
         };
         Ok(self.store.policies(limit).await?.into_iter().map(version).collect())
     }
@@ -117,11 +127,23 @@ impl Inner {
         let bundle = Bundle::read(&row.bundle)?;
         let loaded = bundle.load()?;
         let policies = loaded.policies.ids().into_iter().cloned().collect();
-        let remarks = loaded.policies.lint(&bundle.documents, (self.settings.now)());
+        let remarks = self.remarks(&bundle, &loaded);
         let known = self.versions(LOOKED_BACK).await?.into_iter().find(|known| known.digest == *version);
         let known = known.unwrap_or_else(|| PolicyVersion::of(row, None, false));
-        let remarks = remarks.iter().map(|remark| remark.about.to_string()).collect();
         Ok((PolicyVersion { policies, remarks, ..known }, bundle))
+    }
+
+    /// What is odd about it.
+    fn remarks(&self, bundle: &Bundle, loaded: &Loaded) -> Vec<String> {
+        let found = loaded.policies.lint(&bundle.documents, (self.settings.now)());
+        let mut remarks: Vec<String> = found.iter().map(|remark| remark.about.to_string()).collect();
+        let files = loaded.exceptions.of_files().count();
+        if files > 0 && !self.approves_files() {
+            remarks.push(format!(
+                "{files} exceptions in its files count without a second person's approval: this service knows no people apart (`identities`)"
+            ));
+        }
+        remarks
     }
 
     /// What a version would say of everything that was decided, on the facts of then.
@@ -205,12 +227,14 @@ pub(super) async fn first(
     if last.as_ref().is_some_and(|last| last.policy == version) || said == Some(&version) {
         return Ok(());
     }
-    let names = bundle.load()?.policies.ids().iter().map(|policy| policy.name.clone()).collect();
+    let loaded = bundle.load()?;
+    let names = loaded.policies.ids().iter().map(|policy| policy.name.clone()).collect();
     let (now, by) = (now(), CONFIGURATION.to_owned());
     let row = PolicyRow { digest: version.clone(), names, bundle: bytes, uploaded_at: now, uploaded_by: by.clone() };
     let batch = Batch { policies: vec![row], ..Batch::default() };
     let by = By { name: by, person: None, confirmed: None };
-    let activated = store.write(activation(batch, &version, last.map(|last| last.id), None, by, now)?).await;
+    let brought = (&version, &loaded.exceptions);
+    let activated = store.write(activation(batch, brought, last.map(|last| last.id), None, by, now)?).await;
     match activated {
         // Another replica was first, with the same configuration or a newer one.
         Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
@@ -226,10 +250,19 @@ pub(super) struct By {
     pub(super) confirmed: Option<(String, String, Option<Arc<str>>)>,
 }
 
-/// What brings a version into force.
+/// S29: which exceptions came along in files, for the audit log.
+pub(super) fn tell_exceptions(body: &mut Value, exceptions: &Exceptions) {
+    let count = exceptions.of_files().count();
+    if count > 0 {
+        body["exceptions"] = json!(exceptions.of_files().take(TOLD).collect::<Vec<_>>());
+        body["exceptionsCount"] = json!(count);
+    }
+}
+
+/// What brings a version into force, with the exceptions that come along in files.
 pub(super) fn activation(
     batch: Batch,
-    version: &Digest,
+    (version, exceptions): (&Digest, &Exceptions),
     after: Option<String>,
     reason: Option<String>,
     by: By,
@@ -245,6 +278,7 @@ pub(super) fn activation(
         body["confirmedBy"] = json!(name);
         body["confirmedPerson"] = json!(person.as_deref());
     }
+    tell_exceptions(&mut body, exceptions);
     let leaf = recording::leaf(id.clone(), "policy.activated", None, now, body)?;
     let row = ActivationRow { id, policy: version.clone(), at: now, by: by.name, reason };
     let reevaluate = NewJob {

@@ -71,6 +71,14 @@ impl<'de> Deserialize<'de> for Distinct {
     }
 }
 
+/// Reads JSON in which no object says anything twice.
+///
+/// # Errors
+/// It is no JSON, is nested too deeply, or says something twice.
+pub fn distinct(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text).map(|Distinct(value)| value)
+}
+
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {

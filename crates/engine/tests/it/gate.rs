@@ -5,6 +5,7 @@ mod asks;
 mod attaching;
 mod bounds;
 mod changes;
+mod denials;
 mod documents;
 mod exceptions;
 mod log;

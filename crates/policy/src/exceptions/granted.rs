@@ -226,7 +226,7 @@ impl Exceptions {
 }
 
 /// Ids are compared without regard to case, and by nothing else.
-fn check_vulnerability(id: &str) -> Result<(), String> {
+pub(crate) fn check_vulnerability(id: &str) -> Result<(), String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let begins = id.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if id.len() > ID || !begins || !id.bytes().all(plain) {

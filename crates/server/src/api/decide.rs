@@ -177,6 +177,7 @@ fn permit(answered: &Answered) -> PermitWord {
             Basis::Inherited(_) => PermitWord::Inherited,
             Basis::Overridden(_) => PermitWord::Overridden,
             Basis::FailOpen(_) => PermitWord::FailOpen,
+            Basis::Grandfathered(_) => PermitWord::Grandfathered,
         },
         Err(Refusal::Denied) => PermitWord::Denied,
         Err(Refusal::Pending) => PermitWord::Pending,

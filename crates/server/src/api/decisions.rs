@@ -23,10 +23,11 @@ pub(crate) async fn list(
     caller: Caller,
     Parameters(query): Parameters<DecisionsQuery>,
 ) -> Result<Json<DecisionsPage>, Fail> {
-    let texts = [&query.image, &query.environment, &query.pipeline, &query.commit, &query.cursor];
-    for (what, text) in ["image", "environment", "pipeline", "commit", "cursor"].into_iter().zip(texts) {
+    let texts = [&query.image, &query.team, &query.environment, &query.pipeline, &query.commit, &query.cursor];
+    for (what, text) in ["image", "team", "environment", "pipeline", "commit", "cursor"].into_iter().zip(texts) {
         sound_if_given(what, text.as_deref(), NAME)?;
     }
+    let team = query.team;
     let query = DecisionQuery {
         limit: limit(query.limit, 50, 200)?,
         digest: query.digest,
@@ -39,7 +40,7 @@ pub(crate) async fn list(
         commit: query.commit,
         before: query.cursor,
     };
-    let (rows, next) = app.gate().decisions(&query, caller.actor()).await?;
+    let (rows, next) = app.gate().decisions(&query, team.as_deref(), caller.actor()).await?;
     Ok(Json(DecisionsPage { decisions: rows.into_iter().map(summary).collect(), next }))
 }
 

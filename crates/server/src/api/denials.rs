@@ -53,7 +53,7 @@ pub(crate) async fn lift(
 
 fn denial(entry: DenialEntry) -> api::Denial {
     let DenialEntry { id, state, added_at, body, .. } = entry;
-    let DenialBody { kind, what, also, quarantine, reason, by, lifted } = body;
+    let DenialBody { kind, what, also, quarantine, reason, by, everywhere: _, lifted } = body;
     let lifted = lifted.map(ended);
     api::Denial { id, state, kind, what, also, quarantine, reason, by, added_at, lifted }
 }

@@ -30,8 +30,8 @@ pub(crate) async fn list(
     caller: Caller,
     Parameters(query): Parameters<ExceptionsQuery>,
 ) -> Result<Answer<ExceptionsPage>, Fail> {
-    let texts = [&query.image, &query.environment, &query.cursor];
-    for (what, text) in ["image", "environment", "cursor"].into_iter().zip(texts) {
+    let texts = [&query.image, &query.team, &query.environment, &query.cursor];
+    for (what, text) in ["image", "team", "environment", "cursor"].into_iter().zip(texts) {
         sound_if_given(what, text.as_deref(), NAME)?;
     }
     let query = ExceptionQuery {
@@ -40,6 +40,7 @@ pub(crate) async fn list(
         repository: query.image,
         digest: query.digest,
         environment: query.environment,
+        team: query.team,
         before: query.cursor,
     };
     let (list, next) = app.gate().exceptions(&query, caller.actor()).await?;

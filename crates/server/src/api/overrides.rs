@@ -33,9 +33,11 @@ pub(crate) async fn list(
     caller: Caller,
     Parameters(query): Parameters<OverridesQuery>,
 ) -> Result<Json<OverridesPage>, Fail> {
-    sound_if_given("cursor", query.cursor.as_deref(), NAME)?;
-    let limit = limit(query.limit, 50, 500)?;
-    let (entries, next) = app.gate().overrides(query.digest, query.cursor, limit, caller.actor()).await?;
+    let OverridesQuery { digest, team, limit: most, cursor } = query;
+    sound_if_given("cursor", cursor.as_deref(), NAME)?;
+    sound_if_given("team", team.as_deref(), NAME)?;
+    let limit = limit(most, 50, 500)?;
+    let (entries, next) = app.gate().overrides(digest, team.as_deref(), cursor, limit, caller.actor()).await?;
     Ok(Json(OverridesPage { overrides: entries.into_iter().map(an_override).collect(), next }))
 }
 

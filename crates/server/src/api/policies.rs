@@ -1,8 +1,8 @@
 //! Policy versions: upload, bring into force, roll back, replay.
 
 use api::{
-    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ReplayPage, ReplayRequest,
-    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery,
+    ActivateRequest, Activated, Flip, PolicyBundle, PolicyVersion, Proposal, ProposalState, ReplayPage, ReplayRequest,
+    RollbackRequest, VersionWithBundle, VersionsPage, VersionsQuery, WithdrawProposalRequest,
 };
 use axum::Json as Answer;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use engine::{Bundle, Replayed};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::errors::Fail;
-use crate::extract::{DigestInPath, Json, LARGE, OptionalJson, Parameters};
+use crate::extract::{DigestInPath, Json, LARGE, NameInPath, OptionalJson, Parameters};
 use crate::text::{NAME, WORDS, limit, sound_if_given};
 
 /// Checked and kept; not in force yet. What fails the check changes nothing.
@@ -72,9 +72,20 @@ pub(crate) async fn confirm(
     Ok(Answer(version(app.gate().confirm(&digest, caller.actor()).await?)))
 }
 
+/// S34: what waits for a second person waits no longer.
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    NameInPath(id): NameInPath,
+    OptionalJson(request): OptionalJson<WithdrawProposalRequest>,
+) -> Result<Answer<PolicyVersion>, Fail> {
+    sound_if_given("reason", request.reason.as_deref(), WORDS)?;
+    Ok(Answer(version(app.gate().withdraw_proposal(&id, request.reason.as_deref(), caller.actor()).await?)))
+}
+
 /// In force, or waiting for a second person.
 fn brought(found: engine::PolicyVersion) -> (StatusCode, Answer<PolicyVersion>) {
-    let status = if found.proposal.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if found.in_force { StatusCode::OK } else { StatusCode::ACCEPTED };
     (status, Answer(version(found)))
 }
 
@@ -107,7 +118,15 @@ fn version(version: engine::PolicyVersion) -> PolicyVersion {
         remarks,
         proposal,
     } = version;
-    let proposal = proposal.map(|engine::Proposal { id, by, person, until }| Proposal { id, by, person, until });
+    let proposal = proposal.map(|engine::Proposal { id, by, person, until, state }| {
+        let state = match state {
+            engine::ProposalState::Open => ProposalState::Open,
+            engine::ProposalState::Confirmed => ProposalState::Confirmed,
+            engine::ProposalState::Withdrawn => ProposalState::Withdrawn,
+            engine::ProposalState::Expired => ProposalState::Expired,
+        };
+        Proposal { id, by, person, until, state }
+    });
     let activated = activated.map(|(at, by)| Activated { at, by });
     PolicyVersion { digest, names, policies, uploaded_at, uploaded_by, activated, in_force, remarks, proposal }
 }

@@ -19,7 +19,9 @@ pub(crate) async fn period(
 ) -> Result<Json<PeriodReport>, Fail> {
     let period = ReportPeriod::named(&name)
         .ok_or_else(|| Fail::invalid(format!("{name:?} is no report: weekly, monthly or quarterly")))?;
-    Ok(Json(app.gate().report(period, query.ending, caller.actor()).await?))
+    let ReportsQuery { ending, team } = query;
+    sound_if_given("team", team.as_deref(), NAME)?;
+    Ok(Json(app.gate().report(period, ending, team.as_deref(), caller.actor()).await?))
 }
 
 pub(crate) async fn incident(

@@ -8,6 +8,7 @@
     reason = "tests: a helper may fail one, and how much was tried is told"
 )]
 
+mod admission;
 mod auth;
 mod ending;
 mod identities;
@@ -18,5 +19,6 @@ mod proposals;
 mod requests;
 mod signals;
 mod stage;
+mod teams;
 mod tls;
 mod tokens;

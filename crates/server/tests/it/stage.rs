@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use engine::{Gate, GateSettings, IdentitySettings, Store, StoreOptions};
+use engine::{Gate, GateSettings, IdentitySettings, Store, StoreOptions, Teams};
+use server::admission::{Admission, AdmissionPort, AdmissionSettings};
 use server::{App, Ended, Limits, Listening, Role, RunSettings, Settings, Token, run_until};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -16,6 +17,7 @@ pub(crate) const ADMIN: &str = "a-token-of-somebody-who-runs-it-all";
 /// A served gate. It ends with the test.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    pub(crate) admission: Option<SocketAddr>,
     _folder: TempDir,
     pub(crate) signals: mpsc::Sender<()>,
     pub(crate) ended: JoinHandle<std::io::Result<Ended>>,
@@ -30,6 +32,9 @@ pub(crate) struct How {
     pub(crate) identities: IdentitySettings,
     pub(crate) tokens: Vec<Token>,
     pub(crate) two_people: bool,
+    pub(crate) knows_people: bool,
+    pub(crate) teams: Teams,
+    pub(crate) admission: Option<AdmissionSettings>,
 }
 
 impl Default for How {
@@ -42,6 +47,9 @@ impl Default for How {
             identities: IdentitySettings::default(),
             tokens: Vec::new(),
             two_people: false,
+            knows_people: false,
+            teams: Teams::default(),
+            admission: None,
         }
     }
 }
@@ -57,6 +65,8 @@ pub(crate) async fn served(how: How) -> Served {
     settings.registries.insecure = how.insecure;
     settings.identities = how.identities;
     settings.two_people = how.two_people;
+    settings.knows_people = how.knows_people;
+    settings.teams = how.teams;
     let (metrics, now) = (settings.metrics.clone(), settings.now);
     let gate = Gate::start(settings, store).await.unwrap();
     let mut tokens = vec![
@@ -70,8 +80,14 @@ pub(crate) async fn served(how: How) -> Served {
     let listening = Listening::at("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listening.address;
     let (signals, receive) = mpsc::channel(2);
-    let ended = tokio::spawn(run_until(app, listening, how.run, receive));
-    Served { address, _folder: folder, signals, ended }
+    let mut run = how.run;
+    if let Some(settings) = how.admission {
+        let listening = Listening::at("127.0.0.1:0".parse().unwrap()).unwrap();
+        run.admission = Some(AdmissionPort { listening, certificate: None, admission: Admission::new(&app, settings) });
+    }
+    let admission = run.admission.as_ref().map(|port| port.listening.address);
+    let ended = tokio::spawn(run_until(app, listening, run, receive));
+    Served { address, admission, _folder: folder, signals, ended }
 }
 
 /// An answer.

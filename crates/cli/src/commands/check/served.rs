@@ -11,7 +11,6 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::believed::{Question, believed};
-use super::offer::offer;
 use super::tighten::tighten;
 use super::{CheckArgs, Fallback, asker};
 use crate::clock::now;
@@ -85,7 +84,7 @@ impl CheckArgs {
                 (None, None) => return Err(Failure::internal("there is nothing to fall back to")),
             },
         };
-        offer(&mut record);
+        engine::offer_exceptions(&mut record);
         if let Some((name, list)) = &plan.fail_on {
             tighten(&mut record, name, list)?;
         }

@@ -33,6 +33,9 @@ pub(super) struct ListArgs {
     /// About this digest, in whatever repository
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
+    /// About a repository of this team of the service's configuration, or a pattern that may be about one; `none`: of no team
+    #[arg(long, value_name = "NAME")]
+    team: Option<String>,
     /// For this environment
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -112,6 +115,7 @@ impl ListArgs {
                 .query("state", self.state.as_ref())
                 .query("image", repository.as_ref())
                 .query("digest", digest.as_ref())
+                .query("team", self.team.as_ref())
                 .query("environment", self.environment.as_ref())
         };
         let read = self.pages.read::<Exception>(&mut server, "exceptions", ask).await;

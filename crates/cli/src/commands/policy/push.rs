@@ -72,6 +72,6 @@ impl PushArgs {
                 }
             }
         }
-        Ok(if version.waits(ui) { Exit::Undecided } else { Exit::Allowed })
+        Ok(if self.activate && version.waits(ui) { Exit::Undecided } else { Exit::Allowed })
     }
 }

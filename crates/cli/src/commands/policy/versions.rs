@@ -1,5 +1,6 @@
 //! `ecr-gate policy versions`, `activate`, `rollback`: which policies the decision service has, and which are in force.
 
+use api::ProposalState;
 use model::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -88,6 +89,49 @@ pub(super) struct ConfirmArgs {
     service: ServerArgs,
 }
 
+/// Takes back a policy version that waits for a second person: by whoever proposed it, or the roles policy-admin and admin
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 it waits no longer, 3 there is no such proposal, it waits no longer already, or the token may not do that, 4 the service asks to slow down,
+            5 unreachable or not understood (look with `policy versions` whether it was done), 64 wrong usage.
+
+Examples:
+  ecr-gate policy withdraw 01979b1e-7c5a-7000-8000-2f4d6a1b9c3e --reason \"blocks the base image\"")]
+pub(super) struct WithdrawArgs {
+    /// The proposal, as `policy activate` and `policy versions` name it
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// How to answer
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORMAT")]
+    output: ListFormat,
+    #[command(flatten)]
+    service: ServerArgs,
+}
+
+impl WithdrawArgs {
+    pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
+        let server = self.service.needed()?;
+        let id = crate::commands::decisions::segment("ID", &self.id)?;
+        let request = api::WithdrawProposalRequest { reason: self.reason.clone() };
+        let ask = Ask::post(format!("proposals/{id}/withdraw"), &request)?.once();
+        let sent = server.send(&ask).await;
+        let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
+        let read = Version::read(&answer).and_then(|version| match &version.proposal {
+            Some(proposal) if proposal.id == id && proposal.state == ProposalState::Withdrawn => Ok(version),
+            _ => Err(Trouble::NotUnderstood("the proposal is not withdrawn after all".to_owned())),
+        });
+        let version = read.map_err(|why| why.failure(&server))?;
+        ui.data(&match self.output {
+            ListFormat::Json => inert_json(format!("{answer:#}")),
+            ListFormat::Table => version.line(),
+        })?;
+        Ok(Exit::Allowed)
+    }
+}
+
 impl ConfirmArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let server = self.service.needed()?;
@@ -127,13 +171,15 @@ pub(super) struct Version {
     uploaded_at: Option<Timestamp>,
     uploaded_by: Option<String>,
     pub(super) remarks: Vec<String>,
-    /// It waits for a second person.
+    /// How it was last put forward to a second person.
     proposal: Option<Proposal>,
 }
 
 #[derive(Deserialize)]
 struct Proposal {
+    id: String,
     person: String,
+    state: ProposalState,
     until: Timestamp,
 }
 
@@ -149,40 +195,53 @@ impl Version {
     }
 
     pub(super) fn line(&self) -> String {
-        let state = match (self.in_force, &self.proposal) {
-            (true, _) => "in force",
-            (_, Some(_)) => "proposed",
-            _ => "uploaded",
+        let state = match self.state() {
+            "" => "uploaded",
+            state => state,
         };
         format!("{state}: {} ({})", self.digest, logged(&self.names.join(", "), 500))
     }
 
     pub(super) fn is_proposed(&self) -> bool {
-        self.proposal.is_some()
+        self.waiting().is_some()
+    }
+
+    /// The proposal, if it waits for a second person.
+    fn waiting(&self) -> Option<&Proposal> {
+        self.proposal.as_ref().filter(|proposal| !self.in_force && proposal.state == ProposalState::Open)
+    }
+
+    fn state(&self) -> &'static str {
+        match self.proposal.as_ref().map(|proposal| proposal.state) {
+            _ if self.in_force => "in force",
+            Some(ProposalState::Open) => "proposed",
+            Some(ProposalState::Withdrawn) => "withdrawn",
+            Some(ProposalState::Expired) => "expired",
+            // It was in force since.
+            Some(ProposalState::Confirmed) | None => "",
+        }
     }
 
     /// Whether it waits for somebody else, who is then told how to go on.
     pub(super) fn waits(&self, ui: Ui) -> bool {
-        let Some(Proposal { person, until }) = &self.proposal else { return false };
+        let Some(Proposal { id, person, until, .. }) = self.waiting() else { return false };
         ui.say(&format!(
             "it is not in force: {} proposed it, and another person confirms it, until {until}:",
             logged(person, 500)
         ));
         ui.say(&format!("  ecr-gate policy confirm {}", self.digest));
+        ui.say(&format!("to take it back: ecr-gate policy withdraw {}", logged(id, 100)));
         true
     }
 
     fn row(&self) -> [String; 5] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let uploaded = self.uploaded_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        let state = if self.in_force { "in force" } else { "" };
-        [
-            self.digest.to_string(),
-            state.to_owned(),
-            or_dash(uploaded),
-            or_dash(self.uploaded_by.clone()),
-            self.names.join(", "),
-        ]
+        let state = match self.waiting() {
+            Some(proposal) => format!("proposed ({})", logged(&proposal.id, 100)),
+            None => self.state().to_owned(),
+        };
+        [self.digest.to_string(), state, or_dash(uploaded), or_dash(self.uploaded_by.clone()), self.names.join(", ")]
     }
 }
 
@@ -254,7 +313,7 @@ pub(super) async fn activate(server: &Server, version: &Digest, activation: &Act
 fn told(server: &Server, answer: &Value, output: ListFormat, ui: Ui) -> Result<Exit, Failure> {
     let version = Version::read(answer)
         .and_then(|version| {
-            if version.in_force || version.proposal.is_some() {
+            if version.in_force || version.is_proposed() {
                 Ok(version)
             } else {
                 Err(Trouble::NotUnderstood("the version is not in force after all".to_owned()))

@@ -36,6 +36,10 @@ pub(super) fn period(report: &PeriodReport) -> String {
         .map(|one| [one.blocks.to_string(), one.repository.clone(), one.environment.clone(), one.code.clone()]);
     let titles = ["Blocks", "Repository", "Environment", "Reason"];
     table(&mut text, titles, rows, report.blocked_more, "Nothing was blocked.");
+    if !report.blocked_by_team.is_empty() {
+        let rows = report.blocked_by_team.iter().map(|one| [one.name.clone(), one.count.to_string()]);
+        table(&mut text, ["Team", "Blocks"], rows, 0, "");
+    }
     false_blocks(&mut text, report);
     remediation(&mut text, &report.remediation);
     section(&mut text, "Overrides");

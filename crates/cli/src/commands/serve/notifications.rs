@@ -28,6 +28,7 @@ fn target(entry: &NotificationEntry) -> Result<NoticeTarget, Failure> {
         },
         events: entry.events.iter().copied().map(event).collect(),
         repositories: repositories.map_err(wrong)?,
+        teams: entry.teams.clone(),
         environments: entry.environments.clone(),
         secret,
     })

@@ -1,16 +1,18 @@
 //! What the service is set up with, checked as a whole: what would be open to strangers does not start (S36).
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings,
+    AttachSettings, Bundle, GateSettings, IdentitySettings, Metrics, NoticeTarget, Pace, Reach, RegistrySettings, Teams,
 };
 use server::{AdminToken, Limits, PerClient, RunSettings, Settings, TlsFiles, Token, admin_token};
 
-use super::{identities, notifications};
+use super::admission::AdmissionSetup;
+use super::{identities, notifications, teams};
 use crate::clock::now;
 use crate::config::{self, Config, LogFormat, Time};
 use crate::database;
@@ -32,11 +34,13 @@ pub(super) struct Setup {
     pub tls: Option<TlsFiles>,
     pub admin: Option<AdminToken>,
     pub anonymous_reads: bool,
+    pub admission: Option<AdmissionSetup>,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<String>,
     tokens: Vec<Token>,
     identities: IdentitySettings,
     two_people: bool,
+    teams: Teams,
     notifications: Vec<NoticeTarget>,
     registries: RegistrySettings,
     reach: Reach,
@@ -60,6 +64,7 @@ impl Setup {
         let listen = address(config.listen.as_deref().unwrap_or(LISTEN))?;
         let tokens = config.auth.tokens.iter().map(identities::token).collect::<Result<Vec<_>, _>>()?;
         let identities = identities::identities(&config.identities)?;
+        let teams = teams::teams(&config.teams)?;
         let notifications = notifications::targets(&config.notifications)?;
         let knows_others = !identities.issuers.is_empty() || !identities.certificates.is_empty();
         let anonymous_reads = safe(listen, &config, tokens.is_empty() && !knows_others)?;
@@ -68,6 +73,7 @@ impl Setup {
             return Err(Failure::configuration("identities.clientCa: certificates of clients come over TLS alone")
                 .hint("give `tls` with the gate's own certificate"));
         }
+        let admission = config.admission.clone().map(|one| AdmissionSetup::of(one, config.tls.as_ref())).transpose()?;
         let registries = registries(&config.registries, flags)?;
         let reach = reach(listen, &config)?;
         let limits = limits(&config.limits, listen.ip().is_loopback())?;
@@ -86,8 +92,10 @@ impl Setup {
             admin,
             two_people: config.governance.two_people.unwrap_or(knows_others),
             identities,
+            teams,
             notifications,
             anonymous_reads,
+            admission,
             log_format: config.log.format,
             log_level: config.log.level,
             registries,
@@ -114,7 +122,9 @@ impl Setup {
             policy: self.policy.clone(),
             identities: self.identities.clone(),
             two_people: self.two_people,
+            knows_people: self.knows_people(),
             attach: self.attach.clone(),
+            teams: self.teams.clone(),
             notifications: self.notifications.clone(),
             longest_wait: self.limits.longest_wait,
             fresh: self.fresh,
@@ -125,6 +135,12 @@ impl Setup {
             metrics,
             ..GateSettings::new(self.audit_key.clone(), self.origin.clone(), now)
         }
+    }
+
+    /// S29: whether there may be a second person, whom the gate can tell from the first.
+    fn knows_people(&self) -> bool {
+        let persons: BTreeSet<_> = self.tokens.iter().filter_map(|token| token.actor.person.as_deref()).collect();
+        !self.identities.issuers.is_empty() || !self.identities.certificates.is_empty() || persons.len() > 1
     }
 
     pub(super) fn api(&self, metrics: Metrics) -> Settings {
@@ -167,7 +183,7 @@ fn attach(attach: config::Attach) -> Result<AttachSettings, Failure> {
     Ok(AttachSettings { key, verifier: verifier_id, version: env!("CARGO_PKG_VERSION").to_owned() })
 }
 
-fn address(text: &str) -> Result<SocketAddr, Failure> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Failure> {
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
     text.parse().map_err(|_| {
         Failure::usage(format!("{text:?} is no address to listen on"))

@@ -82,6 +82,24 @@ fn s36_with_tokens_reading_needs_one_on_loopback_too_unless_somebody_says_otherw
 }
 
 #[test]
+fn s29_two_persons_of_tokens_are_told_apart_and_one_is_not_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let knows = |persons: &[Option<&str>]| {
+        let mut config = config(folder.path(), "127.0.0.1:0");
+        let entry = |(number, person): (usize, Option<&str>)| TokenEntry {
+            name: format!("t{number}"),
+            sha256: format!("{number:064x}"),
+            person: person.map(str::to_owned),
+            ..token()
+        };
+        config.auth.tokens = persons.iter().copied().enumerate().map(entry).collect();
+        setup(config).unwrap().gate(engine::Metrics::new()).knows_people
+    };
+    assert!(knows(&[Some("ada@example.com"), Some("bob@example.com")]));
+    assert!(!knows(&[Some("ada@example.com"), Some("Ada@example.com"), None]) && !knows(&[]));
+}
+
+#[test]
 fn s37_whoever_configures_a_service_says_which_registries_it_asks() {
     let folder = tempfile::tempdir().unwrap();
     let with = |allowed: &[&str], networks: &[&str], file: Option<&str>, listen: &str| {

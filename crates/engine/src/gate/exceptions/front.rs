@@ -70,7 +70,7 @@ impl Gate {
     /// Exceptions that the actor sees, the newest first; with the cursor of the next page.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// There is no such team, or the store cannot be read.
     pub async fn exceptions(
         &self,
         query: &ExceptionQuery,

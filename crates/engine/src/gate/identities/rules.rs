@@ -45,7 +45,8 @@ impl ClaimPattern {
         self.matcher.is_none()
     }
 
-    fn matches(&self, text: &str) -> bool {
+    /// Whether a text is as it says.
+    pub fn matches(&self, text: &str) -> bool {
         self.matcher.as_ref().map_or(self.written == text, |matcher| matcher.is_match(text))
     }
 }

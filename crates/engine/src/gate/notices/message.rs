@@ -11,6 +11,7 @@ use super::super::GateError;
 use super::super::reports::entries::Entry;
 use super::super::reports::incident::reasons;
 use super::super::reports::tally::event as told;
+use super::super::teams::Teams;
 use super::target::{NoticeEvent, NoticeKind, NoticeTarget};
 
 /// When it was signed, in seconds since 1970.
@@ -35,9 +36,10 @@ pub(super) fn of(
     event: NoticeEvent,
     entry: &Entry,
     rollback: Option<&RollbackTo>,
+    teams: &Teams,
     now: Timestamp,
 ) -> Result<Message, GateError> {
-    let said = document(event, entry, rollback);
+    let said = document(event, entry, rollback, teams);
     let said = match target.kind {
         NoticeKind::Webhook => said,
         NoticeKind::Slack => slack(&said),
@@ -66,7 +68,7 @@ pub(super) fn signature(secret: &[u8], at: &str, body: &[u8]) -> String {
 }
 
 /// What happened, for programs.
-fn document(event: NoticeEvent, entry: &Entry, rollback: Option<&RollbackTo>) -> Value {
+fn document(event: NoticeEvent, entry: &Entry, rollback: Option<&RollbackTo>, teams: &Teams) -> Value {
     let one = told(entry);
     let decision = entry.text(&[&["decision"]]);
     let exception = entry.text(&[&["exception"]]);
@@ -86,6 +88,7 @@ fn document(event: NoticeEvent, entry: &Entry, rollback: Option<&RollbackTo>) ->
         "event": event.as_str(),
         "at": entry.at,
         "subject": { "repository": one.repository, "digest": one.digest, "environment": one.environment },
+        "team": entry.repository.as_deref().filter(|_| !teams.is_empty()).map(|place| teams.of(place)),
         "what": what,
         "by": one.by,
         "reasons": reasons,

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::actor::Repositories;
 use super::super::reports::entries::Entry;
+use super::super::teams::Teams;
 
 /// The shortest secret, in bytes.
 const SECRET: usize = 16;
@@ -83,8 +84,10 @@ pub struct NoticeTarget {
     pub kind: NoticeKind,
     /// Of what.
     pub events: Vec<NoticeEvent>,
-    /// Of what is about these repositories, and of what is about all of them. Empty: all.
+    /// Of what is about these repositories, and of what is about all of them. Empty, and no teams: all.
     pub repositories: Vec<Repositories>,
+    /// Of what is about repositories of these teams besides.
+    pub teams: Vec<String>,
     /// Of what is about these environments, and of what is about all of them. Empty: all.
     pub environments: Vec<String>,
     /// What messages are signed with; a webhook has one.
@@ -99,13 +102,16 @@ impl std::fmt::Debug for NoticeTarget {
 
 impl NoticeTarget {
     /// Whether it can be told.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, teams: &Teams) -> Result<(), String> {
         if self.name.is_empty() || self.name.len() > 100 || self.name.chars().any(|c| c.is_control() || c == ' ') {
             return Err("its name is empty, too long, or holds a space".to_owned());
         }
         Fetch::permitted(&self.url).map_err(|why| format!("its url: {why}"))?;
         if self.events.is_empty() {
             return Err("it is told of no events".to_owned());
+        }
+        if let Some(unknown) = self.teams.iter().find(|name| !teams.has(name)) {
+            return Err(format!("{unknown:?} is no team of `teams`"));
         }
         match (self.kind, &self.secret) {
             (NoticeKind::Webhook, None) => Err("a webhook needs a secret to sign with".to_owned()),
@@ -118,14 +124,16 @@ impl NoticeTarget {
     }
 
     /// Whether it is told of this.
-    pub(super) fn wants(&self, event: NoticeEvent, entry: &Entry) -> bool {
+    pub(super) fn wants(&self, event: NoticeEvent, entry: &Entry, teams: &Teams) -> bool {
         let environment = entry.environment().is_none_or(|environment| {
             self.environments.is_empty() || self.environments.iter().any(|one| one == environment || one == "*")
         });
         let is_pattern = entry.body.get("scope").and_then(|scope| scope.get("isPattern")) == Some(&Value::Bool(true));
         let place = entry.repository.as_deref().or_else(|| entry.text(&[&["scope", "repository"]]));
         let repository = place.filter(|_| !is_pattern).is_none_or(|place| {
-            self.repositories.is_empty() || self.repositories.iter().any(|pattern| pattern.cover(place))
+            let is_all = self.repositories.is_empty() && self.teams.is_empty();
+            let is_of_team = || self.teams.iter().any(|name| name == teams.of(place));
+            is_all || self.repositories.iter().any(|pattern| pattern.cover(place)) || is_of_team()
         });
         self.events.contains(&event) && environment && repository
     }

@@ -9,6 +9,7 @@ use super::target::{NoticeEvent, NoticeKind, NoticeTarget};
 use super::{ATTEMPTS, again};
 use crate::gate::actor::Repositories;
 use crate::gate::reports::entries::Entry;
+use crate::gate::teams::{Team, Teams};
 
 fn entry(kind: &str, repository: Option<&str>, body: Value) -> Entry {
     let Value::Object(body) = body else { panic!("an object") };
@@ -29,9 +30,18 @@ fn target() -> NoticeTarget {
         kind: NoticeKind::Webhook,
         events: vec![NoticeEvent::Block, NoticeEvent::DenialAdded, NoticeEvent::ExceptionRequested],
         repositories: vec![Repositories::parse("r.example/team-a/**").unwrap()],
+        teams: Vec::new(),
         environments: vec!["production".into()],
         secret: Some(Secret::new("0123456789abcdef")),
     }
+}
+
+fn teams() -> Teams {
+    let team = |name: &str, pattern: &str| Team {
+        name: name.to_owned(),
+        repositories: vec![Repositories::parse(pattern).unwrap()],
+    };
+    Teams::new(vec![team("shop", "r.example/shop/**"), team("rest", "r.example/**")]).unwrap()
 }
 
 fn blocked(repository: &str, environment: &str) -> Entry {
@@ -41,7 +51,7 @@ fn blocked(repository: &str, environment: &str) -> Entry {
 }
 
 fn is_told(target: &NoticeTarget, entry: &Entry) -> bool {
-    NoticeEvent::of(entry).is_some_and(|event| target.wants(event, entry))
+    NoticeEvent::of(entry).is_some_and(|event| target.wants(event, entry, &teams()))
 }
 
 #[test]
@@ -65,10 +75,32 @@ fn o5_each_is_told_of_what_is_theirs() {
 }
 
 #[test]
+fn s35_a_team_is_a_route_besides_repositories() {
+    let target = NoticeTarget { teams: vec!["shop".into()], ..target() };
+    assert!(is_told(&target, &blocked("r.example/shop/cart", "production")));
+    assert!(is_told(&target, &blocked("r.example/team-a/app", "production")), "by its repositories");
+    assert!(!is_told(&target, &blocked("r.example/team-b/app", "production")));
+    let of_team = NoticeTarget { repositories: Vec::new(), ..target.clone() };
+    assert!(is_told(&of_team, &blocked("r.example/shop/cart", "production")));
+    assert!(!is_told(&of_team, &blocked("r.example/team-a/app", "production")), "no repositories is not all of them");
+    let none = NoticeTarget { teams: vec!["none".into()], repositories: Vec::new(), ..target };
+    assert!(is_told(&none, &blocked("other.example/app", "production")));
+    assert!(!is_told(&none, &blocked("r.example/shop/cart", "production")));
+    let unknown = NoticeTarget { teams: vec!["nobody".into()], ..of_team };
+    assert!(unknown.check(&teams()).unwrap_err().contains("nobody"));
+    let now: Timestamp = "2026-01-02T08:00:07Z".parse().unwrap();
+    let said =
+        message::of(&none, NoticeEvent::Block, &blocked("r.example/shop/cart", "production"), None, &teams(), now);
+    let said: Value = serde_json::from_slice(&said.unwrap().body).unwrap();
+    assert_eq!(said["team"], "shop");
+}
+
+#[test]
 fn o5_a_webhook_is_signed_over_its_time_and_body() {
     let now: Timestamp = "2026-01-02T08:00:07Z".parse().unwrap();
     let found =
-        message::of(&target(), NoticeEvent::Block, &blocked("r.example/team-a/app", "production"), None, now).unwrap();
+        message::of(&target(), NoticeEvent::Block, &blocked("r.example/team-a/app", "production"), None, &teams(), now)
+            .unwrap();
     let header = |name: &str| &found.headers.iter().find(|(one, _)| *one == name).unwrap().1;
     assert_eq!(header(message::TIMESTAMP), &now.as_second().to_string());
     let expected = message::signature(b"0123456789abcdef", &now.as_second().to_string(), &found.body);
@@ -92,7 +124,8 @@ fn o5_texts_of_others_call_nobody_in_slack() {
     let slack = NoticeTarget { kind: NoticeKind::Slack, secret: None, ..target() };
     let now: Timestamp = "2026-01-02T08:00:07Z".parse().unwrap();
     let found =
-        message::of(&slack, NoticeEvent::Block, &blocked("r.example/team-a/app", "production"), None, now).unwrap();
+        message::of(&slack, NoticeEvent::Block, &blocked("r.example/team-a/app", "production"), None, &teams(), now)
+            .unwrap();
     let text = String::from_utf8(found.body.clone()).unwrap();
     let body: Value = serde_json::from_slice(&found.body).unwrap();
     assert!(body["text"].as_str().unwrap().starts_with("block: r.example/team-a/app@sha256:"), "{text}");
@@ -103,7 +136,7 @@ fn o5_texts_of_others_call_nobody_in_slack() {
 
 #[test]
 fn o5_what_cannot_be_told_soundly_is_refused_and_no_secret_is_shown() {
-    assert_eq!(target().check(), Ok(()));
+    assert_eq!(target().check(&teams()), Ok(()));
     for (wrong, why) in [
         (NoticeTarget { url: "http://hooks.example/x".into(), ..target() }, "without TLS"),
         (NoticeTarget { secret: None, ..target() }, "needs a secret"),
@@ -112,7 +145,7 @@ fn o5_what_cannot_be_told_soundly_is_refused_and_no_secret_is_shown() {
         (NoticeTarget { events: Vec::new(), ..target() }, "no events"),
         (NoticeTarget { name: "a b".into(), ..target() }, "its name"),
     ] {
-        let said = wrong.check().unwrap_err();
+        let said = wrong.check(&teams()).unwrap_err();
         assert!(said.contains(why), "{said}");
     }
     let shown = format!("{:?}", target());

@@ -12,7 +12,7 @@ use super::{Plan, PromoteError};
 use crate::record::Record;
 
 /// How long leave by override lasts: until the tag is written, which comes next.
-const SOON: Duration = Duration::from_mins(1);
+pub(super) const SOON: Duration = Duration::from_mins(1);
 
 /// Leave, and what it rests on.
 #[derive(Debug)]

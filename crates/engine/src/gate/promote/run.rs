@@ -11,9 +11,9 @@ use store::{Batch, PromotionRow};
 use super::super::asking::AskError;
 use super::super::collecting::repository;
 use super::super::permit::Basis;
-use super::super::{Inner, answers, recording};
+use super::super::{Inner, answers, overrides, recording};
 use super::destination::Ends;
-use super::leave::Leave;
+use super::leave::{Leave, SOON};
 use super::tracking::{Run, promoted};
 use super::{Plan, PromoteError, Promoted};
 
@@ -111,7 +111,13 @@ impl Inner {
         let subject = subject.as_ref().map(|(to, digest)| (to.as_str(), digest));
         let leaf = recording::leaf(id.to_owned(), "override.granted", subject, now, body)?;
         let answer = answers::row(&leave.decision.id, &plan.by, leave.permit.basis().as_str(), now);
-        self.store.write(Batch { leaves: vec![leaf], answers: vec![answer], ..Batch::default() }).await?;
+        let until = now.saturating_add(SOON).unwrap_or(now);
+        let about = (&*plan.to(), leave.permit.subject(), plan.environment.as_str());
+        let by = (&*plan.identity, plan.person.as_deref());
+        let row = overrides::of_rollback(id, about, by, reason.unwrap_or(""), (now, until))?;
+        let uses = vec![(id.to_owned(), leave.decision.id.clone(), now)];
+        let batch = Batch { items: vec![row], uses, leaves: vec![leaf], answers: vec![answer], ..Batch::default() };
+        self.store.write(batch).await?;
         Ok(())
     }
 

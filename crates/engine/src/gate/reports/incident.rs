@@ -11,6 +11,7 @@ use store::DecisionQuery;
 
 use super::super::actor::{Actor, Repositories};
 use super::super::promote::repository_of;
+use super::super::teams::Wanted;
 use super::super::{GateError, Inner};
 use super::entries::Entry;
 use super::tally::event;
@@ -69,7 +70,8 @@ impl Inner {
         report.events.extend(begun.into_iter().map(|(_, event)| event));
         report.events.sort_by_key(|event| event.at);
         let mut missing = read.missing(actor);
-        let used = self.overrides_used(since, read.until, Some(environment), repository, actor, &mut missing).await?;
+        let of = super::About { environment: Some(environment), repository, wanted: &Wanted::default() };
+        let used = self.overrides_used(since, read.until, &of, actor, &mut missing).await?;
         report.overrides_used = used.1;
         for promotion in &mut report.promotions {
             // Whoever sees where it went does not see for that how it was decided where it came from.

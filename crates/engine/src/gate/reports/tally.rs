@@ -9,6 +9,7 @@ use model::reports::{
 };
 use serde_json::Value;
 
+use super::super::teams::Teams;
 use super::Counts;
 use super::entries::Entry;
 
@@ -51,9 +52,15 @@ pub(super) struct Tally {
     pub(super) exceptions: ExceptionCounts,
     changes: Vec<ReportEvent>,
     changes_more: u64,
+    teams: Teams,
+    blocked_by_team: Counts,
 }
 
 impl Tally {
+    pub(super) fn new(teams: Teams) -> Self {
+        Self { teams, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, entry: &Entry) {
         match entry.kind.as_str() {
             "decision" => self.decision(entry),
@@ -113,6 +120,9 @@ impl Tally {
         match verdict {
             Some("deny") => {
                 self.blocks.insert(entry.id.clone());
+                if !self.teams.is_empty() {
+                    *self.blocked_by_team.entry(self.teams.of(repository).to_owned()).or_default() += 1;
+                }
                 self.reasons_of(entry, &place);
                 if let Some(spans) = self.spans(place) {
                     spans.blocked_since.get_or_insert(entry.at);
@@ -183,6 +193,7 @@ impl Tally {
             rollbacks: self.rollbacks,
             blocked,
             blocked_more,
+            blocked_by_team: all(self.blocked_by_team),
             false_blocks,
             remediation: remediation(self.places),
             overrides,
@@ -227,9 +238,14 @@ fn remediation(places: BTreeMap<Place, Spans>) -> Remediation {
 
 /// The most first.
 pub(super) fn most(counts: Counts) -> Vec<NameCount> {
+    let mut counts = all(counts);
+    counts.truncate(LISTED);
+    counts
+}
+
+fn all(counts: Counts) -> Vec<NameCount> {
     let mut counts: Vec<NameCount> = counts.into_iter().map(|(name, count)| NameCount { name, count }).collect();
     counts.sort_by_key(|one| std::cmp::Reverse(one.count));
-    counts.truncate(LISTED);
     counts
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::entries::{Entry, first_id};
 use super::tally::{Tally, event, most};
+use crate::gate::{Repositories, Team, Teams};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -35,8 +36,12 @@ fn report(entries: &[Entry]) -> PeriodReport {
     for entry in entries {
         tally.add(entry);
     }
+    reported(tally, entries.len() as u64)
+}
+
+fn reported(tally: Tally, entries: u64) -> PeriodReport {
     let (since, until) = (at("2026-01-01T00:00:00Z"), at("2026-01-08T00:00:00Z"));
-    let covered = Covered { since, until, read_until: until, entries: entries.len() as u64, missing: Vec::new() };
+    let covered = Covered { since, until, read_until: until, entries, missing: Vec::new() };
     let overrides = OverrideCounts {
         granted: tally.granted,
         for_rollbacks: tally.for_rollbacks,
@@ -94,6 +99,24 @@ fn o7_decisions_are_counted_by_verdict_and_blocks_by_reason() {
     assert_eq!(found.blocked_more, 12);
     let first = &found.blocked[0];
     assert_eq!((first.repository.as_str(), first.code.as_str(), first.blocks), ("r/a", "cve.limit", 2), "once each");
+}
+
+#[test]
+fn s35_blocks_are_counted_by_team_once_each_and_none_is_left_out() {
+    let team = |name: &str, pattern: &str| Team {
+        name: name.to_owned(),
+        repositories: vec![Repositories::parse(pattern).unwrap()],
+    };
+    let mut tally = Tally::new(Teams::new(vec![team("a", "r/a/**"), team("b", "r/**")]).unwrap());
+    for (number, place) in ["r/a/x", "r/a/y", "r/b", "other/z", "r/a/x"].into_iter().enumerate() {
+        tally.add(&decided(place, "production", "deny", &format!("2026-01-02T08:00:0{number}Z"), &["one", "two"]));
+    }
+    tally.add(&decided("r/a/x", "production", "allow", "2026-01-02T09:00:00Z", &[]));
+    let found = reported(tally, 6).blocked_by_team;
+    let found: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.count)).collect();
+    assert_eq!(found, [("a", 3), ("b", 1), ("none", 1)]);
+    let without = [decided("r/a/x", "production", "deny", "2026-01-02T08:00:00Z", &["one"])];
+    assert_eq!(report(&without).blocked_by_team, []);
 }
 
 #[test]

@@ -117,7 +117,8 @@ async fn s15_a_dry_run_records_nothing() {
     assert_eq!(answered.decision.verdict, Verdict::Allow);
     let record: serde_json::Value = serde_json::from_slice(&answered.decision.record).unwrap();
     assert_eq!((record["id"].as_str(), record["dryRun"].as_bool()), (None, Some(true)));
-    let (rows, _) = gate.decisions(&DecisionQuery { limit: 10, ..DecisionQuery::default() }, &anybody()).await.unwrap();
+    let (rows, _) =
+        gate.decisions(&DecisionQuery { limit: 10, ..DecisionQuery::default() }, None, &anybody()).await.unwrap();
     assert_eq!(rows, []);
     // And what is asked afterwards in earnest is recorded.
     assert_eq!(ask(&gate, &scene.named(":1")).await.unwrap().via, Via::Collected);

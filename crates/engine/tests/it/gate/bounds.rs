@@ -71,7 +71,7 @@ async fn what_was_accepted_is_on_record_before_the_end_and_what_takes_too_long_i
     drop(gate);
     let gate = scene.gate(NON_ROOT).await;
     let everything = DecisionQuery { limit: 10, ..DecisionQuery::default() };
-    let (found, _) = gate.decisions(&everything, &anybody()).await.unwrap();
+    let (found, _) = gate.decisions(&everything, None, &anybody()).await.unwrap();
     assert_eq!(found.iter().map(|row| row.digest.as_str()).collect::<Vec<_>>(), [digest.as_str()]);
     // Too slow for the time that is left.
     scene.registry.clear_faults();
@@ -81,6 +81,6 @@ async fn what_was_accepted_is_on_record_before_the_end_and_what_takes_too_long_i
     let began = Instant::now();
     gate.finish(began + Duration::from_millis(200)).await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    assert_eq!(gate.decisions(&everything, &anybody()).await.unwrap().0.len(), 1);
+    assert_eq!(gate.decisions(&everything, None, &anybody()).await.unwrap().0.len(), 1);
     gate.stop().await;
 }

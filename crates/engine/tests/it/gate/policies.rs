@@ -1,9 +1,11 @@
 //! Policy versions: in force everywhere once acknowledged, refused before anything changes, rolled back, replayed.
 
-use engine::{Asked, Gate, GateError, Point};
-use model::Verdict;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, named, verdict};
+use engine::{Actor, Asked, Gate, GateError, GateSettings, Point, ProposalState};
+use model::{SignedDuration, Timestamp, Verdict};
+
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, named, now, verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_an_acknowledged_change_is_in_force_on_every_replica() {
@@ -27,6 +29,50 @@ async fn f6_an_acknowledged_change_is_in_force_on_every_replica() {
     assert_eq!(verdict(&two, &pinned).await, Verdict::Allow);
     one.stop().await;
     two.stop().await;
+}
+
+/// The clock of one test, in seconds after the real one.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+fn ahead() -> Timestamp {
+    now().checked_add(SignedDuration::from_secs(AHEAD.load(Ordering::Relaxed))).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s34_what_nobody_confirms_within_seven_days_expires_and_that_is_on_record() {
+    let scene = Scene::new();
+    let settings = GateSettings { now: ahead, two_people: true, ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let person = |name: &str| Actor { person: Some(name.into()), ..Actor::clone(&named(name)) };
+    let state = async |version: &model::Digest| {
+        let versions = gate.versions(10, &anybody()).await.unwrap();
+        versions.into_iter().find(|one| one.digest == *version).unwrap().proposal.unwrap().state
+    };
+    let version = gate.upload(bundle(NOTHING), &person("ada")).await.unwrap().digest;
+    let proposed = gate.activate(&version, None, None, &person("ada")).await.unwrap().proposal.unwrap();
+    assert_eq!((proposed.state, state(&version).await), (ProposalState::Open, ProposalState::Open));
+    AHEAD.store(7 * 24 * 3600 + 60, Ordering::Relaxed);
+    assert_eq!(state(&version).await, ProposalState::Expired, "whatever jobs did");
+    let late = gate.confirm(&version, &person("bob")).await;
+    assert!(matches!(late, Err(GateError::NotFound { .. })), "{late:?}");
+    let late = gate.withdraw_proposal(&proposed.id, None, &person("ada")).await;
+    assert!(matches!(late, Err(GateError::Conflict { .. })), "{late:?}");
+    let mut log = String::new();
+    for _ in 0..150 {
+        log = gate.export(0, 1000, &anybody()).await.unwrap();
+        if log.contains("policy.expired") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(log.contains("policy.expired") && log.contains(&proposed.id), "{log}");
+    assert_eq!(state(&version).await, ProposalState::Expired);
+    // Put forward anew it waits anew.
+    let again = gate.activate(&version, None, None, &person("ada")).await.unwrap().proposal.unwrap();
+    assert!(again.id != proposed.id && again.state == ProposalState::Open);
+    assert!(gate.confirm(&version, &person("bob")).await.unwrap().in_force);
+    assert_eq!(state(&version).await, ProposalState::Confirmed);
+    gate.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +141,7 @@ async fn b5_a_changed_policy_judges_what_was_decided_anew() {
     let denied = engine::DecisionQuery { verdict: Some(Verdict::Deny), limit: 1, ..engine::DecisionQuery::default() };
     let mut found = Vec::new();
     for _ in 0..100 {
-        found = gate.decisions(&denied, &anybody()).await.unwrap().0;
+        found = gate.decisions(&denied, None, &anybody()).await.unwrap().0;
         if !found.is_empty() {
             break;
         }

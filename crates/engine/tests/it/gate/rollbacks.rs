@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use engine::{Actor, Gate, Point, PromoteError, Promoted, Role, Rollback};
+use engine::{Actor, Gate, GateError, Point, PromoteError, Promoted, Role, Rollback};
+use model::reports::ReportPeriod;
 use serde_json::json;
 
 use super::documents::{SCAN, critical, hand_in, trivy};
 use super::promotions::{ci, ended, entries, kinds};
-use super::scene::{NON_ROOT, NOTHING, Scene, anybody, bundle, by, named};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, named};
 
 impl Scene {
     fn rollback(&self) -> Rollback {
@@ -101,6 +102,21 @@ async fn s33_vulnerabilities_alone_are_overridden_by_somebody_who_may_and_says_w
     assert_eq!((&done["override"], &done["basis"]), (&granted["override"], &"overridden".into()));
     let answers = gate.answers(&back.decision, 10, &anybody()).await.unwrap();
     assert!(answers.iter().any(|answer| answer.basis == "overridden"), "{answers:?}");
+
+    // It is listed, and for this rollback alone: nobody who asks is given it, and there is nothing to revoke.
+    let (listed, _) = gate.overrides(None, None, None, 10, &anybody()).await.unwrap();
+    let [listed] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!(granted["override"], listed.id.as_str());
+    assert_eq!((listed.state.as_str(), listed.digest.as_str(), listed.uses), ("rollback", &*one, 1));
+    assert_eq!((&*listed.body.reason, listed.body.person.as_deref()), ("INC-1: 2 loses orders", Some("ada")));
+    let place = scene.registry.reference("release/app");
+    assert_eq!((listed.repository.as_str(), listed.environment.as_str()), (&*place, "production"));
+    let there = gate.ask(asked(&format!("{place}@{one}")), &by(Point::Admission), &anybody()).await.unwrap();
+    assert!(there.permit.is_err(), "{:?}", there.permit);
+    let over = gate.revoke_override(&listed.id, "over", &on_call).await;
+    assert!(matches!(over, Err(GateError::Conflict { .. })), "{over:?}");
+    let report = gate.report(ReportPeriod::Weekly, None, None, &anybody()).await.unwrap();
+    assert_eq!((report.overrides.granted, report.overrides.for_rollbacks, report.overrides.used), (1, 1, 1));
     gate.stop().await;
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use engine::Record;
 use model::Verdict;
 
+use crate::record::Record;
+
 /// Says of each thing that blocks, and that somebody may let through, how to ask for that.
-pub(super) fn offer(record: &mut Record) {
+pub fn offer_exceptions(record: &mut Record) {
     let (Verdict::Deny, Some(id), Some(digest)) = (record.verdict, &record.id, &record.image.digest) else { return };
     let of_image = format!("{}@{digest} ", record.image.name);
     let environment = &record.environment.name;

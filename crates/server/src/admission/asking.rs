@@ -1,0 +1,316 @@
+//! Asking the engine about the images of a review: all at the same time, within one deadline. What has no leave in time is refused.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::words::line;
+use engine::{Answered, AskError, Asked, Asker, Basis, Point, Seat};
+use futures_util::stream::{self, StreamExt as _};
+use model::ImageReference;
+use serde::Deserialize;
+
+use super::glass::Glass;
+use super::images::{ImageUse, Images, every, images};
+use super::port::Inner;
+use super::refusal::{Class, Refusal, recorded};
+use super::respond::Outcome;
+use super::review::Review;
+
+/// Images of one review that are asked about at the same time.
+const AT_ONCE: usize = 64;
+/// How often what was answered too long ago is asked again (S42).
+const ROUNDS: usize = 3;
+/// The longest name of a user in records.
+const USER: usize = 256;
+
+/// A review that is worked on, and what is beside it in its request.
+pub(super) struct Call<'a> {
+    pub(super) review: &'a Review<'a>,
+    pub(super) environment: String,
+    pub(super) deadline: Instant,
+    pub(super) trace: Option<Arc<str>>,
+}
+
+/// No answer.
+pub(super) enum NoAnswer {
+    /// In time.
+    Late,
+    Error(AskError),
+}
+
+impl Call<'_> {
+    pub(super) fn asker(&self) -> Asker {
+        Asker {
+            identity: Some(format!("kubernetes:{}", line(&self.review.user.name, USER))),
+            point: Point::Admission,
+            pipeline: None,
+            commit: None,
+            trace_id: self.trace.as_deref().map(str::to_owned),
+            seat: None,
+        }
+    }
+
+    pub(super) fn asked(&self, image: &ImageReference) -> Asked {
+        Asked {
+            image: image.to_string(),
+            environment: Some(self.environment.clone()),
+            // S11: what is pending is said at once; whoever writes the object writes it again.
+            wait: Duration::ZERO,
+            dry_run: self.review.dry_run,
+        }
+    }
+
+    /// An answer, if there is one in time.
+    pub(super) async fn in_time<T>(&self, asking: impl Future<Output = Result<T, AskError>>) -> Result<T, NoAnswer> {
+        match tokio::time::timeout_at(self.deadline.into(), asking).await {
+            Ok(ended) => ended.map_err(NoAnswer::Error),
+            Err(_) => Err(NoAnswer::Late),
+        }
+    }
+}
+
+/// What of a decision is told beside its verdict.
+#[derive(Deserialize)]
+pub(super) struct Brief {
+    #[serde(default)]
+    policies: Vec<Policy>,
+    pub(super) answer: Option<Origin>,
+}
+
+#[derive(Deserialize)]
+struct Policy {
+    digest: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Origin {
+    pub(super) commit: Option<String>,
+    pub(super) pipeline: Option<String>,
+}
+
+impl Brief {
+    pub(super) fn of(answered: &Answered) -> Option<Self> {
+        serde_json::from_slice(&answered.decision.record).ok()
+    }
+}
+
+impl Inner {
+    /// Whether everything in an object may start.
+    pub(super) async fn validate(&self, call: &Call<'_>) -> Outcome {
+        let review = call.review;
+        let glass = &self.glass(review);
+        // What ran before is not stopped; with a new word of break-glass it is looked at all the same, so that what follows from it is known.
+        let mut ran_before = None;
+        let uses = match images(review, &self.settings.kinds) {
+            Ok(Images::None(why)) => {
+                if review.break_glass().is_none() {
+                    return Outcome::not_asked(why);
+                }
+                ran_before = Some(why);
+                every(review, &self.settings.kinds).unwrap_or_else(|_| Vec::new())
+            }
+            Ok(Images::Some(uses)) => uses,
+            Err(unread) => {
+                let remedy =
+                    "Correct the object; kinds that the gate does not know are configured in `admission.kinds`.";
+                return Outcome::refused(Refusal::of_object(
+                    Class::Request,
+                    "request.invalid",
+                    &unread.to_string(),
+                    remedy,
+                ));
+            }
+        };
+        let mut outcome = Outcome { images: uses.len(), ..Outcome::default() };
+        outcome.warnings.extend(glass.warning());
+        let mut judged: Vec<Judged> =
+            stream::iter(uses).map(|one| self.judged(call, glass, one)).buffered(AT_ONCE).collect().await;
+        for _ in 0..ROUNDS {
+            let is_old = |one: &Judged| {
+                one.leave.as_ref().is_ok_and(|leave| leave.as_ref().is_some_and(|leave| self.is_old(leave)))
+            };
+            if !judged.iter().any(is_old) {
+                break;
+            }
+            let again = stream::iter(judged)
+                .map(|one| async move { if is_old(&one) { self.judged(call, glass, one.image).await } else { one } });
+            judged = again.buffered(AT_ONCE).collect().await;
+        }
+        let mut told = Told::default();
+        for Judged { image, leave } in judged {
+            match leave {
+                Ok(Some(leave)) if self.is_old(&leave) => {
+                    let what =
+                        "what is in force could not be confirmed while the other images were looked at".to_owned();
+                    outcome.refusals.push(Refusal::of_error(
+                        &image,
+                        &call.environment,
+                        &AskError::StoreUnavailable(what),
+                    ));
+                }
+                Ok(leave) => told.add(&image, leave.as_ref(), &mut outcome.warnings),
+                Err(refusal) => outcome.refusals.push(refusal),
+            }
+        }
+        if let Some(why) = ran_before {
+            outcome.refusals.clear();
+            outcome.annotations.insert("why", why.to_owned());
+        }
+        told.annotations(&mut outcome);
+        outcome
+    }
+
+    /// S42: too much time has passed since it was known that nothing changed, or the leave has ended.
+    fn is_old(&self, leave: &Answered) -> bool {
+        let holds = leave.permit.as_ref().is_ok_and(|permit| permit.holds(Instant::now()));
+        !holds || !self.app.gate().may_answer(leave)
+    }
+
+    /// Whether one image may start.
+    async fn judged(&self, call: &Call<'_>, glass: &Glass, image: ImageUse) -> Judged {
+        let leave = self.leave(call, glass, &image).await;
+        Judged { image, leave }
+    }
+
+    /// Leave to start an image; `None` for what is the gate's own.
+    async fn leave(&self, call: &Call<'_>, glass: &Glass, image: &ImageUse) -> Result<Option<Answered>, Refusal> {
+        let (review, settings) = (call.review, &self.settings);
+        if settings.own.as_ref().is_some_and(|own| own.hold(&review.namespace, image)) {
+            return Ok(None);
+        }
+        if image.reference.digest.is_none() && !settings.tags.may_name_tags(review) {
+            return Err(Refusal::by_tag(image, &call.environment, settings.tags.fixes(review)));
+        }
+        let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.asked()));
+        let admit = async || {
+            let answered = self.app.gate().admit(asked.clone(), &seat, &by, &self.actor).await?;
+            Ok(match self.broken(call, glass, &answered, &seat).await {
+                None => (answered, None),
+                Some(Ok(())) => (self.app.gate().admit(asked.clone(), &seat, &by, &self.actor).await?, None),
+                Some(Err(why)) => (answered, Some(why)),
+            })
+        };
+        let answered = call.in_time(admit()).await;
+        let (answered, not_broken) = answered.map_err(|no| match no {
+            NoAnswer::Late => Refusal::late(image, &call.environment),
+            NoAnswer::Error(error) => {
+                if let AskError::Internal(cause) = &error {
+                    tracing::error!(cause, "an image could not be asked about");
+                }
+                Refusal::of_error(image, &call.environment, &error)
+            }
+        })?;
+        let decision = &answered.decision;
+        let is_about_it =
+            |digest: &model::Digest| decision.digest == *digest && decision.environment == call.environment;
+        let permit = match &answered.permit {
+            Err(refusal) => {
+                if let Some(why) = not_broken {
+                    tracing::warn!(why, workload = seat.workload, "break-glass is without effect");
+                }
+                return Err(Refusal::decided(image, &answered, *refusal));
+            }
+            Ok(permit) => permit,
+        };
+        let of_another =
+            image.reference.digest.as_ref().is_some_and(|digest| !is_about_it(digest) || permit.subject() != digest);
+        if of_another || permit.environment() != call.environment || permit.point() != Point::Admission {
+            let cause = "the leave is for something else".to_owned();
+            return Err(Refusal::of_error(image, &call.environment, &AskError::Internal(cause)));
+        }
+        Ok(Some(answered))
+    }
+
+    /// Where an image is to run. Who controls an object is believed of those alone who are configured for it (S32).
+    fn seat(&self, review: &Review<'_>, image: &ImageUse) -> Seat {
+        let believed = self.settings.controllers.iter().any(|one| one.matches(&review.user.name));
+        let controller = review.controller().filter(|_| believed);
+        let own = review.object_uid();
+        let (workload, owner, heir) = match controller {
+            // What a pod holds starts nothing else.
+            Some((workload, uid)) => (workload, Some(uid), own.filter(|_| !review.is_pod())),
+            None => (review.workload(), own, None),
+        };
+        Seat {
+            cluster: self.settings.cluster.clone(),
+            namespace: review.namespace.clone(),
+            owner,
+            heir,
+            workload,
+            container: image.container.clone(),
+        }
+    }
+}
+
+/// An image, and whether it may start.
+struct Judged {
+    image: ImageUse,
+    leave: Result<Option<Answered>, Refusal>,
+}
+
+/// What is told of images that may start.
+#[derive(Default)]
+struct Told {
+    decisions: Vec<String>,
+    bases: Vec<String>,
+    policies: std::collections::BTreeSet<String>,
+}
+
+impl Told {
+    fn add(&mut self, image: &ImageUse, leave: Option<&Answered>, warnings: &mut Vec<String>) {
+        let container = &image.container;
+        let Some(leave) = leave else {
+            self.bases.push(format!("{container}=own"));
+            return;
+        };
+        self.decisions.extend(recorded(leave));
+        if let Ok(permit) = &leave.permit {
+            self.bases.push(format!("{container}={}", permit.basis().as_str()));
+            warnings.extend(warning(container, leave, permit.basis()));
+        }
+        let brief = Brief::of(leave);
+        self.policies.extend(brief.into_iter().flat_map(|brief| brief.policies).map(|policy| policy.digest));
+    }
+
+    /// For the audit log of the API server.
+    fn annotations(self, outcome: &mut Outcome) {
+        let verdict = if outcome.refusals.is_empty() { "allow" } else { "deny" };
+        let denied = outcome.refusals.iter().filter_map(|refusal| refusal.decision.clone());
+        let decisions: Vec<String> = self.decisions.into_iter().chain(denied).collect();
+        let classes: std::collections::BTreeSet<&str> = outcome.refusals.iter().map(|one| one.class.as_str()).collect();
+        let parts = [
+            ("verdict", verdict.to_owned()),
+            ("decisions", decisions.join(",")),
+            ("basis", self.bases.join(",")),
+            ("policies", self.policies.into_iter().collect::<Vec<_>>().join(",")),
+            ("refusals", classes.into_iter().collect::<Vec<_>>().join(",")),
+        ];
+        outcome.annotations.extend(parts.into_iter().filter(|(_, value)| !value.is_empty()));
+    }
+}
+
+/// What whoever wrote the object should know about an image that starts.
+fn warning(container: &str, leave: &Answered, basis: &Basis) -> Option<String> {
+    let id = &leave.decision.id;
+    match basis {
+        Basis::Allowed | Basis::Inherited(_) => None,
+        Basis::Warned => {
+            let record: Option<engine::Record> = serde_json::from_slice(&leave.decision.record).ok();
+            let reason = record.and_then(|record| record.reasons.into_iter().next());
+            let said = reason
+                .map_or_else(|| format!("decision {id}"), |one| format!("{}: {}", one.reason.code, one.reason.message));
+            Some(format!("ecr-gate: {container}: {said}"))
+        }
+        Basis::Grandfathered(until) => {
+            let until = until.strftime("%Y-%m-%d %H:%M UTC");
+            Some(format!(
+                "ecr-gate: {container} is denied now; it ran here before and may until {until}; decision {id}"
+            ))
+        }
+        other => Some(format!(
+            "ecr-gate: {container} is not allowed and runs all the same ({}); decision {id}",
+            other.as_str()
+        )),
+    }
+}

@@ -1,0 +1,256 @@
+//! Every image of a review, with its place. What is not understood is an error that denies: nothing to look at is not "no images".
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use engine::words::line;
+use model::ImageReference;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize as _, Deserializer as _};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::kinds::{Kinds, Paths, Place};
+use super::pod::PodSpec;
+use super::review::{Operation, Review, said};
+
+/// The most images of one object.
+const MOST: usize = 1000;
+/// The longest image.
+const IMAGE: usize = 1024;
+/// What objects of sub-resources cannot start.
+const WITHOUT_IMAGES: [&str; 4] = ["scale", "status", "binding", "eviction"];
+
+/// One image of an object, where it stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUse {
+    /// The container's name, or that of the volume.
+    pub container: String,
+    /// The JSON pointer to the image.
+    pub pointer: String,
+    /// The image as it is written.
+    pub image: String,
+    /// The same as a node reads it: with the registry and the tag that are meant where none is written.
+    pub reference: ImageReference,
+}
+
+impl ImageUse {
+    /// The place as the API server writes places: `spec.containers[0].image`.
+    pub fn field(&self) -> String {
+        let mut field = String::with_capacity(self.pointer.len());
+        for part in self.pointer.split('/').skip(1) {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() {
+                field.push('[');
+                field.push_str(part);
+                field.push(']');
+            } else {
+                if !field.is_empty() {
+                    field.push('.');
+                }
+                field.push_str(&part.replace("~1", "/").replace("~0", "~"));
+            }
+        }
+        field
+    }
+
+    /// What is judged: the image by its digest where it has one. A tag beside a digest is for people; nodes do not look at it.
+    pub fn asked(&self) -> ImageReference {
+        let mut reference = self.reference.clone();
+        if reference.digest.is_some() {
+            reference.tag = None;
+        }
+        reference
+    }
+}
+
+/// The images to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Images {
+    /// None, and why that is so.
+    None(&'static str),
+    /// These: of an object that is changed, those that were not in it before.
+    Some(Vec<ImageUse>),
+}
+
+/// What is not understood in an object: where, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread(pub(super) String);
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unread {}
+
+/// The images that a review is about.
+///
+/// # Errors
+/// What is not understood; then nothing of it may start.
+pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
+    match review.operation {
+        Operation::Delete => return Ok(Images::None("nothing starts where something is deleted")),
+        Operation::Connect => return Ok(Images::None("nothing starts where somebody connects")),
+        Operation::Create | Operation::Update => {}
+    }
+    if let Some(name) = &review.sub_resource
+        && WITHOUT_IMAGES.contains(&name.as_str())
+    {
+        return Ok(Images::None("the sub-resource holds no images"));
+    }
+    let found = every(review, kinds)?;
+    if review.operation == Operation::Create {
+        return Ok(Images::Some(found));
+    }
+    // An object before that cannot be read had no images that are known.
+    let before = review.old.zip(kinds.place(&review.kind)).and_then(|(old, place)| of(old, place).ok());
+    let before: Vec<ImageUse> = before.unwrap_or_else(Vec::new);
+    let before: BTreeSet<&str> = before.iter().map(|one| one.image.as_str()).collect();
+    let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(one.image.as_str())).collect();
+    if new.is_empty() { Ok(Images::None("the images were there before")) } else { Ok(Images::Some(new)) }
+}
+
+/// Every image of an object, also those that were in it before.
+pub(super) fn every(review: &Review<'_>, kinds: &Kinds) -> Result<Vec<ImageUse>, Unread> {
+    let Some(place) = kinds.place(&review.kind) else {
+        let kind = line(&format!("{}/{}", review.kind.group, review.kind.kind), 200);
+        return Err(Unread(format!("the kind {} is not known", kind.trim_start_matches('/'))));
+    };
+    let Some(object) = review.object else { return Err(Unread("the request has no object".to_owned())) };
+    of(object, place)
+}
+
+fn of(object: &RawValue, place: Place<'_>) -> Result<Vec<ImageUse>, Unread> {
+    let mut found = Found(Vec::new());
+    match place {
+        Place::Built(path) => {
+            let mut at = String::new();
+            let mut inner = object;
+            for key in path {
+                at = format!("{at}/{key}");
+                inner = member(inner, key).map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
+            }
+            let spec: PodSpec = serde_json::from_str(inner.get()).map_err(|error| unread(&at, &error))?;
+            spec.images(&at, &mut found)?;
+        }
+        Place::Custom(paths) => {
+            let object = engine::distinct(object.get()).map_err(|error| unread("the object", &error))?;
+            custom(&object, paths, &mut found)?;
+        }
+    }
+    Ok(found.0)
+}
+
+fn custom(object: &Value, paths: &Paths, found: &mut Found) -> Result<(), Unread> {
+    let (Paths::PodSpec(pointers) | Paths::Images(pointers)) = paths;
+    for pointer in pointers {
+        let mut places = vec![(String::new(), object)];
+        for part in pointer.split('/').skip(1) {
+            places = places.into_iter().flat_map(|(at, value)| below(&at, value, part)).collect();
+        }
+        for (at, value) in places {
+            match paths {
+                Paths::PodSpec(_) => {
+                    PodSpec::deserialize(value).map_err(|error| unread(&at, &error))?.images(&at, found)?;
+                }
+                Paths::Images(_) => {
+                    let Value::String(image) = value else { return Err(Unread(format!("{at} is no text"))) };
+                    found.add(None, at, Some(image.clone()))?;
+                }
+            }
+        }
+    }
+    if found.0.is_empty() { Err(missing(&pointers.join(", "))) } else { Ok(()) }
+}
+
+/// What one part of a pointer leads to.
+fn below<'a>(at: &str, value: &'a Value, part: &str) -> Vec<(String, &'a Value)> {
+    match value {
+        Value::Array(list) if part == "*" => {
+            list.iter().enumerate().map(|(number, one)| (format!("{at}/{number}"), one)).collect()
+        }
+        Value::Array(list) => {
+            let one = part.parse().ok().and_then(|number: usize| list.get(number));
+            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
+        }
+        Value::Object(object) => {
+            let one = object.get(&part.replace("~1", "/").replace("~0", "~"));
+            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A member of an object; an error if it is there twice.
+fn member<'a>(object: &'a RawValue, name: &str) -> serde_json::Result<Option<&'a RawValue>> {
+    struct Reader<'n>(&'n str);
+    impl<'de> Visitor<'de> for Reader<'_> {
+        type Value = Option<&'de RawValue>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<String>()? {
+                if key != self.0 {
+                    map.next_value::<IgnoredAny>()?;
+                } else if found.is_some() {
+                    return Err(serde::de::Error::custom(format_args!("{:?} is said twice", self.0)));
+                } else {
+                    found = Some(map.next_value()?);
+                }
+            }
+            Ok(found)
+        }
+    }
+    serde_json::Deserializer::from_str(object.get()).deserialize_map(Reader(name))
+}
+
+fn unread(at: &str, error: &serde_json::Error) -> Unread {
+    Unread(format!("{at}: {}", said(error)))
+}
+
+fn missing(at: &str) -> Unread {
+    Unread(format!("{at} is missing"))
+}
+
+/// Images as they are found.
+#[derive(Debug)]
+pub(super) struct Found(Vec<ImageUse>);
+
+impl Found {
+    /// Adds one.
+    pub(super) fn add(&mut self, name: Option<&str>, pointer: String, image: Option<String>) -> Result<(), Unread> {
+        if self.0.len() == MOST {
+            return Err(Unread(format!("there are more than {MOST} images")));
+        }
+        let Some(image) = image.filter(|image| !image.is_empty()) else {
+            return Err(Unread(format!("{pointer} is missing or empty")));
+        };
+        if image.len() > IMAGE {
+            return Err(Unread(format!("{pointer} is longer than {IMAGE} bytes")));
+        }
+        let reference = as_nodes_read(&image).map_err(|why| Unread(format!("{pointer}: {}", line(&why, 300))))?;
+        let container = line(name.unwrap_or("-"), 200);
+        self.0.push(ImageUse { container, pointer, image, reference });
+        Ok(())
+    }
+}
+
+/// What a node pulls: without a host it is Docker Hub's, a name of one part is in `library`, and without tag and digest it is `latest`.
+fn as_nodes_read(image: &str) -> Result<ImageReference, String> {
+    let mut reference: ImageReference = image.parse().map_err(|error: model::ReferenceError| error.to_string())?;
+    if reference.host.is_none() {
+        reference.host = Some("docker.io".to_owned());
+    }
+    if reference.host.as_deref() == Some("docker.io") && !reference.repository.as_str().contains('/') {
+        reference.repository = format!("library/{}", reference.repository)
+            .parse()
+            .map_err(|error: model::ReferenceError| error.to_string())?;
+    }
+    if reference.tag.is_none() && reference.digest.is_none() {
+        reference.tag = Some("latest".parse().map_err(|error: model::ReferenceError| error.to_string())?);
+    }
+    Ok(reference)
+}
