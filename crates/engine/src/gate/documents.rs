@@ -39,9 +39,15 @@ impl Places {
         store.items_of(KIND, &ids).await?.into_iter().map(read).collect::<Result<_, StoreError>>().map(Self)
     }
 
-    /// Where a document counts, in words.
+    /// Where a document counts; `*` alone is everywhere.
+    pub(super) fn environments(&self, id: &str) -> Vec<String> {
+        self.0.get(id).cloned().unwrap_or_else(|| vec![ALL.to_owned()])
+    }
+
+    /// The same in words.
     pub(super) fn words(&self, id: &str) -> String {
-        self.0.get(id).map_or_else(|| "every environment".to_owned(), |some| some.join(", "))
+        let environments = self.environments(id);
+        if covers(&environments, ALL) { "every environment".to_owned() } else { environments.join(", ") }
     }
 
     /// Whether a document counts in this environment.
@@ -57,10 +63,7 @@ impl Places {
     /// Whether somebody may hand in for every environment in which a document counts.
     pub(super) fn are_within(&self, row: &SignalRow, actor: &Actor) -> bool {
         let theirs = actor.environments(Right::Submit, &row.repository);
-        match self.0.get(&row.id) {
-            None => covers(&theirs, ALL),
-            Some(places) => places.iter().all(|place| covers(&theirs, place)),
-        }
+        self.environments(&row.id).iter().all(|place| covers(&theirs, place))
     }
 }
 
