@@ -98,8 +98,8 @@ async fn s30_one_client_that_waits_leaves_places_for_others_and_all_that_wait_fo
     };
     let waits = post(|| async { tokio::time::sleep(Duration::from_secs(2)).await });
     let quick = get(|| async { "here" });
-    let routes = vec![(route("/api/v1/decide", Method::POST), waits), (route("/api/v1/decisions", Method::GET), quick)];
-    let router = guarded(routes, app(folder.path(), limits).await);
+    let both = vec![(route("/api/v1/decide", Method::POST), waits), (route("/api/v1/decisions", Method::GET), quick)];
+    let router = guarded(both, app(folder.path(), limits).await);
     let asks = |last: u8| {
         let address = SocketAddr::from(([192, 0, 2, last], 4711));
         let request = Request::builder().method("POST").uri("/api/v1/decide").extension(ConnectInfo(address));

@@ -82,7 +82,7 @@ async fn s35_a_page_of_overrides_ends_with_one_that_is_seen() {
     let who = viewer("**", "staging");
     let (mut before, mut seen) = (None, Vec::new());
     loop {
-        let (page, next) = gate.overrides(None, before, 1, &who).await.unwrap();
+        let (page, next) = gate.overrides(None, None, before, 1, &who).await.unwrap();
         assert!(next.is_none() || next == page.last().map(|one| one.id.clone()), "{next:?}");
         seen.extend(page.into_iter().map(|one| one.id));
         let Some(next) = next else { break };
