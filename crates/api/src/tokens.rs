@@ -19,7 +19,7 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewToken {
-    /// What it is for: its bearer stands in records as `token:NAME`.
+    /// What it is for: its bearer stands in records as `token:NAME#ID`.
     pub name: String,
     /// What its bearer may.
     pub grants: Vec<Grant>,

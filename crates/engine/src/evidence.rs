@@ -8,6 +8,7 @@ use model::{
 use signals::report::{Document, Subject};
 use signals::{Limits, measurement, report, sbom, vex};
 
+mod beside;
 mod narrowed;
 
 /// A file the caller hands over.
@@ -34,6 +35,8 @@ pub struct HandedOver {
     pub vex: Vec<HandedFile>,
     /// Measurement documents.
     pub measurements: Vec<HandedFile>,
+    /// Scanner reports that may add findings and satisfy nothing, whatever the policy says of files (S22); each with why.
+    pub beside: Vec<(HandedFile, Reason)>,
     /// They add to what registries and ECR say, who are asked all the same; else they may stand for it.
     pub adds: bool,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Evidence {
     sboms: Vec<Given<Vec<Sbom>>>,
     vex: Vec<Given<VexDocument>>,
     measurements: Vec<Given<Vec<Measurement>>>,
+    /// Reports that may add findings alone, and why that is all.
+    beside: Vec<(Given<Document>, Reason)>,
 }
 
 /// A report that cannot be used at all, with its scanner as far as it is known.
@@ -99,6 +104,7 @@ impl Evidence {
             measurements: list(&handed.measurements, ReasonCode::MeasurementInvalid, |bytes| {
                 measurement::parse(bytes, limits)
             })?,
+            beside: beside::read(&handed.beside),
         };
         for file in &handed.reports {
             let (parsed, digest) = side_by_side(&file.bytes);
@@ -187,11 +193,13 @@ impl Evidence {
             }
         }
         self.reports = kept;
+        self.beside.retain(|(report, _)| contradiction(image, account, &report.value.subject).is_none());
     }
 
     /// True if a report can only be bound by the image id.
     pub(crate) fn wants_config(&self) -> bool {
-        self.reports.iter().any(|report| report.value.subject.config.is_some())
+        let beside = self.beside.iter().map(|(report, _)| report);
+        self.reports.iter().chain(beside).any(|report| report.value.subject.config.is_some())
     }
 
     /// Gives what is left over to every manifest that it was handed over for: what says nothing about its image may add findings; what is
@@ -219,6 +227,7 @@ impl Evidence {
                 facts.reports.splice(0..0, refused);
             }
             facts.reports.extend(harmless);
+            facts.reports.extend(self.beside(root, facts));
         }
     }
 

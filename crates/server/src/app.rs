@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::auth::{Token, Tokens};
 use crate::rate::Rates;
 use crate::routes::Table;
+use crate::share::Shares;
 
 /// How the API is set up.
 #[derive(Debug, Clone)]
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) now: fn() -> Timestamp,
     pub(crate) rates: Option<Rates>,
     pub(crate) working: Arc<Semaphore>,
+    /// Of these, the places for what waits.
+    pub(crate) waiting: Arc<Shares>,
     pub(crate) routes: Table,
     draining: AtomicBool,
 }
@@ -102,6 +105,7 @@ impl App {
             now,
             rates: limits.per_client.map(Rates::new),
             working: Arc::new(Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS))),
+            waiting: Arc::new(Shares::new(limits.concurrency)),
             routes: Table::new(),
             limits,
             draining: AtomicBool::new(false),

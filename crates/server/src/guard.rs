@@ -20,6 +20,7 @@ use crate::auth::{self, Caller, Credentials};
 use crate::errors::Fail;
 use crate::rate::Client;
 use crate::routes::{Access, Time};
+use crate::share::Share;
 use crate::tls::Peer;
 use crate::trace::Trace;
 
@@ -90,7 +91,7 @@ impl<'a> Head<'a> {
 struct Admitted {
     caller: Option<Caller>,
     time: Duration,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<(OwnedSemaphorePermit, Option<Share>)>,
 }
 
 /// `who` is told also where the request is refused: the log says whose it was.
@@ -103,20 +104,24 @@ async fn admit(app: &App, head: Head<'_>, now: Instant, who: &mut Option<Arc<str
     };
     let caller = auth::caller(shared, head.credentials).await;
     *who = caller.as_ref().ok().and_then(|caller| caller.as_ref()?.name.clone());
+    // Wrong tokens count for the address: they are guesses.
+    let client = who.clone().map(Client::Named).or_else(|| head.address.map(Client::at)).unwrap_or(Client::Others);
     if let Some(rates) = &shared.rates {
-        // Wrong tokens count for the address: they are guesses.
-        let client = who.clone().map(Client::Named).or_else(|| head.address.map(Client::at)).unwrap_or(Client::Others);
-        rates.take(client, now).map_err(Fail::too_often)?;
+        rates.take(client.clone(), now).map_err(Fail::too_often)?;
     }
     let caller = caller?.ok_or_else(|| Fail::unauthenticated(false))?;
     caller.may(route.access)?;
+    let share = match route.time {
+        Time::Usual => None,
+        Time::Ask | Time::Long => Some(shared.waiting.take(client).ok_or_else(Fail::busy)?),
+    };
     let slot = Arc::clone(&shared.working).try_acquire_owned().map_err(|_| Fail::busy())?;
     let time = match route.time {
         Time::Ask => limits.longest_wait.saturating_add(limits.margin),
         Time::Usual => limits.request,
         Time::Long => limits.long_request,
     };
-    Ok(Admitted { caller: Some(caller), time, slot: Some(slot) })
+    Ok(Admitted { caller: Some(caller), time, slot: Some((slot, share)) })
 }
 
 fn extension(caller: Caller) -> axum::http::Extensions {

@@ -14,6 +14,7 @@ mod openapi;
 mod rate;
 mod routes;
 mod run;
+mod share;
 mod text;
 mod tls;
 mod trace;

@@ -43,7 +43,7 @@ Examples:
   ecr-gate token create scanner --role ci --repository 'registry.example/team-a/**' --expires 90d
   ecr-gate token create ada --role approver --environment production --person ada@example.com --expires 12h")]
 struct CreateArgs {
-    /// What it is for: its bearer stands in records as token:NAME
+    /// What it is for: its bearer stands in records as token:NAME#ID
     #[arg(value_name = "NAME")]
     name: String,
     /// What its bearer may: viewer, developer, ci, approver, policy-admin, break-glass, scanner, forensics or admin

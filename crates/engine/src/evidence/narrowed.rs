@@ -74,7 +74,7 @@ fn narrowed(mut document: VexDocument, root: &Digest, facts: &ManifestFacts) -> 
     document
 }
 
-fn config(facts: &ManifestFacts) -> Option<&Digest> {
+pub(super) fn config(facts: &ManifestFacts) -> Option<&Digest> {
     match &facts.config {
         Signal::Present(config) => Some(&config.value.id),
         _ => None,

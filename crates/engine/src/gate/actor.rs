@@ -1,9 +1,11 @@
 //! Who acts on the gate, and what they may: roles, each for some repositories and environments (O2, S35). The server says who it is; what they may is
 //! asked here, once, by whatever is done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// What somebody is to the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -202,25 +204,30 @@ impl Grant {
     }
 }
 
-/// The name of a person, the same wherever they are known: in small letters.
+/// A name as it is compared: in small letters, and each character in one spelling (NFKC), however it was put together.
+pub(super) fn folded(name: &str) -> String {
+    name.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// The name of a person, the same wherever they are known: in small letters and one spelling.
 ///
 /// # Errors
 /// It is no name.
 pub fn person(name: &str) -> Result<Arc<str>, String> {
-    let name = name.trim();
+    let name = folded(name);
     if name.is_empty() || name.len() > 320 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!(
             "{:?} is no name of a person: 1 to 320 bytes without spaces",
-            name.get(..80).unwrap_or(name)
+            name.chars().take(80).collect::<String>()
         ));
     }
-    Ok(name.to_lowercase().into())
+    Ok(name.into())
 }
 
 /// Who acts, as the server authenticated them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actor {
-    /// The name under which they stand in records and the audit log: by immutable ids, as `oidc:ISSUER#SUBJECT` or `token:NAME`.
+    /// The name under which they stand in records and the audit log: by immutable ids, as `oidc:ISSUER#SUBJECT` or `token:NAME#ID`.
     pub identity: Arc<str>,
     /// The person behind it, the same for every identity of theirs; `None`: a machine, or nobody knows. Only a person approves (S29).
     pub person: Option<Arc<str>>,
@@ -268,9 +275,20 @@ impl Actor {
         self.granted(right).any(|grant| grant.repositories.iter().any(|one| one.cover(repository)))
     }
 
+    /// The environments in which they may do this about this repository; `*` alone is all of them.
+    pub fn environments(&self, right: Right, repository: &str) -> Vec<String> {
+        if self.may(right, repository, None) {
+            return vec!["*".to_owned()];
+        }
+        let about = self.granted(right).filter(|grant| grant.repositories.iter().any(|one| one.cover(repository)));
+        let environments: BTreeSet<&String> = about.flat_map(|grant| &grant.environments).collect();
+        environments.into_iter().cloned().collect()
+    }
+
     /// True if both are known to be the same person, or the same identity (S29).
     pub fn is_same_as(&self, identity: &str, person: Option<&str>) -> bool {
-        *self.identity == *identity || (self.person.is_some() && self.person.as_deref() == person)
+        let person = person.map(folded);
+        *self.identity == *identity || (person.is_some() && self.person.as_deref().map(folded) == person)
     }
 
     fn granted(&self, right: Right) -> impl Iterator<Item = &Grant> {
@@ -323,6 +341,20 @@ mod tests {
             "of two unknown persons nobody says that they are one"
         );
         assert!(!actor("sso:1", Some("ada")).is_same_as("sso:2", Some("bob")));
+    }
+
+    #[test]
+    fn s29_a_person_is_the_same_however_their_name_is_spelled() {
+        for (one, other) in [
+            ("\u{c1}da@example.com", "a\u{301}da@EXAMPLE.com"),
+            ("\u{ff21}da@example.com", " ada@example.com "),
+            ("STRA\u{1e9e}E", "stra\u{df}e"),
+        ] {
+            assert_eq!(person(one), person(other), "{one}");
+        }
+        // What becomes a space is one.
+        assert!(person("ada\u{a0}b").is_err() && person("ada\u{b4}").is_err() && person("\u{3000}").is_err());
+        assert_ne!(person("ada"), person("\u{e1}da"), "another letter is another name");
     }
 
     #[test]

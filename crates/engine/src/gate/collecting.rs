@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::Inner;
 use super::asking::AskError;
+use super::documents::Places;
 use super::force::InForce;
 use super::last_good;
 use super::memory::Known;
@@ -161,7 +162,7 @@ impl Inner {
             let (force, ticket) = (self.follower.force(), self.follower.ticket());
             let repository = repository(image);
             let rows = self.store.signals_about(&repository, &about).await?;
-            let handed = self.submitted(&rows).await?;
+            let handed = self.submitted(&rows, &wanted.environment).await?;
             let looked = self.look(image, wanted, &handed, &force, told).await?;
             let Found { ask, facts, .. } = &looked.found;
             let manifests = manifests(facts);
@@ -252,25 +253,22 @@ impl Inner {
         self.memory.parts.get(digest).unwrap_or_else(|| vec![digest.clone()])
     }
 
-    /// What was submitted, as files.
-    async fn submitted(&self, rows: &[SignalRow]) -> Result<HandedOver, AskError> {
+    /// What was submitted, as files: what counts in this environment, and the reports of others, which may add findings.
+    async fn submitted(&self, rows: &[SignalRow], environment: &str) -> Result<HandedOver, AskError> {
+        let places = Places::of(&self.store, rows).await?;
         let mut handed = HandedOver { adds: true, ..HandedOver::default() };
         let mut left = LARGEST;
-        for row in rows {
-            let Some(evidence) = self.store.evidence(&row.evidence).await? else {
-                let what = format!("the document {} that was submitted is not there", row.evidence);
-                return Err(AskError::StoreUnavailable(what));
-            };
-            let name = format!("submitted by {} ({})", row.submitted_by, row.id);
+        let (mine, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| places.counts(&row.id, environment));
+        for &row in &mine {
+            let file = self.file(row).await?;
             left =
-                left.checked_sub(evidence.bytes.len()).ok_or_else(|| {
+                left.checked_sub(file.bytes.len()).ok_or_else(|| {
                     let what = format!("the documents that were handed in about it are larger than {LARGEST} bytes");
                     let reason = Reason::new(ReasonCode::Internal, what);
                     AskError::Refused(reason.remedy(
                         "Withdraw what is no longer of use: `ecr-gate signals list`, `ecr-gate signals withdraw`.",
                     ))
                 })?;
-            let file = HandedFile { name, scanner: None, bytes: evidence.bytes, about: Some(row.digest.clone()) };
             match row.kind.as_str() {
                 "report" => handed.reports.push(file),
                 "sbom" => handed.sboms.push(file),
@@ -279,7 +277,29 @@ impl Inner {
                 other => return Err(AskError::StoreUnavailable(format!("a submitted {other:?} is of no known kind"))),
             }
         }
+        // The newest first: however much somebody hands in where it does not count, it takes no room from what counts.
+        let mut left = LARGEST_BESIDE;
+        for row in others.into_iter().rev().filter(|row| row.kind == "report") {
+            let is_same = |mine: &&SignalRow| mine.evidence == row.evidence && mine.digest == row.digest;
+            if mine.iter().any(|mine| mine.kind == "report" && is_same(mine)) {
+                continue;
+            }
+            let file = self.file(row).await?;
+            let Some(rest) = left.checked_sub(file.bytes.len()) else { break };
+            left = rest;
+            let what = format!("whoever handed it in may do so for {}, not for {environment}", places.words(&row.id));
+            handed.beside.push((file, Reason::new(ReasonCode::ScanNotAccepted, what)));
+        }
         Ok(handed)
+    }
+
+    async fn file(&self, row: &SignalRow) -> Result<HandedFile, AskError> {
+        let Some(evidence) = self.store.evidence(&row.evidence).await? else {
+            let what = format!("the document {} that was submitted is not there", row.evidence);
+            return Err(AskError::StoreUnavailable(what));
+        };
+        let name = format!("submitted by {} ({})", row.submitted_by, row.id);
+        Ok(HandedFile { name, scanner: None, bytes: evidence.bytes, about: Some(row.digest.clone()) })
     }
 }
 
@@ -323,6 +343,8 @@ struct Looked {
 
 /// The most bytes of documents that were handed in and are read for one image.
 const LARGEST: usize = 256 << 20;
+/// And of those that do not count in the environment.
+const LARGEST_BESIDE: usize = 32 << 20;
 
 /// The image, and the platforms of an index.
 fn manifests(facts: &model::Facts) -> Vec<Digest> {

@@ -1,6 +1,7 @@
 //! Exceptions of the service (B11, S29): asked for by somebody, approved by somebody else, in force from then until they end, counted where they
 //! change a decision. Each change is a revision of the item and an entry of the audit log, in one transaction.
 
+mod authors;
 mod ending;
 mod front;
 mod preview;
@@ -86,11 +87,15 @@ pub struct Hand {
     pub at: Timestamp,
     /// Why, if they said.
     pub reason: Option<String>,
+    /// Whoever gave out the token that they showed, and whoever gave out theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vouched: Vec<String>,
 }
 
-impl Hand {
-    fn of(actor: &Actor, at: Timestamp, reason: Option<String>) -> Self {
-        Self { by: actor.identity.to_string(), person: actor.person.as_deref().map(str::to_owned), at, reason }
+impl Inner {
+    fn hand(&self, actor: &Actor, at: Timestamp, reason: Option<String>) -> Hand {
+        let person = actor.person.as_deref().map(str::to_owned);
+        Hand { by: actor.identity.to_string(), person, at, reason, vouched: self.vouched(actor) }
     }
 }
 

@@ -1,7 +1,9 @@
 //! S5: what was known when a source could still be asked. It stands in only where the policy says so, and only as long as the policy says,
 //! counted from when it was read.
 
-use model::{Ask, CompleteScan, Digest, Facts, ManifestFacts, Observed, RecordedFacts, ScanReport, Signal};
+use model::{
+    Ask, CompleteScan, Digest, Facts, ManifestFacts, Observed, Reason, ReasonCode, RecordedFacts, ScanReport, Signal,
+};
 use store::{DecisionQuery, Store};
 
 use super::asking::AskError;
@@ -75,8 +77,14 @@ fn is_whole(recorded: &RecordedFacts) -> bool {
     }
     let mut scans = 0;
     let whole = manifests(&recorded.facts).all(|manifest| {
-        scans += manifest.reports.len();
-        manifest.reports.iter().all(|report| matches!(report.scan, Signal::Present(_)))
+        scans += manifest.reports.iter().filter(|report| matches!(report.scan, Signal::Present(_))).count();
+        // What counts for nobody here is missed by nobody.
+        let is_stranger = |why: &Reason| why.code == ReasonCode::ScanNotAccepted;
+        let is_whole = |scan: &Signal<_>| match scan {
+            Signal::Failed(why) => is_stranger(why),
+            scan => matches!(scan, Signal::Present(_)),
+        };
+        manifest.reports.iter().all(|report| is_whole(&report.scan))
             && is_there(&manifest.config)
             && is_there(&manifest.contents)
             && is_there(&manifest.sboms)

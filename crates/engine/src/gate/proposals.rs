@@ -14,7 +14,7 @@ use super::actor::{Actor, Right};
 use super::jobs::payload;
 use super::policies::{Loaded, PolicyVersion};
 use super::versions::{By, LOOKED_BACK, activation, tell_exceptions};
-use super::{GateError, Inner, recording};
+use super::{GateError, Inner, persons, recording};
 
 /// The kind of its items.
 const KIND: &str = "proposal";
@@ -78,6 +78,9 @@ struct Body {
     reason: Option<String>,
     by: String,
     person: String,
+    /// Whoever gave out their token.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    vouched: Vec<String>,
 }
 
 impl Inner {
@@ -109,8 +112,8 @@ impl Inner {
         {
             return proposal(&row, &body, now);
         }
-        let body =
-            Body { version: version.clone(), over, reason, by: actor.identity.to_string(), person: person.to_string() };
+        let (by, person, vouched) = (actor.identity.to_string(), person.to_string(), self.vouched(actor));
+        let body = Body { version: version.clone(), over, reason, by, person, vouched };
         let id = uuid::Uuid::now_v7().to_string();
         let mut said = json!({ "proposal": id, "policyVersion": body.version, "over": body.over, "by": body.by,
             "person": body.person, "reason": body.reason });
@@ -230,6 +233,13 @@ impl Inner {
         let person = second(actor, "confirm")?;
         if actor.is_same_as(&body.by, Some(&body.person)) {
             let what = format!("{} proposed it: it takes another person to confirm it", body.person);
+            return Err(GateError::Forbidden { what });
+        }
+        if !self.behind(actor).is_disjoint(&persons::names(&body.by, Some(&body.person), &body.vouched)) {
+            let what = format!(
+                "{} proposed it, and one of you gave out the other's token, or somebody else both: that is not two people; sign in as yourselves",
+                body.person
+            );
             return Err(GateError::Forbidden { what });
         }
         let bundle = self.store.policy(version).await?.ok_or_else(none)?;

@@ -110,13 +110,13 @@ impl Gate {
         }
     }
 
-    /// Keeps a document about an image; the next look at the image reads it.
+    /// Keeps a document about an image; the next look at the image reads it. It counts in the environments that the actor may hand in for.
     ///
     /// # Errors
     /// It cannot be read as what it is said to be, or not be kept; or the actor may not hand it in.
     pub async fn submit(&self, submission: Submission, by: &Asker, actor: &Actor) -> Result<Submitted, GateError> {
         scope::submit(actor, &submission)?;
-        self.inner.submit(submission, by).await
+        self.inner.submit(submission, by, actor).await
     }
 
     /// Checks a bundle and keeps it; it is not in force yet. The same bundle again is the same version.

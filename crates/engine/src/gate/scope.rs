@@ -86,11 +86,13 @@ impl Actor {
         let entry: Option<Value> = serde_json::from_slice(bytes).ok();
         match entry {
             // About the image, whatever the environment.
-            Some(entry) => match entry.pointer("/body/environment") {
-                None => self.sees(repository, None),
-                Some(Value::String(environment)) => self.sees(repository, Some(environment)),
-                Some(_) => false,
-            },
+            Some(entry) => {
+                match ["/body/environment", "/body/scope/environment"].iter().find_map(|at| entry.pointer(at)) {
+                    None | Some(Value::Null) => self.sees(repository, None),
+                    Some(Value::String(environment)) => self.sees(repository, Some(environment)),
+                    Some(_) => false,
+                }
+            }
             // Retention dropped what it was about.
             None => self.may(Right::Read, repository, None),
         }
@@ -112,8 +114,7 @@ pub(super) fn ask(actor: &Actor, asked: &Asked) -> Result<(), AskError> {
     Err(forbidden(actor, Right::Ask, &format!("about {repository} in {environment}")).into())
 }
 
-/// Whether this may be handed in: what is handed in counts in every environment, so a grant for one of them is enough only where the policy
-/// says whose word counts.
+/// Whether this may be handed in, in some environment: it counts there, and only adds findings in the others.
 pub(super) fn submit(actor: &Actor, submission: &Submission) -> Result<(), GateError> {
     let Some(repository) = named(&submission.image) else { return actor.somewhere_or_refused(Right::Submit) };
     if actor.may_in_some_environment(Right::Submit, &repository) {

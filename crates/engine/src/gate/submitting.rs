@@ -11,9 +11,10 @@ use super::actor::{Actor, Right};
 use super::asking::Asker;
 use super::collecting::repository;
 use super::deciding::canonical;
+use super::documents::{self, Places};
 use super::{Gate, GateError, Inner, Submission, Submitted, recording};
 
-/// The most documents about one image in one repository.
+/// The most documents about one image in one repository that count in the same environments.
 const MOST: usize = 200;
 
 impl Gate {
@@ -35,12 +36,21 @@ impl Gate {
 }
 
 impl Inner {
-    pub(super) async fn submit(self: &Arc<Self>, submission: Submission, by: &Asker) -> Result<Submitted, GateError> {
+    pub(super) async fn submit(
+        self: &Arc<Self>,
+        submission: Submission,
+        by: &Asker,
+        actor: &Actor,
+    ) -> Result<Submitted, GateError> {
         let (image, digest) = image(&submission.image)?;
         let digest = &digest;
         let format = format(&submission.kind, &submission.document)?;
         let repository = repository(&image);
-        let known = self.store.signals(&repository, digest).await?;
+        let environments = actor.environments(Right::Submit, &repository);
+        let mut known = self.store.signals(&repository, digest).await?;
+        let places = Places::of(&self.store, &known).await?;
+        // What counts in fewer environments neither stands for it nor takes its place.
+        known.retain(|row| places.counts_in_all(&row.id, &environments));
         let evidence = Digest::of(&submission.document);
         // The same document again is the same.
         if let Some(row) = known.iter().find(|row| row.evidence == evidence && row.kind == submission.kind) {
@@ -53,7 +63,7 @@ impl Inner {
         let id = uuid::Uuid::now_v7().to_string();
         let submitted_by = by.identity.clone().unwrap_or_else(|| "unknown".to_owned());
         let body = json!({ "document": evidence, "documentKind": submission.kind, "format": format,
-            "by": submitted_by, "pipeline": by.pipeline, "commit": by.commit });
+            "by": submitted_by, "pipeline": by.pipeline, "commit": by.commit, "environments": environments });
         let leaf = recording::leaf(id.clone(), "signal", Some((&repository, digest)), now, body)?;
         let row = SignalRow {
             id: id.clone(),
@@ -70,6 +80,7 @@ impl Inner {
             bytes: submission.document.to_vec(),
         };
         let batch = Batch {
+            items: documents::kept(&row, environments)?.into_iter().collect(),
             signals: vec![row],
             evidence: vec![document],
             leaves: vec![leaf],
@@ -91,7 +102,8 @@ impl Inner {
         Ok(self.store.signals(&repository, &digest).await?)
     }
 
-    /// The document no longer counts. Whoever does not govern withdraws what they handed in themselves.
+    /// The document no longer counts. Whoever does not govern withdraws what they handed in themselves, and could hand in today: one identity may stand
+    /// for jobs of protected branches and of others.
     async fn withdraw(
         self: &Arc<Self>,
         id: &str,
@@ -101,9 +113,18 @@ impl Inner {
     ) -> Result<SignalRow, GateError> {
         let row = self.store.signal(id).await?.filter(|row| actor.sees(&row.repository, None));
         let row = row.ok_or_else(|| GateError::NotFound { what: format!("document {id} that counts") })?;
-        if !actor.may(Right::Govern, &row.repository, None) && by.identity.as_ref() != Some(&row.submitted_by) {
+        let governs = actor.may(Right::Govern, &row.repository, None);
+        if !governs && by.identity.as_ref() != Some(&row.submitted_by) {
             let what =
                 format!("it was handed in by {}; they withdraw it, or whoever may change policies", row.submitted_by);
+            return Err(GateError::Forbidden { what });
+        }
+        let places = Places::of(&self.store, std::slice::from_ref(&row)).await?;
+        if !governs && !places.are_within(&row, actor) {
+            let what = format!(
+                "it counts in {}: whoever may hand in documents for all of that withdraws it, or whoever may change policies",
+                places.words(id)
+            );
             return Err(GateError::Forbidden { what });
         }
         let now = (self.settings.now)();

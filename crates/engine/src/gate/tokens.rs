@@ -42,7 +42,7 @@ const PAGE: u32 = 500;
 /// A token to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewToken {
-    /// What it is for: its bearer stands in records as `token:NAME`.
+    /// What it is for: its bearer stands in records as `token:NAME#ID`.
     pub name: String,
     /// What its bearer may.
     pub grants: Vec<Grant>,
@@ -109,26 +109,36 @@ fn secret() -> Result<String, GateError> {
     Ok(format!("{PREFIX}{written}{}", check(&written)))
 }
 
-/// The tokens that are good, by their hashes.
+/// The tokens that are good, by their hashes; and whoever gave them out, by the identities of their bearers.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(HashMap<Digest, (Arc<Actor>, Timestamp)>);
+pub(super) struct Tokens {
+    bearers: HashMap<Digest, (Arc<Actor>, Timestamp)>,
+    behind: HashMap<Arc<str>, Vec<String>>,
+}
 
 impl Tokens {
     /// All that were not revoked. Were there more than can be, none would be left out: the load fails.
     pub(super) async fn load(store: &Store) -> Result<Self, GateError> {
-        let mut tokens = HashMap::new();
+        let mut tokens = Self::default();
         for row in active(store).await? {
             let Some(until) = row.until else { return Err(unreadable("it has no end")) };
             let body = Body::read(&row)?;
             let hash = body.sha256.clone();
-            tokens.insert(hash, (Arc::new(body.actor(&row.id)?), until));
+            let actor = Arc::new(body.actor(&row.id)?);
+            tokens.behind.insert(Arc::clone(&actor.identity), body.vouched());
+            tokens.bearers.insert(hash, (actor, until));
         }
-        Ok(Self(tokens))
+        Ok(tokens)
+    }
+
+    /// Whoever gave out the token of this identity, and whoever is behind them; nobody for what is no token of ours.
+    pub(super) fn behind(&self, identity: &str) -> Vec<String> {
+        self.behind.get(identity).cloned().unwrap_or_else(Vec::new)
     }
 
     /// Who bears the token of this hash.
     pub(super) fn bearer(&self, hash: &Digest, now: Timestamp) -> Result<Arc<Actor>, AuthenticationError> {
-        let (actor, until) = self.0.get(hash).ok_or(AuthenticationError::Unknown)?;
+        let (actor, until) = self.bearers.get(hash).ok_or(AuthenticationError::Unknown)?;
         if now >= *until {
             return Err(AuthenticationError::Refused(format!("the token ended at {until}")));
         }

@@ -178,6 +178,9 @@ fn by(rule: &Vulnerabilities, report: &ScanReport, believing: &Believing<'_>) ->
         Origin::File(_) => Word::Counts(Some(By::File)),
         Origin::Registry(_) | Origin::Attestation(_) => Word::Counts(Some(By::Registry)),
     };
+    if let Some(why) = stranger(report) {
+        return Word::Not(Some(why.message.clone()));
+    }
     match origin {
         // What could not be read is nobody's report; why it could not is worth knowing wherever such files count.
         _ if nobody && matches!(report.scan, Signal::Present(_)) => Word::Not(None),
@@ -202,6 +205,11 @@ fn by(rule: &Vulnerabilities, report: &ScanReport, believing: &Believing<'_>) ->
         },
         Origin::File(_) | Origin::Registry(_) | Origin::Ecr(_) => listed(),
     }
+}
+
+/// Why a report counts for nobody here, if whoever brought it says so: it was handed in by somebody who may not hand in for this environment.
+fn stranger(report: &ScanReport) -> Option<&Reason> {
+    report.scan.why_not().filter(|why| why.code == ReasonCode::ScanNotAccepted)
 }
 
 /// True for something signed that could not be read; a report that was read and proves no scan is another matter.
@@ -273,6 +281,12 @@ fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[(&ScanReport, Opt
     if refused.iter().all(|(report, _)| matches!(report.origin, Origin::Attestation(_))) {
         return Reason::new(ReasonCode::ScanNotAccepted, message).remedy(
             "Add the signer to `spec.signers` and to `sources.accept` of the rule, or let one that is there sign a report.",
+        );
+    }
+    if refused.iter().all(|(report, _)| stranger(report).is_some()) {
+        let message = format!("nothing that there is counts for rule {id:?}: {}", names.join(", "));
+        return Reason::new(ReasonCode::ScanNotAccepted, message).remedy(
+            "Hand in the report as somebody who may submit for this environment too: `ecr-gate whoami` says for which one may.",
         );
     }
     let missing = refused.first().map(|(report, _)| rule.missing_for(&report.origin, report.scanner).join(" and "));

@@ -106,7 +106,9 @@ impl Rules {
             return Err(foreign());
         }
         let belongs = if is_strict { known(login.host, registry, host) } else { related(login.host, registry, host) };
-        if !listed && !belongs {
+        // On this machine every port is somebody else's.
+        let is_neighbour = is_strict && is_loopback(&url) && !same_port(login.registry, &url);
+        if !listed && (!belongs || is_neighbour) {
             return Err(foreign());
         }
         let own = listed || host == registry || is_loopback(login.registry);
@@ -115,6 +117,10 @@ impl Rules {
         }
         Ok(Realm { chosen: if own { Chosen::Caller } else { Chosen::Answer }, url })
     }
+}
+
+fn same_port(one: &Url, other: &Url) -> bool {
+    one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// Scheme, host and port, which is all that messages show of an address.
@@ -200,6 +206,13 @@ mod tests {
         assert!(may(&listed, &["login.corp.example"], name, sibling));
         assert!(may(&reach(&["*.corp.example"]), &[], name, sibling), "listed as a registry is listed too");
         assert!(!may(&reach(&["*.corp.example"]), &[], name, "https://corp.example/token"));
+        // A name of its own may have services at several ports; this machine has those of others.
+        assert!(may(&listed, &[], name, "https://registry.corp.example:8443/token"));
+        let (here, name) = (reach(&["127.0.0.1:5000", "localhost:5000"]), "127.0.0.1:5000");
+        assert!(may(&here, &[], name, "https://127.0.0.1:5000/token"));
+        assert!(!may(&here, &[], name, "https://127.0.0.1:6000/token"));
+        assert!(!may(&here, &[], "localhost:5000", "https://localhost/token"));
+        assert!(may(&here, &["127.0.0.1:6000"], name, "https://127.0.0.1:6000/token"));
     }
 
     #[test]

@@ -211,12 +211,25 @@ impl Inner {
             Some(why) if !is_loopback(&question.url) && !self.is_insecure(&target) => {
                 Err(stop(question, format!("to {to}, which is {why}")))
             }
+            // Where registries are listed, every other port of this machine is somebody else's.
+            Some(_) if self.is_neighbour(question, &target) && !self.is_insecure(&target) => {
+                Err(stop(question, format!("to {to}, which is another service on this machine")))
+            }
             // From a registry on this machine to this machine, but never to the link or a metadata service.
             Some(why) if !is_loopback(&target) && !self.is_insecure(&target) => {
                 Err(stop(question, format!("to {to}, which is {why}")))
             }
             _ => Ok(target),
         }
+    }
+
+    /// True for another port of this machine that is not listed, where registries are.
+    fn is_neighbour(&self, question: &Question<'_>, target: &Url) -> bool {
+        let is_same = question.url.port_or_known_default() == target.port_or_known_default();
+        let host = target.host_str().unwrap_or("");
+        let named = target.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let reach = &self.options.reach;
+        matches!(reach, Reach::Listed(_)) && is_loopback(target) && !is_same && !reach.allows(&named)
     }
 
     /// True for the registry itself, where it had to be listed to be asked: what was said of its address counts here too.

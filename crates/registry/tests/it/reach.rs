@@ -96,12 +96,18 @@ async fn s37_a_service_follows_redirects_into_listed_networks_alone() {
 }
 
 #[tokio::test]
-async fn s37_a_listed_registry_on_this_machine_may_send_us_to_its_storage_here() {
+async fn s37_a_listed_registry_on_this_machine_may_send_us_to_storage_here_that_is_listed_too() {
     let storage = Registry::start();
     let registry = Settings::new().blobs_from(&storage.url()).start();
     let digest: Digest = registry.put_blob("app", b"content").parse().unwrap();
     storage.put_blob("app", b"content");
-    let options = Options { reach: listed(&[&registry.host()], &[]), ..options(&[&registry]) };
-    let client = Client::new(options, Arc::new(Anonymous)).unwrap();
-    assert_eq!(client.blob(&at(&registry, "app"), &digest, 100).await.unwrap(), "content");
+    let within = |hosts: &[&str]| {
+        let options = Options { reach: listed(hosts, &[]), ..options(&[&registry]) };
+        Client::new(options, Arc::new(Anonymous)).unwrap()
+    };
+    let both = within(&[&registry.host(), &storage.host()]);
+    assert_eq!(both.blob(&at(&registry, "app"), &digest, 100).await.unwrap(), "content");
+    // Whatever else listens here is none of the registry's.
+    let refused = within(&[&registry.host()]).blob(&at(&registry, "app"), &digest, 100).await.unwrap_err();
+    assert!(refused.to_string().contains("another service on this machine"), "{refused}");
 }

@@ -194,7 +194,7 @@ fn exception(exception: engine::Exception) -> Exception {
 }
 
 fn hand(hand: engine::Hand) -> ExceptionHand {
-    let engine::Hand { by, person, at, reason } = hand;
+    let engine::Hand { by, person, at, reason, .. } = hand;
     ExceptionHand { by, person, at, reason }
 }
 

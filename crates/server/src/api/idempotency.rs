@@ -36,7 +36,7 @@ impl Key {
         let key = value.to_str().map_err(|_| Fail::invalid("Idempotency-Key is no ASCII text"))?;
         sound("Idempotency-Key", key, LONGEST)?;
         let request = format!("{}{}", if later { "later " } else { "" }, Digest::of(body));
-        Ok(Self(Some(Given { key: format!("{} {key}", caller.by()), request })))
+        Ok(Self(Some(Given { key: of(caller.by(), key), request })))
     }
 
     /// What was answered to this request.
@@ -72,6 +72,11 @@ impl Key {
     }
 }
 
+/// Whose key it is, and which: names and keys may hold spaces, so that the length says where one ends.
+fn of(whose: &str, key: &str) -> String {
+    format!("{} {whose} {key}", whose.len())
+}
+
 /// The same decision, and the same leave by it.
 fn same(kept: &[u8], now: &[u8]) -> bool {
     let of = |body: &[u8]| serde_json::from_slice::<api::Decided>(body).map_err(|_| ());
@@ -84,6 +89,13 @@ fn same(kept: &[u8], now: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s35_nobody_names_the_key_of_somebody_else() {
+        for (one, other) in [(("a b", "c"), ("a", "b c")), (("a", "1 b c"), ("a 1 b", "c")), (("a", "b"), ("b", "a"))] {
+            assert_ne!(of(one.0, one.1), of(other.0, other.1), "{one:?} {other:?}");
+        }
+    }
 
     #[test]
     fn s42_an_answer_is_given_again_only_while_it_is_the_answer() {

@@ -90,6 +90,42 @@ async fn no_more_is_worked_on_at_once_than_the_bound_and_a_place_comes_back() {
 }
 
 #[tokio::test]
+async fn s30_one_client_that_waits_leaves_places_for_others_and_all_that_wait_for_what_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { concurrency: 16, ..Limits::default() };
+    let route = |path: &str, method: Method| {
+        listed().into_iter().find(|route| route.path == path && route.method == method).unwrap()
+    };
+    let waits = post(|| async { tokio::time::sleep(Duration::from_secs(2)).await });
+    let quick = get(|| async { "here" });
+    let both = vec![(route("/api/v1/decide", Method::POST), waits), (route("/api/v1/decisions", Method::GET), quick)];
+    let router = guarded(both, app(folder.path(), limits).await);
+    let asks = |last: u8| {
+        let address = SocketAddr::from(([192, 0, 2, last], 4711));
+        let request = Request::builder().method("POST").uri("/api/v1/decide").extension(ConnectInfo(address));
+        let router = router.clone();
+        tokio::spawn(async move { ask(&router, request).await.0.as_u16() })
+    };
+    let mut waiting: Vec<_> = (0..30).map(|_| asks(1)).collect();
+    waiting.extend((0..30).map(|_| asks(2)));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let third = asks(3);
+    let begun = Instant::now();
+    assert!(ask(&router, decisions()).await.0.is_success() && begun.elapsed() < Duration::from_secs(1));
+    waiting.extend((4..20).map(asks));
+    assert!(ask(&router, decisions()).await.0.is_success() && begun.elapsed() < Duration::from_secs(1));
+    let mut served = Vec::new();
+    for one in waiting {
+        served.push(one.await.unwrap());
+    }
+    let of = |some: &[u16]| some.iter().filter(|status| **status == 200).count();
+    // Fourteen of sixteen may wait, four of one client.
+    assert_eq!((of(&served[..30]), of(&served[30..60]), of(&served[60..])), (4, 4, 5), "{served:?}");
+    assert_eq!(third.await.unwrap(), 200);
+    assert!(served.iter().all(|status| [200, 503].contains(status)));
+}
+
+#[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back_and_others_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { per_client: Some(PerClient { per_second: 1, burst: 2 }), ..Limits::default() };

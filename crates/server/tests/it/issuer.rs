@@ -63,6 +63,11 @@ impl Issuer {
         *self.shared.keys.lock().unwrap() = vec![(name.to_owned(), key())];
     }
 
+    /// Lists no key at all from now on.
+    pub(crate) fn take_back(&self) {
+        self.shared.keys.lock().unwrap().clear();
+    }
+
     /// A token as GitLab's, of a job on the protected branch `main` of project 42; with other claims over these.
     pub(crate) fn gitlab(&self, over: &Value) -> String {
         let now = now();

@@ -8,7 +8,7 @@ use engine::{Actor, Role};
 use serde_json::{Value, json};
 use server::Token;
 
-use crate::stage::{Answer, How, Served, served};
+use crate::stage::{ADMIN, Answer, How, Served, served};
 
 /// A token of somebody who governs, known as another identity each time.
 fn governs(secret: &str, person: Option<&str>) -> Token {
@@ -229,4 +229,22 @@ async fn s34_a_policy_for_production_takes_a_second_person() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     let log = served.by("adas", "/api/v1/audit/entries").await.body;
     assert!(log.contains("policy.proposed") && log.contains("\"confirmedPerson\":\"bob@example.com\""), "{log}");
+}
+
+/// Whoever gives out tokens could bear them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn s34_two_tokens_that_one_gave_out_are_not_two_people() {
+    let served = served(How { two_people: true, ..How::default() }).await;
+    let mut secrets = Vec::new();
+    for person in ["ada", "bob"] {
+        let body = json!({ "name": person, "person": person, "lifetimeSeconds": 3600,
+            "grants": [{ "role": "policy-admin", "repositories": ["**"], "environments": ["*"] }] });
+        let made = served.post("/api/v1/tokens", Some(ADMIN), &body.to_string()).await;
+        secrets.push(made.json()["secret"].as_str().unwrap().to_owned());
+    }
+    let version = served.post("/api/v1/policies", Some(&secrets[0]), &bundle("production", "one").to_string()).await;
+    let version = version.json()["digest"].as_str().unwrap().to_owned();
+    assert_eq!(doing(&served, &secrets[0], &version, "activate").await.status, 202);
+    let refused = doing(&served, &secrets[1], &version, "confirm").await;
+    assert!(refused.status == 403 && refused.body.contains("that is not two people"), "{}", refused.body);
 }

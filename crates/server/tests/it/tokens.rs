@@ -23,7 +23,7 @@ async fn o2_a_token_is_shown_once_used_and_over_when_it_is_revoked() {
     assert!(secret.starts_with("egt_") && secret.len() == 55);
     let id = token["token"]["id"].as_str().unwrap();
     let me = served.by(secret, "/api/v1/whoami").await;
-    assert_eq!((me.status, me.json()["identity"].as_str()), (200, Some("token:ci")));
+    assert_eq!((me.status, me.json()["identity"].as_str()), (200, Some(&*format!("token:ci#{id}"))));
 
     // Nobody can say it again: neither lists, nor the audit log, whose entries do not hold its hash either.
     let list = served.by(ADMIN, "/api/v1/tokens").await;

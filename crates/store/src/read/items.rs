@@ -21,6 +21,19 @@ impl Store {
         row.as_ref().map(|row| item(&Reader { row, what: "item" })).transpose()
     }
 
+    /// The last revisions of these items; those that are not there are left out.
+    pub async fn items_of(&self, kind: &'static str, ids: &[&str]) -> Result<Vec<ItemRow>> {
+        let mut items = Vec::new();
+        for some in ids.chunks(CHUNK) {
+            let sql = format!("SELECT {COLUMNS} FROM items WHERE kind = $1 AND id IN ({})", places(2, some.len()));
+            let values: Vec<Value<'_>> = std::iter::once(&kind).chain(some).map(|text| Value::Text(text)).collect();
+            for row in &self.rows("reading items", &sql, &values).await? {
+                items.push(item(&Reader { row, what: "item" })?);
+            }
+        }
+        Ok(items)
+    }
+
     /// Items, the newest first.
     pub async fn items(&self, query: &ItemQuery) -> Result<Vec<ItemRow>> {
         let mut filter = Filter::default();

@@ -53,10 +53,11 @@ struct Jwk {
 }
 
 impl KeyList {
-    /// Reads a list. A key of a kind that is not known, or that is not for signatures, is left out: it verifies nothing.
+    /// Reads a list. A key of a kind that is not known, or that is not for signatures, is left out: it verifies nothing. A list without any other is what
+    /// an issuer publishes that took its keys back.
     ///
     /// # Errors
-    /// It is no list of keys, or holds none that verifies anything.
+    /// It is no list of keys.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.len() > LARGEST {
             return Err(format!("the list of keys has more than {LARGEST} bytes"));
@@ -72,12 +73,12 @@ impl KeyList {
                 keys.push(key);
             }
         }
-        if keys.is_empty() {
-            return Err(
-                "the list holds no key for signatures (RSA of 2048 bits or more, P-256, P-384, Ed25519)".to_owned()
-            );
-        }
         Ok(Self(keys))
+    }
+
+    /// True if nothing is verified by it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether the signature is by a key of the list that is for this algorithm: the one that the token names, or any if it names none.

@@ -39,7 +39,8 @@ fn s36_the_first_administrator_is_made_once_by_whoever_has_the_machine() {
     create("data/bootstrap.token", "eve", &["--role", "admin"]).exits(3).says("not known");
     real.run(&gate, &["whoami", "--token-file", "ada.token"]).exits(0);
     let me = real.run(&gate, &["whoami", "--token-file", "ada.token", "--output", "json"]).exits(0).json();
-    assert_eq!((me["identity"].as_str(), me["person"].as_str()), (Some("token:ada"), Some("ada@example.com")));
+    let identity = format!("token:ada#{}", first["token"]["id"].as_str().unwrap());
+    assert_eq!((me["identity"].as_str(), me["person"].as_str()), (Some(&*identity), Some("ada@example.com")));
 
     // From there on, tokens for others; each for what it is for.
     let scoped = ["--role", "ci", "--repository", "r.example/team-a/**", "--environment", "staging"];

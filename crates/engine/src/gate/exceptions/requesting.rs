@@ -56,7 +56,7 @@ impl Inner {
         actor: &Actor,
     ) -> Result<Exception, GateError> {
         let now = whole_seconds((self.settings.now)());
-        let hand = Hand::of(actor, now, None);
+        let hand = self.hand(actor, now, None);
         let held = self.asked_for(request, vec![hand.clone()], now, actor)?;
         self.is_about_its_decision(&held, actor).await?;
         let id = uuid::Uuid::now_v7().to_string();
@@ -87,7 +87,7 @@ impl Inner {
         found.has(revision)?;
         found.is(&[ExceptionState::Requested, ExceptionState::Approved], "edited")?;
         let now = whole_seconds((self.settings.now)());
-        let hand = Hand::of(actor, now, None);
+        let hand = self.hand(actor, now, None);
         let mut hands = found.held.requested.clone();
         if hands.len() >= CHANGES {
             let what =

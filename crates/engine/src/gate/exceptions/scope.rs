@@ -68,7 +68,10 @@ impl ExceptionScope {
     /// Whether somebody sees that it is there.
     pub(super) fn is_seen_by(&self, actor: &Actor) -> bool {
         if self.is_pattern {
-            return self.may(actor, Right::Read) || self.may(&anywhere(actor), Right::Read);
+            return match self.environment {
+                Some(_) => self.may(actor, Right::Read),
+                None => self.may(&anywhere(actor), Right::Read),
+            };
         }
         actor.sees(&self.repository, self.environment.as_deref())
     }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use model::{Signal, Timestamp};
+use model::Timestamp;
 use store::{Batch, Scope as Change};
 
 use super::requesting::{forbidden, sound, whole_seconds};
-use super::{Exception, ExceptionState, Found, Hand, ending};
-use crate::gate::actor::{Actor, Right};
-use crate::gate::{GateError, Inner, recording, standing};
+use super::{Exception, ExceptionState, Found, Hand, authors, ending};
+use crate::gate::actor::{Actor, Right, folded};
+use crate::gate::{GateError, Inner, persons, standing};
 
 /// The longest reason.
 const REASON: usize = 4_096;
-/// Where an image says who wrote it.
-const AUTHORS: &str = "org.opencontainers.image.authors";
 
 /// What somebody does with an exception of which they have seen this revision.
 #[derive(Debug, Clone)]
@@ -25,9 +23,9 @@ pub struct Settling {
 }
 
 impl Settling {
-    fn hand(&self, now: Timestamp, actor: &Actor) -> Result<Hand, GateError> {
+    fn hand(&self, gate: &Inner, now: Timestamp, actor: &Actor) -> Result<Hand, GateError> {
         self.reason.as_deref().map_or(Ok(()), |reason| sound("reason", reason, REASON))?;
-        Ok(Hand::of(actor, now, self.reason.clone()))
+        Ok(gate.hand(actor, now, self.reason.clone()))
     }
 
     /// The reason, where one has to be given.
@@ -66,7 +64,7 @@ impl Inner {
             let what = format!("{} exceptions are approved already: revoke those that nobody needs", standing::MOST);
             return Err(GateError::invalid(what));
         }
-        let hand = by.hand(now, actor)?;
+        let hand = by.hand(self, now, actor)?;
         let held = super::Held { settled: Some(hand.clone()), ..found.held.clone() };
         let revision = found.row.revision.saturating_add(1);
         let jobs = vec![
@@ -136,7 +134,7 @@ impl Inner {
         actor: &Actor,
     ) -> Result<Exception, GateError> {
         let now = whole_seconds((self.settings.now)());
-        let hand = by.hand(now, actor)?;
+        let hand = by.hand(self, now, actor)?;
         let held = super::Held { settled: Some(hand.clone()), ..found.held.clone() };
         let (row, leaf) = found.next(state, held, kind, (Some(&hand), now))?;
         let changes = if found.state == ExceptionState::Approved { vec![Change::Global] } else { Vec::new() };
@@ -154,51 +152,53 @@ impl Inner {
                 "or ask for one image, package and environment, for at most 30 days",
             ));
         }
-        let Some(person) = &actor.person else {
+        if actor.person.is_none() {
             return Err(forbidden(
                 "an exception is approved by a person, and nobody knows who is behind this identity",
                 "sign in as yourself; whoever runs the gate says which person a token belongs to",
             ));
-        };
+        }
         if is_theirs(found, actor) {
             return Err(forbidden(
                 "you asked for this exception, or changed it: somebody else approves it",
                 "send its id to somebody with the role approver",
             ));
         }
-        let is_named = |name: &str| name.eq_ignore_ascii_case(person) || name.eq_ignore_ascii_case(&actor.identity);
-        let named = self.authors(found).await?;
-        if held.author.iter().chain(&named).any(|author| is_named(author)) {
+        // Whoever asked last asked for what is there now. Of one whom nobody knows nobody can say that they are another one.
+        if let Some(last) = held.requested.last().filter(|last| last.person.is_none()) {
+            return Err(forbidden(
+                format!("{} asked for this exception, and nobody knows which person that is", last.by),
+                "a person asks for it, or takes it over: ecr-gate exception edit; another one approves it",
+            ));
+        }
+        let behind = self.behind(actor);
+        let gave_out =
+            |hand: &Hand| !behind.is_disjoint(&persons::names(&hand.by, hand.person.as_deref(), &hand.vouched));
+        if let Some(hand) = held.requested.iter().find(|hand| gave_out(hand)) {
+            return Err(forbidden(
+                format!(
+                    "{} asked for this exception, and one of you gave out the other's token, or somebody else both",
+                    hand.by
+                ),
+                "that is not two people: sign in as yourselves",
+            ));
+        }
+        let written = self.authors(held).await?;
+        let wrote = |names: &[String]| names.iter().any(|name| behind.contains(&folded(name)));
+        if held.author.as_deref().is_some_and(|author| wrote(&authors::names(author))) || wrote(&written.names) {
             return Err(forbidden(
                 "you wrote what this exception lets through: somebody else approves it",
                 "send its id to somebody with the role approver",
             ));
         }
-        Ok(())
+        match written.unknown {
+            Some(why) if held.author.is_none() => Err(forbidden(
+                format!("nobody knows who wrote this image, and so whether you did: {why}"),
+                "try again when it can be read, or say who wrote it: ecr-gate exception edit ID --author NAME",
+            )),
+            _ => Ok(()),
+        }
     }
-
-    /// Who wrote the image, as far as its labels say: whole, and each name and address in them.
-    async fn authors(&self, found: &Found) -> Result<Vec<String>, GateError> {
-        let scope = &found.held.scope;
-        let (Some(digest), Some(environment)) = (&scope.digest, &scope.environment) else { return Ok(Vec::new()) };
-        let last = self.store.latest_decision(&scope.repository, digest, environment).await?;
-        let Some(facts) = last.and_then(|row| row.facts) else { return Ok(Vec::new()) };
-        let Some(row) = self.store.evidence(&facts).await? else { return Ok(Vec::new()) };
-        let Ok(recorded) = recording::read_facts(&row) else { return Ok(Vec::new()) };
-        let platforms = recorded.facts.platforms.iter().flatten().map(|(_, child)| child);
-        let manifests = std::iter::once(&recorded.facts.root).chain(platforms);
-        let configs = manifests.filter_map(|manifest| match &manifest.config {
-            Signal::Present(config) => Some(&config.value),
-            _ => None,
-        });
-        Ok(configs.filter_map(|config| config.label(AUTHORS)).flat_map(names).collect())
-    }
-}
-
-/// `Ada <ada@example.com>, bob` names four: the whole, `Ada`, `ada@example.com`, and `bob`.
-fn names(label: &str) -> Vec<String> {
-    let parts = label.split([',', ';', '<', '>']).map(str::trim).filter(|part| !part.is_empty());
-    std::iter::once(label.trim()).chain(parts).map(str::to_owned).collect()
 }
 
 fn is_theirs(found: &Found, actor: &Actor) -> bool {
@@ -213,15 +213,4 @@ fn may_settle(found: &Found, actor: &Actor, does: &str) -> Result<(), GateError>
         format!("the role approver for {} {does} this exception", found.held.scope.repository),
         "send its id to somebody who has it",
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    #[test]
-    fn s29_authors_are_named_whole_and_in_parts() {
-        assert_eq!(names("Ada <ada@example.com>, bob")[1..], ["Ada", "ada@example.com", "bob"]);
-        assert_eq!(names(" ada "), ["ada", "ada"]);
-    }
 }

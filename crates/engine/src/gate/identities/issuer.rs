@@ -105,6 +105,10 @@ impl Keys {
         let at = Instant::now();
         let why = match self.fetched(settings).await {
             Ok(keys) => {
+                // It was asked and answered: what it took back counts no longer.
+                if keys.is_empty() {
+                    tracing::warn!(issuer = settings.name, "an identity provider lists no key for signatures");
+                }
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(keys), at));
                 None
             }

@@ -74,7 +74,9 @@ impl Inner {
         let used = self.overrides_used(since, read.until, &of, actor, &mut missing).await?;
         report.overrides_used = used.1;
         for promotion in &mut report.promotions {
-            if let Some(row) = self.store.decision(&promotion.decision).await? {
+            // Whoever sees where it went does not see for that how it was decided where it came from.
+            let row = self.store.decision(&promotion.decision).await?;
+            if let Some(row) = row.filter(|row| actor.sees(&row.repository, Some(&row.environment))) {
                 promotion.verdict = Some(row.verdict);
                 promotion.reasons = serde_json::from_slice(&row.record).map_or_else(|_| Vec::new(), |it| reasons(&it));
             }

@@ -18,6 +18,9 @@ pub(super) struct Body {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) person: Option<String>,
     pub(super) created_by: String,
+    /// Whoever may be behind whoever gave it out: identities and persons.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) behind: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) revoked_by: Option<String>,
     /// S36: with it one token is made, and it is over.
@@ -72,8 +75,15 @@ impl Body {
 
     /// Whoever bears it.
     pub(super) fn actor(&self, id: &str) -> Result<Actor, GateError> {
-        let identity = if self.once { format!("{FIRST}{id}") } else { format!("token:{}", self.name) };
+        // Names are given again; ids are not.
+        let identity = if self.once { format!("{FIRST}{id}") } else { format!("token:{}#{id}", self.name) };
         Ok(Actor { identity: identity.into(), person: self.person.as_deref().map(Into::into), grants: self.grants()? })
+    }
+
+    /// Whoever gave it out, and whoever may be behind them. The first token is given out by whoever has the machine, which is nobody in particular.
+    pub(super) fn vouched(&self) -> Vec<String> {
+        let by = Some(&self.created_by).filter(|_| !self.once);
+        by.into_iter().chain(&self.behind).cloned().collect()
     }
 
     /// As it may be seen.

@@ -7,7 +7,7 @@ use store::{Batch, ItemQuery, ItemRow, Scope, Store, StoreError};
 use super::body::{Body, FIRST, KeptGrant};
 use super::{ACTIVE, KIND, MOST, NewToken, TokenMade, TokenSeen, active, secret};
 use crate::gate::actor::{Actor, Grant, Right, Role, person};
-use crate::gate::{Gate, GateError, Inner, recording, scope};
+use crate::gate::{Gate, GateError, Inner, persons, recording, scope};
 
 /// The longest time for which a token is good.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -65,7 +65,11 @@ impl Inner {
         if good.len() >= MOST {
             return Err(GateError::invalid(format!("{MOST} tokens are good already: revoke those that nobody uses")));
         }
-        let (made, mut batch) = draft(new, person, &actor.identity, false, now)?;
+        let behind: Vec<String> = actor.person.iter().map(ToString::to_string).chain(self.vouched(actor)).collect();
+        if behind.len() > persons::MOST {
+            return Err(GateError::invalid("tokens were given out by tokens too often: sign in as yourself"));
+        }
+        let (made, mut batch) = draft(new, person, (&actor.identity, behind), false, now)?;
         for row in over.into_iter().take(MARKED) {
             batch.items.push(ItemRow { revision: row.revision + 1, state: "expired".to_owned(), ..row });
         }
@@ -147,7 +151,7 @@ pub async fn bootstrap(store: &Store, now: Timestamp) -> Result<TokenMade, GateE
     let until = now.saturating_add(FIRST_HOUR).map_err(|error| GateError::invalid(error.to_string()))?;
     let grants = vec![Grant::everywhere(Role::Admin)];
     let new = NewToken { name: "bootstrap".to_owned(), grants: grants.clone(), person: None, until };
-    let (made, batch) = draft(new, None, "bootstrap", true, now)?;
+    let (made, batch) = draft(new, None, ("bootstrap", Vec::new()), true, now)?;
     store.write(batch).await?;
     Ok(made)
 }
@@ -155,7 +159,7 @@ pub async fn bootstrap(store: &Store, now: Timestamp) -> Result<TokenMade, GateE
 fn draft(
     new: NewToken,
     person: Option<String>,
-    by: &str,
+    (by, behind): (&str, Vec<String>),
     once: bool,
     now: Timestamp,
 ) -> Result<(TokenMade, Batch), GateError> {
@@ -167,6 +171,7 @@ fn draft(
         grants: new.grants.iter().map(KeptGrant::from).collect(),
         person,
         created_by: by.to_owned(),
+        behind,
         revoked_by: None,
         once,
     };

@@ -1,6 +1,6 @@
 //! Documents that somebody hands in: what they count for, and how they stop counting.
 
-use engine::{Actor, Gate, Point, Role, Submission};
+use engine::{Actor, Asker, Gate, GateError, Grant, Point, Repositories, Role, Submission};
 use model::{Digest, Verdict};
 use serde_json::{Value, json};
 use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
@@ -212,5 +212,112 @@ async fn b3_the_bytes_behind_a_decision_are_kept_with_it() {
     // What is not kept is said not to be.
     assert!(matches!(gate.evidence(&Digest::of(b"never"), &anybody()).await, Err(engine::GateError::NotFound { .. })));
     assert!(matches!(gate.pieces("never", &anybody()).await, Err(engine::GateError::NotFound { .. })));
+    gate.stop().await;
+}
+
+/// The jobs of one project are one identity, whatever their branch; what they may differs.
+fn job(environments: &[&str]) -> Actor {
+    let repositories = vec![Repositories::parse("**").unwrap()];
+    let environments = environments.iter().map(|&name| name.to_owned()).collect();
+    Actor {
+        identity: "oidc:ci#42".into(),
+        person: None,
+        grants: vec![Grant { role: Role::Ci, repositories, environments }],
+    }
+}
+
+async fn hand_in_as(gate: &Gate, scene: &Scene, digest: &str, kind: &str, document: &Value, actor: &Actor) -> String {
+    let image = scene.named(&format!("@{digest}"));
+    let submission = Submission { image, kind: kind.to_owned(), document: document.to_string().into() };
+    gate.submit(submission, &job_asks(), actor).await.unwrap().id
+}
+
+fn job_asks() -> Asker {
+    Asker { identity: Some("oidc:ci#42".to_owned()), ..by(Point::Ci) }
+}
+
+async fn verdict_in(gate: &Gate, image: &str, environment: &str) -> (Verdict, Value) {
+    let asked = engine::Asked { environment: Some(environment.to_owned()), ..super::scene::asked(image) };
+    let decision = gate.ask(asked, &by(Point::Ci), &anybody()).await.unwrap().decision;
+    (decision.verdict, serde_json::from_slice(&decision.record).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_who_may_hand_in_for_staging_satisfies_and_replaces_nothing_in_production() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let gate = scene.gate(SCAN).await;
+    let (protected, branch) = (job(&["production", "staging"]), job(&["staging"]));
+    let image = scene.named(&format!("@{digest}"));
+    let clean = |scene: &Scene| trivy(scene, &digest, &json!([]));
+    // Alone it is no scan for production, and it is said why.
+    hand_in_as(&gate, &scene, &digest, "report", &clean(&scene), &branch).await;
+    assert_eq!(verdict_in(&gate, &image, "staging").await.0, Verdict::Allow);
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert_eq!(verdict, Verdict::Deny, "{record}");
+    let reasons = record["reasons"].to_string();
+    assert!(
+        reasons.contains("scan.notAccepted") && reasons.contains("may do so for staging, not for production"),
+        "{reasons}"
+    );
+    // What the protected branch found stays found, whatever is handed in later.
+    let bad = hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, &digest, &critical()), &protected).await;
+    assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Deny);
+    hand_in_as(&gate, &scene, &digest, "report", &clean(&scene), &branch).await;
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert!(verdict == Verdict::Deny && record["reasons"].to_string().contains("vuln.maxExceeded"), "{record}");
+    // Nor is it taken back by a job that may not hand in for production, although it is the same identity.
+    let refused = gate.withdraw(&bad, "it is in the way", &job_asks(), &branch).await;
+    assert!(
+        matches!(&refused, Err(GateError::Forbidden { what }) if what.contains("production, staging")),
+        "{refused:?}"
+    );
+    assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Deny);
+    gate.withdraw(&bad, "an old database", &job_asks(), &protected).await.unwrap();
+    // The same bytes, handed in by one whose word counts, count.
+    let twice = clean(&scene);
+    let first = hand_in_as(&gate, &scene, &digest, "report", &twice, &branch).await;
+    assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Deny);
+    assert_ne!(hand_in_as(&gate, &scene, &digest, "report", &twice, &protected).await, first);
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert_eq!(verdict, Verdict::Allow, "{record}");
+    assert_eq!(hand_in_as(&gate, &scene, &digest, "report", &twice, &branch).await, first, "it is known already");
+    // Bad news is news from anybody.
+    hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, &digest, &critical()), &branch).await;
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert!(verdict == Verdict::Deny && record["reasons"].to_string().contains("vuln.maxExceeded"), "{record}");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_bills_of_materials_and_vex_handed_in_for_staging_are_not_there_in_production() {
+    let rules = "- { id: sbom, sbom: { formats: [cyclonedx], from: [file] } }\n  \
+        - { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 }, vex: { from: [file], authors: [acme] } } }";
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let gate = scene.gate(rules).await;
+    let (protected, branch) = (job(&["*"]), job(&["staging"]));
+    let image = scene.named(&format!("@{digest}"));
+    let vex = json!({ "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://acme.example/1", "author": "acme",
+        "timestamp": "2026-01-01T00:00:00Z", "version": 1, "statements": [{ "vulnerability": { "name": "CVE-2026-0001" },
+        "products": [{ "@id": "pkg:deb/debian/openssl@3.0.8-1" }], "status": "not_affected",
+        "justification": "component_not_present" }] });
+    hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, &digest, &critical()), &protected).await;
+    for (kind, document) in [("sbom", sbom(None)), ("vex", vex.clone())] {
+        hand_in_as(&gate, &scene, &digest, kind, &document, &branch).await;
+    }
+    let (verdict, record) = verdict_in(&gate, &image, "staging").await;
+    assert_eq!(verdict, Verdict::Allow, "{record}");
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert_eq!(verdict, Verdict::Deny, "{record}");
+    let reasons = record["reasons"].to_string();
+    assert!(reasons.contains("vuln.maxExceeded") && reasons.contains("sbom"), "{reasons}");
+    // A report of another image, handed in where it does not count, takes nothing away.
+    for (kind, document) in [("sbom", sbom(None)), ("vex", vex)] {
+        hand_in_as(&gate, &scene, &digest, kind, &document, &protected).await;
+    }
+    let other = Digest::of(b"another");
+    hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, other.as_str(), &critical()), &branch).await;
+    assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Allow);
     gate.stop().await;
 }

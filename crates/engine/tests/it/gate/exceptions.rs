@@ -17,19 +17,19 @@ const RULES: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] 
     - { id: user, config: { nonRoot: true }, waivable: false }";
 
 /// Somebody with roles everywhere.
-fn actor(identity: &str, person: Option<&str>, roles: &[Role]) -> Actor {
+pub(super) fn actor(identity: &str, person: Option<&str>, roles: &[Role]) -> Actor {
     Actor { person: person.map(Into::into), ..Actor::everywhere(identity, roles) }
 }
 
-fn dev() -> Actor {
+pub(super) fn dev() -> Actor {
     actor("oidc:dev", Some("dora"), &[Role::Viewer, Role::Developer])
 }
 
-fn approver() -> Actor {
+pub(super) fn approver() -> Actor {
     actor("oidc:approver", Some("ada"), &[Role::Viewer, Role::Approver])
 }
 
-fn governor() -> Actor {
+pub(super) fn governor() -> Actor {
     actor("oidc:governor", Some("gus"), &[Role::PolicyAdmin])
 }
 
@@ -52,13 +52,13 @@ fn report(image: &str, digest: &str, found: &[(&str, &str, Option<&str>)]) -> Ve
     report.to_string().into_bytes()
 }
 
-async fn submit(gate: &Gate, image: &str, found: &[(&str, &str, Option<&str>)]) {
+pub(super) async fn submit(gate: &Gate, image: &str, found: &[(&str, &str, Option<&str>)]) {
     let document = report(image, image.split_once('@').unwrap().1, found).into();
     let submission = Submission { image: image.to_owned(), kind: "report".to_owned(), document };
     gate.submit(submission, &by(Point::Ci), &anybody()).await.unwrap();
 }
 
-fn wanted(image: &str) -> ExceptionRequest {
+pub(super) fn wanted(image: &str) -> ExceptionRequest {
     ExceptionRequest {
         image: Some(image.to_owned()),
         repositories: None,
@@ -76,12 +76,12 @@ fn wanted(image: &str) -> ExceptionRequest {
     }
 }
 
-fn seen(exception: &Exception) -> Settling {
+pub(super) fn seen(exception: &Exception) -> Settling {
     Settling { revision: exception.revision, reason: Some("looked at".to_owned()) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]
-fn forbidden<T: std::fmt::Debug>(done: Result<T, GateError>, says: &str) {
+pub(super) fn forbidden<T: std::fmt::Debug>(done: Result<T, GateError>, says: &str) {
     assert!(matches!(&done, Err(GateError::Forbidden { what, .. }) if what.contains(says)), "{says}: {done:?}");
 }
 
@@ -96,7 +96,7 @@ fn conflict<T: std::fmt::Debug>(done: Result<T, GateError>) {
 }
 
 /// A scene with an image that one finding blocks: `HOST/team/app@sha256:…`
-async fn blocked(scene: &Scene) -> (Gate, String) {
+pub(super) async fn blocked(scene: &Scene) -> (Gate, String) {
     let digest = scene.push("1", "1000");
     let gate = scene.gate(RULES).await;
     let image = scene.named(&format!("@{digest}"));

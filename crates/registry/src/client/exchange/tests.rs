@@ -7,8 +7,12 @@ use crate::{Anonymous, Client, Options};
 
 /// Why a redirect is refused; nothing if it may be followed.
 fn refused(from: &str, to: &str, insecure: &[&str]) -> Option<String> {
+    refused_within(Reach::Anywhere, from, to, insecure)
+}
+
+fn refused_within(reach: Reach, from: &str, to: &str, insecure: &[&str]) -> Option<String> {
     let insecure_hosts = insecure.iter().map(|host| (*host).to_owned()).collect();
-    let client = Client::new(Options { insecure_hosts, ..Options::default() }, Arc::new(Anonymous)).unwrap();
+    let client = Client::new(Options { insecure_hosts, reach, ..Options::default() }, Arc::new(Anonymous)).unwrap();
     let from: Url = from.parse().unwrap();
     let question = Question {
         method: Method::GET,
@@ -39,6 +43,19 @@ fn s37_a_redirect_never_leaves_https_and_never_leads_to_a_special_address() {
     let loopback = "http://127.0.0.1:5000/v2/a/blobs/x";
     assert_eq!(refused(loopback, "http://127.0.0.1:9000/x", &["127.0.0.1:5000"]), None);
     assert!(refused(loopback, "http://169.254.169.254/x", &["127.0.0.1:5000"]).is_some());
+}
+
+#[test]
+fn s37_a_listed_registry_on_this_machine_leads_to_no_other_port_of_it() {
+    let listed = || Reach::listed(&["127.0.0.1:5000".to_owned()], &[]).unwrap();
+    let from = "http://127.0.0.1:5000/v2/a/blobs/x";
+    let only = ["127.0.0.1:5000"];
+    assert_eq!(refused_within(listed(), from, "/elsewhere", &only), None);
+    for other in ["http://127.0.0.1:9000/x", "http://localhost:6379/x", "http://127.0.0.1/x", "https://[::1]:5001/x"] {
+        let why = refused_within(listed(), from, other, &only).unwrap();
+        assert!(why.contains("another service on this machine"), "{why}");
+    }
+    assert_eq!(refused_within(listed(), from, "http://127.0.0.1:9000/x", &["127.0.0.1:9000"]), None, "it is listed");
 }
 
 #[test]
