@@ -29,6 +29,9 @@ pub struct Question<'a> {
     pub account: Option<String>,
     /// The environment, which a policy declares.
     pub environment: String,
+    /// It is asked as if the image were this one, with the host that policies match on: `None`, as the one that it is. What is known about it is looked
+    /// up where it is.
+    pub as_if: Option<ImageReference>,
     /// What the caller hands over.
     pub handed: &'a HandedOver,
     /// How registries are spoken to.
@@ -212,15 +215,21 @@ fn judge(
 }
 
 impl Question<'_> {
-    /// Policies match on the classic host name, however the reference spells the registry.
+    /// What is asked of the policies.
     pub(crate) fn ask(&self, digest: Digest, account: Option<&str>) -> Ask {
+        let image = self.as_if.clone().unwrap_or_else(|| self.at(account));
+        Ask { image, digest, environment: self.environment.clone() }
+    }
+
+    /// Where the image is. Policies match on the classic host name, however the reference spells the registry.
+    fn at(&self, account: Option<&str>) -> ImageReference {
         let mut image = self.image.clone();
         if let Place::Ecr(Target { region, account: ours, .. }) = &self.place {
             let account = ours.clone().or_else(|| self.account.clone()).or_else(|| account.map(str::to_owned));
             image.host = account
                 .map(|account| EcrHost { account, region: region.clone(), fips: false, dual_stack: false }.to_string());
         }
-        Ask { image, digest, environment: self.environment.clone() }
+        image
     }
 
     /// What the policies ask for; which digest it is about does not matter for that.
@@ -356,7 +365,8 @@ pub(crate) async fn enrich(
 ) -> Found {
     let digest = ask.digest.clone();
     let gathered = async {
-        let (source, client, location) = registry(&ask.image, question.access)?;
+        let at = if question.as_if.is_some() { question.at(None) } else { ask.image.clone() };
+        let (source, client, location) = registry(&at, question.access)?;
         let found =
             client.manifest(&location, &Reference::Digest(digest.clone())).await.map_err(|error| error.reason())?;
         let place = Gatherer { source: &source, policies, ask, needs, trust: question.trust, now: (question.now)() };

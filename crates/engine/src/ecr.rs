@@ -56,13 +56,14 @@ pub(crate) async fn check(
     progress.event(&Event::Resolved { digest: &digest });
     let account = target.account.clone().or_else(|| image.as_ref().ok().and_then(|image| image.account.clone()));
     let ask = question.ask(digest.clone(), account.as_deref());
+    let ours = account.clone();
     let image = match image {
         Err(reason) => return Ok(Found::new(ask, unknown(digest, None, &target.region, reason), false)),
         Ok(image) => image,
     };
     let mut collected =
         collect(&mut collector, question, target, (policies, exceptions, wants_scans), &ask, &image, account).await;
-    evidence.contradicts(&question.image, ask_account(&ask).as_deref());
+    evidence.contradicts(&question.image, ours.as_deref());
     let found = if more_is_needed(needs, &evidence) {
         let within = collector.pacer.left();
         enrich(question, policies, needs, &ask, &mut evidence, collected, within).await
@@ -82,12 +83,6 @@ pub(crate) async fn check(
         }
         _ => Ok(found),
     }
-}
-
-/// The account in the host name that policies match on.
-fn ask_account(ask: &Ask) -> Option<String> {
-    let host = ask.image.host.as_deref()?;
-    host.parse::<model::EcrHost>().ok().map(|host| host.account)
 }
 
 /// Facts that say why nothing is known.

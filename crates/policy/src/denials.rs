@@ -1,5 +1,7 @@
 //! What is denied everywhere, whatever any policy says (S30): the deny list and quarantine. Before everything else, and nothing waives it (S6).
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobMatcher};
 use model::{Digest, Purl};
 
@@ -199,5 +201,19 @@ impl DeniedThing {
             Self::Signer(text) | Self::Vulnerability(text) => text.clone(),
             Self::Package(purl) => purl.to_string(),
         }
+    }
+}
+
+impl Denials {
+    /// The first entry that denies one of these images by its digest, and which.
+    pub fn about_any<'a>(&self, digests: &'a BTreeSet<Digest>) -> Option<(&Denial, &'a Digest)> {
+        self.entries.iter().find_map(|denial| {
+            let named = match &denial.what {
+                DeniedThing::Digest(digest) => Some(digest),
+                _ => None,
+            };
+            let found = named.into_iter().chain(&denial.also).find_map(|digest| digests.get(digest));
+            found.map(|digest| (denial, digest))
+        })
     }
 }

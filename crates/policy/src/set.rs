@@ -220,6 +220,11 @@ impl PolicySet {
             .filter(move |member| member.is_for_environment(&ask.environment) && member.is_for_image(ask, &name))
     }
 
+    /// True if a policy may be about this question.
+    pub fn is_about(&self, ask: &Ask) -> bool {
+        self.matching(ask).next().is_some()
+    }
+
     /// How this document is read in this environment.
     pub(crate) fn reading<'a>(&'a self, document: &'a Member, environment: &str) -> &'a Member {
         let mut readings = self.members.iter().filter(|member| member.document == document.document);

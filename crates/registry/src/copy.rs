@@ -17,7 +17,7 @@ use crate::client::sources::Source;
 use crate::error::Error;
 use crate::{Client, Location, Manifest, Reference};
 
-use plan::Plan;
+pub use plan::Plan;
 pub use progress::{CopyProgress, CopyState};
 
 /// How much is copied at most. Beyond it nothing is copied.
@@ -65,21 +65,38 @@ impl Client {
         limits: &CopyLimits,
         progress: &CopyProgress,
     ) -> Result<Copied, Error> {
-        let plan = Plan::of(self, from, digest, limits).await?;
+        let plan = self.plan_copy(from, digest, limits).await?;
+        self.copy_planned(from, to, &plan, limits, progress).await
+    }
+
+    /// What [`Self::copy`] would copy: for whoever has to look at it before anything is sent.
+    pub async fn plan_copy(&self, from: &Location, digest: &Digest, limits: &CopyLimits) -> Result<Plan, Error> {
+        Plan::of(self, from, digest, limits).await
+    }
+
+    /// Copies exactly what was planned.
+    pub async fn copy_planned(
+        &self,
+        from: &Location,
+        to: &Location,
+        plan: &Plan,
+        limits: &CopyLimits,
+        progress: &CopyProgress,
+    ) -> Result<Copied, Error> {
         progress.begin(plan.manifests.len(), plan.blobs.values().map(|blob| blob.part.size));
-        self.copy_blobs(from, to, &plan, limits, progress).await?;
-        self.copy_manifests(to, &plan, limits, progress).await?;
-        self.copy_lists(to, &plan).await?;
-        self.copy_cosign_tags(to, &plan).await?;
+        self.copy_blobs(from, to, plan, limits, progress).await?;
+        self.copy_manifests(to, plan, limits, progress).await?;
+        self.copy_lists(to, plan).await?;
+        self.copy_cosign_tags(to, plan).await?;
         progress.verifying();
-        self.copied(to, &plan, limits).await?;
+        self.copied(to, plan, limits).await?;
         let state = progress.state();
         Ok(Copied {
             manifests: plan.manifests.len() as u64,
-            attached: plan.attached as u64,
+            attached: plan.attached.len() as u64,
             blobs: plan.blobs.len() as u64,
             sent_bytes: state.sent_bytes,
-            warnings: plan.warnings,
+            warnings: plan.warnings.clone(),
         })
     }
 

@@ -27,7 +27,7 @@ mod transport;
 
 pub use blob::BlobReader;
 pub use client::Client;
-pub use copy::{Copied, CopyLimits, CopyProgress, CopyState};
+pub use copy::{Copied, CopyLimits, CopyProgress, CopyState, Plan as CopyPlan};
 pub use credentials::{Anonymous, BoxFuture, Credential, CredentialError, Credentials, Secret};
 pub use descriptor::{Descriptor, Manifest, media_type};
 pub use error::{Asked, Error};

@@ -230,6 +230,7 @@ impl Asking {
             place: self.place.clone(),
             account: self.image.account.clone(),
             environment: self.environment.clone(),
+            as_if: None,
             handed: &self.handed,
             access: &self.access,
             trust: &self.trust,

@@ -96,6 +96,7 @@ impl InspectArgs {
             place: whereabouts,
             account: image.account.clone(),
             environment: self.environment.clone(),
+            as_if: None,
             handed: &handed,
             access: &access,
             trust: &trust,

@@ -121,6 +121,7 @@ impl VerifyArgs {
             place,
             account: image.account.clone(),
             environment,
+            as_if: None,
             handed: &handed,
             access: &access,
             trust: &trust,

@@ -43,6 +43,8 @@ pub(super) struct Wanted {
     /// The image, with the classic host name of ECR.
     pub(super) image: String,
     pub(super) environment: String,
+    /// For whoever asks what would be said of it elsewhere: where.
+    pub(super) as_if: Option<ImageReference>,
     /// S15: nothing is started.
     pub(super) dry_run: bool,
     /// One look: what is pending is not waited for.
@@ -130,7 +132,7 @@ impl Inner {
         let task = tokio::spawn(async move {
             let collected = inner.collect(&image, &key, &told).await;
             // Whoever asked may have gone meanwhile.
-            if let (Ok(known), false, false) = (&collected, key.dry_run, key.brief) {
+            if let (Ok(known), None, false, false) = (&collected, &key.as_if, key.dry_run, key.brief) {
                 inner.remember(known);
             }
             inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -178,7 +180,7 @@ impl Inner {
                     continue;
                 }
             }
-            let known = self.known(looked, &force, ticket).await?;
+            let known = self.known(looked, wanted, &force, ticket).await?;
             if self.follower.unchanged(&known.manifests, ticket) {
                 return Ok(Arc::new(known));
             }
@@ -202,6 +204,7 @@ impl Inner {
             place,
             account: None,
             environment: wanted.environment.clone(),
+            as_if: wanted.as_if.clone(),
             handed,
             access: &access,
             trust: &force.trust,
@@ -222,10 +225,12 @@ impl Inner {
         if brief { Pace { timeout: once, poll_interval: once, floor: once, ..pace } } else { pace }
     }
 
-    async fn known(&self, looked: Looked, force: &InForce, ticket: i64) -> Result<Known, AskError> {
+    async fn known(&self, looked: Looked, wanted: &Wanted, force: &InForce, ticket: i64) -> Result<Known, AskError> {
         let Looked { found: Found { ask, mut facts, warnings, .. }, raw, took } = looked;
         let now = (self.settings.now)();
-        let degraded = last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
+        // What was known elsewhere stands in for nothing.
+        let degraded =
+            wanted.as_if.is_none() && last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
         let manifests = manifests(&facts);
         let passes = passes(&facts);
         Ok(Known {

@@ -216,7 +216,8 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
         let Understood { image, environment } = understood;
-        let wanted = Wanted { image: image.to_string(), environment: environment.clone(), dry_run, brief: false };
+        let (image_name, environment) = (image.to_string(), environment.clone());
+        let wanted = Wanted { image: image_name, environment, as_if: None, dry_run, brief: false };
         self.collected(image, wanted, deadline).await
     }
 
@@ -305,7 +306,7 @@ impl Inner {
         (self.is_fresh(&known) && force.wants(&known.ask) == known.wants).then_some(known)
     }
 
-    fn is_fresh(&self, known: &Known) -> bool {
+    pub(super) fn is_fresh(&self, known: &Known) -> bool {
         Instant::now() < known.fresh_until && self.follower.unchanged(&known.manifests, known.ticket)
     }
 

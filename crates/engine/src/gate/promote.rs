@@ -2,9 +2,12 @@
 //! about. It runs behind: whoever began it asks how far it is. What a promotion leaves is a tag that was not there before, and a record; one that fails
 //! leaves neither.
 
+mod claim;
 mod destination;
 mod leave;
 mod run;
+mod slots;
+mod there;
 mod tracking;
 
 use std::sync::Arc;

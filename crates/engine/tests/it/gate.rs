@@ -6,6 +6,7 @@ mod attaching;
 mod bounds;
 mod changes;
 mod denials;
+mod destinations;
 mod documents;
 mod exceptions;
 mod log;

@@ -5,6 +5,8 @@ use model::Digest;
 use serde::Deserialize;
 
 use crate::Manifest;
+use crate::manifest::{essence, is_generic};
+use crate::media_type::{DOCKER_CONFIG, OCI_CONFIG};
 
 /// A blob or manifest as another manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,9 +19,14 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// What it is called; empty if it is called nothing.
+    fn named(&self) -> &str {
+        self.media_type.as_deref().unwrap_or("")
+    }
+
     /// True for layers that registries need not hold, because whoever pulls fetches them elsewhere.
     pub(super) fn may_be_elsewhere(&self) -> bool {
-        let named = self.media_type.as_deref().unwrap_or("");
+        let named = self.named();
         let foreign = named.contains(".foreign.") || named.contains(".nondistributable.");
         foreign && self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
@@ -31,6 +38,11 @@ pub(super) struct Parts {
     pub(super) blobs: Vec<Part>,
     pub(super) manifests: Vec<Part>,
     pub(super) subject: Option<Digest>,
+    /// The media type of its configuration, if it has one; empty if that says none.
+    config: Option<String>,
+    /// Every layer is text or a document by its media type.
+    only_documents: bool,
+    is_index: bool,
 }
 
 #[derive(Deserialize)]
@@ -57,13 +69,50 @@ impl Parts {
         if !is_known {
             return Err(format!("{} is a {}, of a form that is not known", manifest.digest, manifest.media_type));
         }
+        let config = shape.config.as_ref().map(|config| config.named().to_ascii_lowercase());
+        let only_documents = shape.layers.iter().flatten().all(|layer| is_document(layer.named()));
         let blobs = shape.config.into_iter().chain(shape.layers.into_iter().flatten());
         Ok(Self {
             blobs: blobs.chain(shape.blobs.into_iter().flatten()).collect(),
+            is_index: shape.manifests.is_some(),
             manifests: shape.manifests.unwrap_or_else(Vec::new),
             subject: shape.subject.map(|subject| subject.digest),
+            config,
+            only_documents,
         })
     }
+
+    /// S39: it is an index, or somebody could run it as an image, whatever the list that names it calls it. Nobody judged that.
+    pub(super) fn is_image(&self) -> bool {
+        let Some(config) = self.config.as_deref() else { return self.is_index };
+        self.is_index || is_of_an_image(config) || self.may_be_an_image(config)
+    }
+
+    /// The same of what is under a tag of cosign's, who gives signatures and bills of materials the configuration of an image: their layers tell.
+    pub(super) fn is_image_under_a_tag(&self) -> bool {
+        let Some(config) = self.config.as_deref() else { return self.is_index };
+        self.is_index || self.may_be_an_image(config) || (is_of_an_image(config) && !self.only_documents)
+    }
+
+    /// Some clients run what has a configuration of these types, which say nothing.
+    fn may_be_an_image(&self, config: &str) -> bool {
+        (is_generic(config) || config == "text/html") && !self.only_documents
+    }
+}
+
+/// True for configurations of what is run: images, plugins of Docker, modules of WebAssembly.
+fn is_of_an_image(config: &str) -> bool {
+    let config = essence(config);
+    matches!(config, OCI_CONFIG | DOCKER_CONFIG | "application/vnd.docker.plugin.v1+json")
+        || config.contains("wasm.config")
+}
+
+/// True for text, JSON and XML: signatures, statements, bills of materials.
+fn is_document(media_type: &str) -> bool {
+    let named = essence(media_type).to_ascii_lowercase();
+    named.starts_with("text/")
+        || ["+json", "/json", "+xml", "/xml"].iter().any(|end| named.ends_with(end))
+        || matches!(&*named, "application/vnd.cyclonedx" | "application/vnd.syft")
 }
 
 #[cfg(test)]
@@ -94,6 +143,39 @@ mod tests {
         for unknown in ["{}", "[]", r#"{"things":[]}"#, r#"{"config":{"digest":"sha256:0","size":1}}"#] {
             assert!(parts(unknown).is_err(), "{unknown}");
         }
+    }
+
+    #[test]
+    fn s39_what_could_be_run_is_told_by_its_configuration_and_layers() {
+        let told = |config: &str, layer: &str| {
+            let part = |kind: &str| format!(r#"{{"mediaType":"{kind}","digest":"{}","size":1}}"#, Digest::of(b"a"));
+            let parts = parts(&format!(r#"{{"config":{},"layers":[{}]}}"#, part(config), part(layer))).unwrap();
+            (parts.is_image(), parts.is_image_under_a_tag())
+        };
+        let (layer, signature) =
+            ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.dev.cosign.simplesigning.v1+json");
+        for config in
+            [OCI_CONFIG, DOCKER_CONFIG, &*OCI_CONFIG.to_ascii_uppercase(), "application/vnd.wasm.config.v0+json"]
+        {
+            assert_eq!(told(config, layer), (true, true), "{config}");
+            assert_eq!(told(config, signature), (true, false), "{config}");
+        }
+        for config in ["", "application/json", "application/octet-stream", "text/html"] {
+            assert_eq!(told(config, layer), (true, true), "{config:?}");
+            assert_eq!(told(config, signature), (false, false), "{config:?}");
+        }
+        for config in [crate::media_type::EMPTY, "application/vnd.cncf.notary.signature"] {
+            assert_eq!(told(config, layer), (false, false), "{config}");
+        }
+        for bill in ["text/spdx", "application/vnd.cyclonedx", "application/vnd.cyclonedx+xml", "application/spdx+json"]
+        {
+            assert!(!told(OCI_CONFIG, bill).1, "{bill}");
+        }
+        for odd in ["", "application/octet-stream", "application/vnd.oci.image.layer.v1.tar"] {
+            assert!(told(OCI_CONFIG, odd).1, "{odd:?}");
+        }
+        let index = parts(r#"{"manifests":[]}"#).unwrap();
+        assert!(index.is_image() && index.is_image_under_a_tag());
     }
 
     #[test]

@@ -18,9 +18,9 @@ use crate::{Client, Descriptor, Location, Manifest, Reference, ReferrersBy};
 /// What cosign adds to the fallback tag for signatures, attestations and bills of materials.
 const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
-/// What is to be copied.
+/// What is to be copied: found at the source, held in memory, and sent as it was found.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub struct Plan {
     pub(super) manifests: BTreeMap<Digest, Manifest>,
     /// What each names: an index its manifests.
     children: BTreeMap<Digest, Vec<Digest>>,
@@ -30,7 +30,7 @@ pub(super) struct Plan {
     /// cosign's tags, and what they stand for.
     pub(super) tags: BTreeMap<Tag, Digest>,
     /// Manifests that are there because they are attached to others.
-    pub(super) attached: usize,
+    pub(super) attached: BTreeSet<Digest>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -54,6 +54,16 @@ struct Visited {
 }
 
 impl Plan {
+    /// Every manifest: the image's own, its platforms, and all that is attached.
+    pub fn manifests(&self) -> impl Iterator<Item = &Digest> {
+        self.manifests.keys()
+    }
+
+    /// Those of them that are there because they are attached to others.
+    pub fn attached(&self) -> &BTreeSet<Digest> {
+        &self.attached
+    }
+
     pub(super) async fn of(
         client: &Client,
         from: &Location,
@@ -140,7 +150,10 @@ impl Walk<'_> {
         }
         for manifest in attached {
             let one = Next { digest: manifest.digest.clone(), manifest: Some(manifest) };
-            self.plan.attached += usize::from(self.add(&mut next, one));
+            let digest = one.digest.clone();
+            if self.add(&mut next, one) {
+                self.plan.attached.insert(digest);
+            }
         }
         for part in parts.blobs {
             let is_needed = !part.may_be_elsewhere();
@@ -212,17 +225,27 @@ async fn visit(client: &Client, from: &Location, next: Next) -> Result<Visited, 
             Some(manifest) => manifest,
             None => referrer(client, &source, &entry.digest, digest).await?,
         };
-        // Whatever anybody lists there: what is about something else is not attached to this.
-        if Parts::of(&referrer).map_err(|why| malformed(&asked, why))?.subject.as_ref() == Some(digest) {
-            referrers.push((entry, referrer));
-        } else {
-            let listed = &entry.digest;
+        // Whatever anybody lists there: what is about something else is not attached to this, and what could be run is no attachment.
+        let theirs = Parts::of(&referrer).map_err(|why| malformed(&asked, why))?;
+        let listed = &entry.digest;
+        if theirs.subject.as_ref() != Some(digest) {
             warnings.push(format!(
                 "{listed} is listed among what refers to {digest} and is about something else: left behind"
             ));
+        } else if theirs.is_image() {
+            warnings.push(format!("{listed} is attached to {digest} and is an image itself: left behind"));
+        } else {
+            referrers.push((entry, referrer));
         }
     }
-    let tags = cosign_tags(client, &source, digest).await?;
+    let mut tags = Vec::new();
+    for (tag, manifest) in cosign_tags(client, &source, digest).await? {
+        if Parts::of(&manifest).map_err(|why| malformed(&asked, why))?.is_image_under_a_tag() {
+            warnings.push(format!("{} under the tag {tag} is an image itself: left behind", manifest.digest));
+        } else {
+            tags.push((tag, manifest));
+        }
+    }
     Ok(Visited { manifest, parts, referrers, tags, warnings })
 }
 

@@ -263,6 +263,44 @@ async fn s25_what_is_about_something_else_is_left_behind_and_more_than_the_limit
 }
 
 #[tokio::test]
+async fn s39_images_and_indexes_that_are_attached_are_left_behind() {
+    for settings in [Settings::new(), Settings::new().without_referrers_api()] {
+        let (source, target) = (settings.start(), Registry::start());
+        let scene = Scene::new();
+        scene.push(&source, "app");
+        let about = scene.index.root().descriptor();
+        let layer = || Layer::new().file("evil", "6");
+        let image = ImageBuilder::new().layer(layer()).manifest("subject", about.clone()).build();
+        let called = ImageBuilder::new()
+            .layer(layer())
+            .manifest("subject", about.clone())
+            .manifest("artifactType", json!("application/spdx+json"))
+            .docker()
+            .build();
+        let inner = ImageBuilder::new().layer(layer()).user("7").build();
+        let index = IndexBuilder::new().image(&inner).key("subject", about).build();
+        source.push("app", None, &image);
+        source.push("app", None, &called);
+        source.push("app", None, &index);
+        for evil in [image.root(), called.root(), index.root()] {
+            source.list_in_fallback_tag("app", scene.index.digest(), evil);
+        }
+        // Under a tag where cosign keeps bills of materials.
+        let tagged = ImageBuilder::new().layer(layer()).user("8").build();
+        source.push("app", Some(&format!("{}.sbom", scene.index.digest().replace(':', "-"))), &tagged);
+        let client = between(&[&source, &target]);
+        let copied = scene.copy(&client, &at(&source, "app"), &at(&target, "app")).await.unwrap();
+        assert_eq!((copied.manifests, copied.attached), (7, 4), "what belongs to it came along");
+        for evil in [image.digest(), called.digest(), index.digest(), inner.digest(), tagged.digest()] {
+            assert_eq!(target.manifest("app", evil), None, "{evil}");
+        }
+        for evil in [image.digest(), called.digest(), index.digest(), tagged.digest()] {
+            assert!(copied.warnings.iter().any(|warning| warning.contains(evil)), "{evil}: {:?}", copied.warnings);
+        }
+    }
+}
+
+#[tokio::test]
 async fn b7_without_the_right_to_push_nothing_is_sent() {
     let source = Registry::start();
     let reader = Bearer { accounts: vec![Account::new("ci", "secret").pull_only()], ..Bearer::anonymous(false) };

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use aws::Immutability;
 use model::{Digest, ImageReference, Tag};
-use registry::{Client, Copied, CopyLimits, CopyProgress, Location, Manifest, Reference};
+use registry::{Client, Copied, CopyLimits, CopyPlan, CopyProgress, Location, Manifest, Reference};
 
 use super::super::asking::AskError;
 use super::super::permit::Permit;
@@ -56,12 +56,21 @@ impl Ends {
         }
     }
 
-    /// Copies what there is leave for. Within one repository everything is there already.
-    pub(super) async fn copy(&self, permit: &Permit, progress: &CopyProgress) -> Result<Copied, PromoteError> {
+    /// What has to be copied of what there is leave for. Within one repository everything is there already.
+    pub(super) async fn to_copy(&self, permit: &Permit) -> Result<CopyPlan, PromoteError> {
+        if self.from == self.to {
+            return Ok(CopyPlan::default());
+        }
+        let plan = self.client.plan_copy(&self.from, permit.subject(), &CopyLimits::default()).await;
+        Ok(plan.map_err(|error| error.reason())?)
+    }
+
+    /// Copies exactly that.
+    pub(super) async fn copy(&self, plan: &CopyPlan, progress: &CopyProgress) -> Result<Copied, PromoteError> {
         if self.from == self.to {
             return Ok(Copied::default());
         }
-        let copied = self.client.copy(&self.from, &self.to, permit.subject(), &CopyLimits::default(), progress).await;
+        let copied = self.client.copy_planned(&self.from, &self.to, plan, &CopyLimits::default(), progress).await;
         Ok(copied.map_err(|error| error.reason())?)
     }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{ImageReference, Verdict};
+use model::{Digest, ImageReference, Verdict};
 
 use super::super::asking::{Answered, AskError, Asked, RecordedDecision};
 use super::super::permit::{Basis, Permit, Refusal};
 use super::super::{Inner, Point};
+use super::there::There;
 use super::{Plan, PromoteError};
 use crate::record::Record;
 
@@ -31,7 +32,19 @@ impl Inner {
         self: &Arc<Self>,
         plan: &Plan,
         image: &ImageReference,
+        there: &mut There,
     ) -> Result<Leave, PromoteError> {
+        let leave = self.leave_where_it_is(plan, image).await?;
+        // Whatever it rests on, such as the judgement of an index: it is for what was asked about.
+        let subject = leave.permit.subject();
+        if let Some(asked) = image.digest.as_ref().filter(|asked| *asked != subject) {
+            let what = format!("leave was given for {subject}, not for {asked}, which was asked about");
+            return Err(AskError::Internal(what).into());
+        }
+        self.leave_where_it_goes(plan, image, leave, there).await
+    }
+
+    async fn leave_where_it_is(self: &Arc<Self>, plan: &Plan, image: &ImageReference) -> Result<Leave, PromoteError> {
         let asked = Asked {
             image: image.to_string(),
             environment: Some(plan.environment.clone()),
@@ -53,7 +66,12 @@ impl Inner {
                 let hint = Some("try again later, or wait longer".to_owned());
                 Err(PromoteError::Refused { refusal: Refusal::Pending, decision, what, hint })
             }
-            Ok(_) | Err(_) => override_for(plan, image, decision, confirmed),
+            // An index that is overridden covers its platforms: the leave is for the platform that was asked about.
+            Ok(permit) => override_for(plan, image, decision, permit.subject, confirmed),
+            Err(_) => {
+                let subject = decision.digest.clone();
+                override_for(plan, image, decision, subject, confirmed)
+            }
         }
     }
 }
@@ -63,6 +81,7 @@ fn override_for(
     plan: &Plan,
     image: &ImageReference,
     decision: Arc<RecordedDecision>,
+    subject: Digest,
     confirmed: Instant,
 ) -> Result<Leave, PromoteError> {
     let refuse = |decision, hint: &str| {
@@ -93,7 +112,7 @@ fn override_for(
         );
     }
     let permit = Permit {
-        subject: decision.digest.clone(),
+        subject,
         children: Vec::new(),
         environment: plan.environment.clone(),
         point: Point::Promotion,

@@ -1,10 +1,12 @@
 //! A promotion from its beginning to its end: leave, copy, leave once more, tag, record. The tag is the last thing that is written, and only the digest
 //! that was decided about gets it, whatever the tag of the source stands for by then.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use model::{ImageReference, Timestamp};
-use registry::Copied;
+use model::{Digest, ImageReference, Timestamp};
+use registry::{Copied, Manifest};
 use serde_json::json;
 use store::{Batch, PromotionRow};
 
@@ -12,8 +14,10 @@ use super::super::asking::AskError;
 use super::super::collecting::repository;
 use super::super::permit::Basis;
 use super::super::{Inner, answers, overrides, recording};
+use super::claim::Claim;
 use super::destination::Ends;
 use super::leave::{Leave, SOON};
+use super::there::There;
 use super::tracking::{Run, promoted};
 use super::{Plan, PromoteError, Promoted};
 
@@ -21,15 +25,29 @@ use super::{Plan, PromoteError, Promoted};
 const TRIES: usize = 5;
 /// Promotions of one place that are looked through for one that is on record already.
 const BEFORE: u32 = 200;
+/// Digests of what is attached that one entry of the audit log lists.
+const LISTED: usize = 500;
+
+/// What was copied, and stands at the destination without a tag.
+struct Done {
+    ends: Ends,
+    /// Where it came from, by its digest.
+    pinned: ImageReference,
+    /// Every manifest that came.
+    coming: BTreeSet<Digest>,
+    attached: BTreeSet<Digest>,
+    copied: Copied,
+    manifest: Manifest,
+}
 
 /// What goes on record.
-#[derive(Clone, Copy)]
 struct Settling<'a> {
     source: &'a ImageReference,
     leave: &'a Leave,
     /// The override that was written, if there is one.
     granted: Option<&'a str>,
     copied: &'a Copied,
+    attached: &'a BTreeSet<Digest>,
     is_there: bool,
 }
 
@@ -37,37 +55,72 @@ impl Inner {
     pub(super) async fn carry_out(self: &Arc<Self>, run: &Run) -> Result<Promoted, PromoteError> {
         let plan = &run.plan;
         run.warn(self.fit_for_promotion(plan).await?);
-        let (leave, source) = self.first_leave(plan).await?;
+        let mut there = There::default();
+        let (mut leave, source) = self.first_leave(plan, &mut there).await?;
         let digest = leave.permit.subject().clone();
         run.decided(&digest);
         let ends = Ends::open(self, &source, &plan.destination)?;
-        ends.is_there(&plan.destination, &digest).await?;
-        let copied = ends.copy(&leave.permit, &run.progress).await?;
+        let is_there = ends.is_there(&plan.destination, &digest).await?;
+        let pinned = ImageReference { digest: Some(digest.clone()), tag: None, ..source };
+        // Deciding and waiting take no room.
+        let slot = self.runs.slots.take(&plan.identity, plan.rollback.is_some()).await;
+        if !leave.permit.holds(Instant::now()) {
+            leave = self.leave_to_promote(plan, &pinned, &mut there).await?;
+        }
+        let to_copy = ends.to_copy(&leave.permit).await?;
+        let coming: BTreeSet<Digest> = to_copy.manifests().cloned().collect();
+        let attached = to_copy.attached().clone();
+        self.none_denied(&coming, &leave)?;
+        let copied = ends.copy(&to_copy, &run.progress).await?;
+        drop((to_copy, slot));
         run.warn(copied.warnings.iter().cloned());
         let manifest = ends.manifest(&digest).await?;
+        let done = Done { ends, pinned, coming, attached, copied, manifest };
+        // What is there already is not written.
+        if plan.destination.tag.is_none() || is_there {
+            return self.tag_and_record(run, &done, &mut there, None).await;
+        }
+        let claim = self.claim(run).await?;
+        let ended = self.tag_and_record(run, &done, &mut there, Some(&claim)).await;
+        self.give_back(claim).await;
+        ended
+    }
+
+    /// Leave once more, the tag, the record.
+    async fn tag_and_record(
+        self: &Arc<Self>,
+        run: &Run,
+        done: &Done,
+        there: &mut There,
+        claim: Option<&Claim>,
+    ) -> Result<Promoted, PromoteError> {
+        let plan = &run.plan;
+        let Done { ends, pinned, coming, attached, copied, manifest } = done;
+        let digest = &manifest.digest;
         // Policies and what is known may be others than before the copy.
-        let pinned = ImageReference { digest: Some(digest.clone()), tag: None, ..source };
-        self.announce(run, ends.is_there(&plan.destination, &digest).await?).await?;
+        self.announce(run, ends.is_there(&plan.destination, digest).await?).await?;
         let mut granted = None;
         for _ in 0..TRIES {
-            let leave = self.leave_to_promote(plan, &pinned).await?;
-            if *leave.permit.subject() != digest {
-                return Err(AskError::Internal("leave was given for another digest".to_owned()).into());
-            }
+            let leave = self.leave_to_promote(plan, pinned, there).await?;
+            self.none_denied(coming, &leave)?;
             if let (Basis::Overridden(id), None) = (leave.permit.basis(), &granted) {
                 self.write_override(run, &leave, id).await?;
                 granted = Some(id.clone());
             }
-            let is_there = ends.is_there(&plan.destination, &digest).await?;
+            let is_there = ends.is_there(&plan.destination, digest).await?;
             // S42: what it rests on was read a moment ago.
             if !self.follower.is_within_lease(leave.confirmed) {
                 continue;
             }
             if let (Some(tag), false) = (&plan.destination.tag, is_there) {
-                ends.tag(&leave.permit, &plan.environment, tag, &manifest).await?;
+                // Without a claim the tag was there: somebody took it away meanwhile.
+                if claim.is_none_or(|claim| !claim.holds()) {
+                    break;
+                }
+                ends.tag(&leave.permit, &plan.environment, tag, manifest).await?;
             }
-            let settling =
-                Settling { source: &pinned, leave: &leave, granted: granted.as_deref(), copied: &copied, is_there };
+            let (leave, granted) = (&leave, granted.as_deref());
+            let settling = Settling { source: pinned, leave, granted, copied, attached, is_there };
             return self.settle(plan, &settling).await;
         }
         let what = "the store or the registry answers too slowly to promote on what it says; try again".to_owned();
@@ -75,7 +128,11 @@ impl Inner {
     }
 
     /// Leave, and where the image is. What is brought back was judged where it came from; if it is no longer there, it is judged where it is.
-    async fn first_leave(self: &Arc<Self>, plan: &Plan) -> Result<(Leave, ImageReference), PromoteError> {
+    async fn first_leave(
+        self: &Arc<Self>,
+        plan: &Plan,
+        there: &mut There,
+    ) -> Result<(Leave, ImageReference), PromoteError> {
         let mut source = plan.source.clone();
         if plan.rollback.is_some()
             && plan.from() != plan.to()
@@ -83,7 +140,7 @@ impl Inner {
         {
             source = ImageReference { tag: None, digest: source.digest, ..plan.destination.clone() };
         }
-        Ok((self.leave_to_promote(plan, &source).await?, source))
+        Ok((self.leave_to_promote(plan, &source, there).await?, source))
     }
 
     /// Says in the audit log that a tag is about to be written: if it is, and its record fails, that much is known.
@@ -123,7 +180,7 @@ impl Inner {
 
     /// Puts the promotion on record; one that is there and on record is that one.
     async fn settle(&self, plan: &Plan, settling: &Settling<'_>) -> Result<Promoted, PromoteError> {
-        let Settling { source, leave, granted, copied, is_there } = *settling;
+        let Settling { source, leave, granted, copied, attached, is_there } = *settling;
         let digest = leave.permit.subject();
         let destination = match &plan.destination.tag {
             Some(_) => plan.destination.to_string(),
@@ -158,7 +215,7 @@ impl Inner {
             "traceId": plan.by.trace_id, "rollback": plan.rollback.is_some(),
             "reason": plan.rollback.as_ref().and_then(|back| back.reason.as_deref()), "basis": basis.as_str(),
             "override": granted, "wasThere": is_there, "manifests": copied.manifests,
-            "attached": copied.attached });
+            "attached": copied.attached, "attachedDigests": attached.iter().take(LISTED).collect::<Vec<_>>() });
         let leaf = recording::leaf(id, "image.promoted", Some((&plan.to(), digest)), now, body)?;
         let promoted = Promoted {
             basis: Some(basis.as_str().to_owned()),

@@ -15,14 +15,17 @@ use store::{LeafRow, PromotionRow};
 
 use super::super::Gate;
 use super::super::asking::AskError;
+use super::slots::Slots;
 use super::{Plan, PromoteError, Promoted, PromotionPhase, PromotionStatus};
 
 /// How long one that ended is told of.
 const KEPT: Duration = Duration::from_hours(1);
 /// How many are; beyond, those that nobody asked for longest are forgotten.
 const MANY: u64 = 10_000;
-/// How many may run at the same time.
-const AT_ONCE: usize = 16;
+/// How many may be on their way: those that are decided, that wait, and that copy.
+const AT_ONCE: usize = 1_000;
+/// How many of them may be of one identity, promotions and rollbacks each.
+const EACH: usize = 100;
 /// How long one may take.
 const LONGEST: Duration = Duration::from_hours(4);
 
@@ -31,6 +34,8 @@ const LONGEST: Duration = Duration::from_hours(4);
 pub(in super::super) struct Runs {
     known: Cache<String, Arc<Run>>,
     active: Mutex<HashMap<String, Arc<Run>>>,
+    /// Room for those that copy.
+    pub(super) slots: Slots,
 }
 
 /// One promotion.
@@ -51,7 +56,11 @@ struct State {
 
 impl Default for Runs {
     fn default() -> Self {
-        Self { known: Cache::builder().max_capacity(MANY).time_to_idle(KEPT).build(), active: Mutex::default() }
+        Self {
+            known: Cache::builder().max_capacity(MANY).time_to_idle(KEPT).build(),
+            active: Mutex::default(),
+            slots: Slots::default(),
+        }
     }
 }
 
@@ -114,9 +123,15 @@ impl Gate {
             let what = format!("another promotion to {key} is on its way");
             return Err(PromoteError::Ask(AskError::Overloaded(what)));
         }
-        if active.len() >= AT_ONCE {
-            let what = format!("{AT_ONCE} promotions are on their way, as many as run at the same time");
-            return Err(PromoteError::Ask(AskError::Overloaded(what)));
+        // Nobody's promotions stand in the way of anybody's rollback.
+        let of_a_kind = |run: &&Arc<Run>| run.plan.rollback.is_some() == plan.rollback.is_some();
+        let theirs = |run: &&Arc<Run>| run.plan.identity == plan.identity;
+        let (all, each) = (active.values().filter(of_a_kind), active.values().filter(of_a_kind).filter(theirs));
+        for (count, most, whose) in [(all.count(), AT_ONCE, ""), (each.count(), EACH, " of yours")] {
+            if count >= most {
+                let what = format!("{most} promotions{whose} are on their way, as many as may be at the same time");
+                return Err(PromoteError::Ask(AskError::Overloaded(what)));
+            }
         }
         let id = uuid::Uuid::now_v7().to_string();
         let run = Arc::new(Run { id: id.clone(), plan, progress: CopyProgress::default(), state: Mutex::default() });

@@ -10,7 +10,7 @@ use testkit::oci::{Fault, Referrer};
 
 use super::scene::{NON_ROOT, NOTHING, Scene, anybody, bundle, by, image, named};
 
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /// A pipeline that may promote everywhere.
 pub(super) fn ci() -> Actor {
@@ -48,7 +48,7 @@ pub(super) async fn ended(gate: &Gate, id: &str) -> PromotionStatus {
     }
 }
 
-async fn promoted(gate: &Gate, promotion: &Promotion) -> Result<Promoted, PromoteError> {
+pub(super) async fn promoted(gate: &Gate, promotion: &Promotion) -> Result<Promoted, PromoteError> {
     let id = gate.promote(promotion, &by(Point::Api), &ci())?;
     ended(gate, &id).await.ended.unwrap()
 }

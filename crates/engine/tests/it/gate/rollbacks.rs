@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use engine::{Actor, Gate, GateError, Point, PromoteError, Promoted, Role, Rollback};
+use model::Verdict;
 use model::reports::ReportPeriod;
 use serde_json::json;
+use testkit::oci::{ImageBuilder, IndexBuilder};
 
 use super::documents::{SCAN, critical, hand_in, trivy};
 use super::promotions::{ci, ended, entries, kinds};
-use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, named};
+use super::scene::{NON_ROOT, NOTHING, Scene, anybody, asked, bundle, by, image, named, verdict};
 
 impl Scene {
     fn rollback(&self) -> Rollback {
@@ -117,6 +119,70 @@ async fn s33_vulnerabilities_alone_are_overridden_by_somebody_who_may_and_says_w
     assert!(matches!(over, Err(GateError::Conflict { .. })), "{over:?}");
     let report = gate.report(ReportPeriod::Weekly, None, None, &anybody()).await.unwrap();
     assert_eq!((report.overrides.granted, report.overrides.for_rollbacks, report.overrides.used), (1, 1, 1));
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s33_what_is_brought_back_is_what_was_asked_for_also_where_the_override_is_about_its_index() {
+    let scene = Scene::new();
+    let (one, other) = (image("1000"), ImageBuilder::new().platform("linux/arm64").user("1001").build());
+    let index = IndexBuilder::new().image(&one).image(&other).build();
+    let index = scene.registry.push("team/app", Some("1"), &index);
+    let gate = scene.gate(&SCAN.replace("critical: 0", "critical: 9")).await;
+    for platform in [&one, &other] {
+        hand_in(&gate, &scene, &index, "report", &trivy(&scene, platform.digest(), &critical())).await;
+    }
+    let pinned = scene.named(&format!("@{index}"));
+    assert_eq!(verdict(&gate, &pinned).await, Verdict::Allow);
+    let id = gate.promote(&scene.promotion(&format!("@{}", one.digest()), "1"), &by(Point::Api), &ci()).unwrap();
+    assert_eq!(ended(&gate, &id).await.ended.unwrap().unwrap().digest.as_str(), one.digest());
+    let version = gate.upload(bundle(SCAN), &named("admin")).await.unwrap();
+    gate.activate(&version.digest, None, None, &named("admin")).await.unwrap();
+    let outage = engine::NewOverride {
+        owner: None,
+        image: pinned,
+        environment: "production".to_owned(),
+        reason: "outage".to_owned(),
+        ticket: None,
+        lasts: model::SignedDuration::from_mins(10),
+    };
+    gate.grant_override(outage, &anybody()).await.unwrap();
+    let wanted = Rollback {
+        to: Some(one.digest().parse().unwrap()),
+        tag: Some("back".parse().unwrap()),
+        reason: Some("INC-1".to_owned()),
+        ..scene.rollback()
+    };
+    let on_call = Actor::everywhere("ada@sso", &[Role::BreakGlass, Role::Ci]);
+    let back = rolled_back(&gate, &wanted, &on_call).await.unwrap();
+    assert_eq!((back.digest.as_str(), back.basis.as_deref()), (one.digest(), Some("overridden")));
+    assert_eq!(scene.released("back").as_deref(), Some(one.digest()));
+    assert_eq!(scene.released(&index), None, "nothing else came");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s33_what_stands_against_it_at_the_destination_is_overridden_alike() {
+    let scene = Scene::new();
+    let (gate, [one, _]) = two_releases(&scene).await;
+    let on_call = Actor::everywhere("ada@sso", &[Role::BreakGlass, Role::Ci]);
+    let wanted = Rollback { tag: Some("back".parse().unwrap()), reason: Some("INC-1".to_owned()), ..scene.rollback() };
+    hand_in(&gate, &scene, &one, "report", &trivy(&scene, &one, &critical())).await;
+    let lax = SCAN.replace("critical: 0", "critical: 9");
+    for (released, comes) in [(NOTHING, false), (SCAN, true)] {
+        let version = gate.upload(scene.two_policies(&lax, released), &named("admin")).await.unwrap();
+        gate.activate(&version.digest, None, None, &named("admin")).await.unwrap();
+        let error = rolled_back(&gate, &wanted, &ci()).await.unwrap_err();
+        assert!(matches!(error, PromoteError::Refused { refusal: engine::Refusal::Denied, .. }), "{error:?}");
+        match rolled_back(&gate, &wanted, &on_call).await {
+            Ok(back) => assert!(comes && back.basis.as_deref() == Some("overridden"), "{back:?}"),
+            Err(error) => assert!(!comes, "{error:?}"),
+        }
+        assert_eq!(scene.released("back").is_some(), comes);
+    }
+    let told = entries(&gate, &one).await;
+    let granted = told.iter().find(|(kind, _)| kind == "override.granted").unwrap();
+    assert_eq!(granted.1["overridden"], json!(["vuln.maxExceeded"]));
     gate.stop().await;
 }
 

@@ -92,6 +92,7 @@ impl Gate {
             place: Place::Registry,
             account: Some(ACCOUNT.to_owned()),
             environment: self.ask.environment.clone(),
+            as_if: None,
             handed: &handed,
             access: &self.access,
             trust: &trust,
