@@ -78,6 +78,7 @@ fn b10_the_schema_knows_every_key_of_the_built_in_policy_and_of_a_full_one() {
   match: {{ environments: [production], images: [\"**\"], labels: {{ team: pay }}, platforms: [linux/amd64] }}
   onUnknown: {{ scanPending: pending, throttled: {{ lastKnownGood: 24h }}, default: deny }}
   exceptions: [exceptions.yaml]
+  grandfathering: 14d
   action: deny
   rules:
     - id: r
