@@ -1,3 +1,5 @@
+//! What stands above an override.
+
 use super::*;
 
 #[test]
