@@ -1,15 +1,14 @@
 //! Answers while a registry is away: what was judged when it was there stands in, only where the policy says so (`onUnknown`), only if today's word on the
 //! same facts is still a yes, and said as such (S5). Where images start, that is: whoever pushed one and asks about it learns that it cannot be looked at.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use model::UnknownClass;
 use policy::StandIn;
 
-use super::asking::{Answered, AskError, Asker, Via};
-use super::deciding::{Understood, ago, allows};
-use super::permit::{Basis, Permit};
+use super::asking::{Answered, AskError, Asker};
+use super::deciding::{Understood, allows};
+use super::without_store::StoodIn;
 use super::{Inner, recording};
 
 /// Whether this is what a registry that is away looks like.
@@ -50,33 +49,10 @@ impl Inner {
             decision = judged.decision.id, digest = %judged.decision.digest, %class,
             "the registry is away: answered with what was decided last, as the policy says"
         );
-        let basis = Basis::FailOpen(class);
-        let id = if dry_run {
-            String::new()
-        } else {
-            self.answers.note(&self.store, &judged.decision.id, by, basis.as_str(), now)?
-        };
         if !self.follower.is_within_lease(confirmed) || self.follower.force().global != force.global {
             return Err(AskError::Overloaded("something changed while it was answered; ask again".to_owned()));
         }
-        let permit = Permit {
-            subject: judged.decision.digest.clone(),
-            children: judged.children.clone(),
-            environment: judged.decision.environment.clone(),
-            point: by.point,
-            basis,
-            until: Instant::now() + self.settings.pace.floor,
-        };
-        let decision = Arc::clone(&judged.decision);
-        let in_force_at = ago(now, confirmed.elapsed());
-        Ok(Some(Answered {
-            decision,
-            permit: Ok(permit),
-            id,
-            via: Via::Recorded,
-            in_force_at,
-            retry_after: None,
-            confirmed,
-        }))
+        let stood_in = StoodIn { class, until: Instant::now() + self.settings.pace.floor, confirmed };
+        self.stands_in(judged, stood_in, dry_run, by, now).map(Some)
     }
 }

@@ -2,15 +2,24 @@
 //! for whoever needs the answer on record before it is given.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use model::UnknownClass;
+use model::{Timestamp, UnknownClass};
 use policy::StandIn;
 
 use super::Inner;
 use super::answers::is_durable;
 use super::asking::{Answered, AskError, Asker, Via};
 use super::deciding::{Understood, ago, allows, holds_until};
+use super::memory::Judged;
 use super::permit::{Basis, Permit};
+
+/// Why an earlier decision stands in, how long its leave holds, and when it was last known that nothing changed.
+pub(super) struct StoodIn {
+    pub(super) class: UnknownClass,
+    pub(super) until: Instant,
+    pub(super) confirmed: Instant,
+}
 
 impl Inner {
     /// The last judgement, if the policy that was in force then lets it stand in. Otherwise why there is no answer.
@@ -48,18 +57,35 @@ impl Inner {
             decision = judged.decision.id, digest = %judged.decision.digest, cause = %why,
             "the store is away: answered with the last decision, as the policy says"
         );
-        let basis = Basis::FailOpen(UnknownClass::StoreUnavailable);
-        let id = self.answers.note(&self.store, &judged.decision.id, by, basis.as_str(), now)?;
+        let until = holds_until(&judged, now).max(Instant::now() + self.settings.lease);
+        let stood_in = StoodIn { class: UnknownClass::StoreUnavailable, until, confirmed: self.follower.last_read() };
+        Ok((self.stands_in(&judged, stood_in, false, by, now)?, true))
+    }
+
+    /// Answers with an earlier decision, and notes that it did.
+    pub(super) fn stands_in(
+        &self,
+        judged: &Judged,
+        StoodIn { class, until, confirmed }: StoodIn,
+        dry_run: bool,
+        by: &Asker,
+        now: Timestamp,
+    ) -> Result<Answered, AskError> {
+        let basis = Basis::FailOpen(class);
+        let id = if dry_run {
+            String::new()
+        } else {
+            self.answers.note(&self.store, &judged.decision.id, by, basis.as_str(), now)?
+        };
         let permit = Permit {
             subject: judged.decision.digest.clone(),
             children: judged.children.clone(),
             environment: judged.decision.environment.clone(),
             point: by.point,
             basis,
-            until: holds_until(&judged, now).max(std::time::Instant::now() + self.settings.lease),
+            until,
         };
-        let confirmed = self.follower.last_read();
-        let answered = Answered {
+        Ok(Answered {
             decision: Arc::clone(&judged.decision),
             permit: Ok(permit),
             id,
@@ -67,7 +93,6 @@ impl Inner {
             in_force_at: ago(now, confirmed.elapsed()),
             retry_after: None,
             confirmed,
-        };
-        Ok((answered, true))
+        })
     }
 }
