@@ -330,6 +330,7 @@ REFUSED = {
     "an operator without values": ({"admission": {"environments": [{"name": "a", "label": {"key": "k", "operator": "In"}}]}}, "needs values"),
     "an operator with values": ({"admission": {"environments": [{"name": "a", "label": {"key": "k", "operator": "Exists", "values": ["x"]}}]}}, "has no values"),
     "the name as a label": ({"admission": {"environments": [{"name": "a", "label": {"key": NAME_OF, "operator": "In", "values": ["x"]}}]}}, "admission.namespaces"),
+    "break-glass by anybody": ({"admission": {"breakGlass": {"groups": ["on-call"], "longest": "4h"}}}, "needs admission.clientCa"),
     "break-glass without an end": ({"admission": {"breakGlass": {"groups": ["on-call"]}}}, "breakGlass.longest is empty"),
     "a kind without images": ({"admission": {"kinds": [{"group": "g", "resource": "r", "kind": "K"}]}}, "where are its images"),
     "the chart's own keys": ({"config": {"listen": "0.0.0.0:1"}}, "config.listen is for the chart to set"),

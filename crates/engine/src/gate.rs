@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use model::Digest;
+use model::{Digest, UnknownClass};
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -287,7 +287,9 @@ impl Gate {
     /// S42: whether an answer may still be given. What is done with it between the gate and whoever asked takes time. One that the policy gives leave for
     /// while the store is away says so itself, and holds as long as its leave.
     pub fn may_answer(&self, answered: &Answered) -> bool {
-        let stands_in = |permit: &Permit| matches!(permit.basis(), Basis::FailOpen(_)) && permit.holds(Instant::now());
+        let stands_in = |permit: &Permit| {
+            *permit.basis() == Basis::FailOpen(UnknownClass::StoreUnavailable) && permit.holds(Instant::now())
+        };
         answered.permit.as_ref().is_ok_and(stands_in) || self.inner.follower.is_within_lease(answered.confirmed)
     }
 

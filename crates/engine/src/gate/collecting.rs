@@ -290,7 +290,13 @@ impl Inner {
                 continue;
             }
             let file = self.file(row).await?;
-            let Some(rest) = left.checked_sub(file.bytes.len()) else { break };
+            let Some(rest) = left.checked_sub(file.bytes.len()) else {
+                tracing::warn!(
+                    repository = row.repository, digest = %row.digest, environment,
+                    "reports that were handed in for other environments are too large together: the older ones add nothing"
+                );
+                break;
+            };
             left = rest;
             let what = format!("whoever handed it in may do so for {}, not for {environment}", places.words(&row.id));
             handed.beside.push((file, Reason::new(ReasonCode::ScanNotAccepted, what)));

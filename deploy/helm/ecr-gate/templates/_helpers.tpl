@@ -90,6 +90,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and $v.admission.breakGlass (not $v.admission.breakGlass.longest) -}}
 {{- fail "admission.breakGlass.longest is empty: for how long at most may they let an image through? (4h)" -}}
 {{- end -}}
+{{- if and $v.admission.breakGlass (not $v.admission.clientCa) -}}
+{{- fail "admission.breakGlass needs admission.clientCa: without a certificate of the API server anybody who reaches the port could say who wrote an object" -}}
+{{- end -}}
 {{- range $v.admission.kinds -}}
 {{- if not (or .podSpec .images) -}}{{- fail (printf "admission.kinds: %s has neither podSpec nor images: where are its images?" .kind) -}}{{- end -}}
 {{- end -}}

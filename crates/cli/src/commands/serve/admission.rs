@@ -44,6 +44,11 @@ impl AdmissionSetup {
         if tls.is_none() && !config.client_ca.is_empty() {
             return Err(wrong("certificates of clients come over TLS alone").hint("give `admission.tls` or `tls`"));
         }
+        // S31: whoever reaches the port could write a review that says it is by anybody.
+        if config.break_glass.is_some() && config.client_ca.is_empty() && !listen.ip().is_loopback() {
+            return Err(wrong("breakGlass believes who wrote an object, and without `clientCa` anybody could say it")
+                .hint("give `admission.clientCa` and let the API server show a certificate; or leave it out, and use `ecr-gate override grant`"));
+        }
         let (cluster, clients) = (name("cluster", &config.cluster)?, config.client_ca);
         let tls = tls.map(|config::Tls { certificate, key }| TlsFiles {
             certificate: certificate.clone(),

@@ -179,3 +179,20 @@ fn a_database_is_shown_without_its_password() {
         assert_eq!(shown(url), expected);
     }
 }
+
+#[test]
+fn s31_who_wrote_an_object_is_believed_of_api_servers_with_a_certificate_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts = |listen: &str, authorities: &[&str]| {
+        let admission = serde_json::json!({
+            "listen": listen, "cluster": "test", "clientCa": authorities, "tls": { "certificate": "tls.crt", "key": "tls.key" },
+            "breakGlass": { "groups": ["on-call"], "longest": "4h" },
+        });
+        let admission = Some(serde_json::from_value(admission).unwrap());
+        setup(Config { admission, ..config(folder.path(), "127.0.0.1:0") })
+    };
+    let refused = starts("0.0.0.0:9443", &[]).unwrap_err();
+    assert!(refused.what.contains("without `clientCa` anybody could say it"), "{}", refused.what);
+    assert!(starts("0.0.0.0:9443", &["api-server.pem"]).is_ok());
+    assert!(starts("127.0.0.1:9443", &[]).is_ok());
+}

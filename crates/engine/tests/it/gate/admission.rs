@@ -267,8 +267,11 @@ async fn s5_while_the_registry_is_away_what_was_seen_stands_in_where_the_policy_
         let answer = gate.admit(asked(&image), &seat("one"), &by(Point::Admission), &anybody()).await;
         match (answer, expected) {
             (Ok(answer), Some(expected)) => {
-                let permit = answer.permit.unwrap();
-                assert_eq!(permit.basis().as_str(), expected, "{more}");
+                assert_eq!(answer.permit.as_ref().unwrap().basis().as_str(), expected, "{more}");
+                assert!(gate.may_answer(&answer));
+                // S42: only while the store is away is an answer given that is older than the lease.
+                tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+                assert!(!gate.may_answer(&answer), "{more}: it waited for longer than the lease");
             }
             (Ok(answer), None) => assert!(answer.permit.is_err(), "{more} after {after} s"),
             (Err(AskError::Refused(reason)), None) => {
