@@ -72,7 +72,9 @@ def test_o4_an_incident_says_what_changed_from_where_decided_how_and_what_to_go_
     by(service, "write", *words, "--tag", "1.0-again")
     again = json.loads(by(service, "read", "report", "incident", "--since", since, "--repository", place, "--output", "json"))
     assert [one["rollback"] for one in again["promotions"]] == [False, True]
-    assert "31 days" in by(service, "read", "report", "incident", "--since", "2020-01-01T00:00:00Z", code=3)
+    assert "31 days" in by(service, "read", "report", "incident", "--since", "2020-01-01T00:00:00Z", code=64)
+    nowhere = by(service, "read", "report", "incident", "--environment", "prodution", code=64)
+    assert "not declared; declared: " in nowhere, nowhere
 
 
 def test_o7_a_report_counts_blocks_labels_overrides_and_time_to_allow(serve, many_images, policies, by, gate):

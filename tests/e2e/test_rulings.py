@@ -66,14 +66,18 @@ def test_s30_what_is_denied_is_denied_on_every_replica_and_lifted_again(serve, p
     assert far.decided(other)["permit"] == "allowed"
 
     # No override goes past the deny list (S6).
-    by(near, "admin", "override", "grant", image, "--lasts", "10m", "--reason", "we need it")
+    refused = by(near, "admin", "override", "grant", image, "--lasts", "10m", "--reason", "we need it", code=64)
+    assert "no override goes past the deny list" in refused and entry["id"] in refused, refused
+    # Once more is as once; another reason is told of the entry that there is.
+    assert by(near, "admin", "deny", "add", "--digest", digest, "--reason", "leaks credentials, INC-42")["id"] == entry["id"]
+    assert entry["id"] in by(near, "admin", "deny", "add", "--digest", digest, "--reason", "another one", code=64)
     assert near.decided(image, point="ci")["permit"] == "denied"
 
     by(near, "admin", "deny", "lift", entry["id"], "--reason", "rotated")
     until("it may run again", lambda: far.decided(image)["permit"] == "allowed")
     listed = by(near, "read", "deny", "list", "--lifted")["denials"]
     assert [(one["id"], one["lifted"]["reason"]) for one in listed] == [(entry["id"], "rotated")]
-    until("the log has it", lambda: logged(near, "denial", "override") == ["denial.added", "override.granted", "denial.lifted"])
+    until("the log has it", lambda: logged(near, "denial", "override") == ["denial.added", "denial.lifted"])
 
 
 def test_s30_a_repository_is_denied_by_a_pattern_and_quarantine_says_so(serve, many_images, allowing, by):
@@ -92,8 +96,9 @@ def test_s30_who_may_not_deny_changes_nothing(serve, many_images, allowing, by):
         told = by(service, role, "deny", "add", "--digest", digest, "--reason", "because", code=3)
         assert "policy-admin" in told or "roles" in told, told
     assert service.post("/api/v1/denials", {"kind": "digest", "what": digest, "reason": "because"}).status_code == 401, "no anonymous writes"
-    assert "is no digest" in by(service, "admin", "deny", "add", "--digest", "sha256:00", "--reason", "because", code=3)
-    assert "a reason is needed" in by(service, "admin", "deny", "add", "--digest", digest, "--reason", " ", code=3)
+    assert "is no digest" in by(service, "admin", "deny", "add", "--digest", "sha256:00", "--reason", "because", code=64)
+    assert "a reason is needed" in by(service, "admin", "deny", "add", "--digest", digest, "--reason", " ", code=64)
+    assert "does not begin with the host" in by(service, "admin", "deny", "add", "--repository", "team/**", "--reason", "because", code=64)
     assert by(service, "read", "deny", "list")["denials"] == []
     assert service.decided(many_images[0])["permit"] == "allowed"
 
@@ -104,18 +109,21 @@ def test_s31_an_override_lets_one_image_through_for_a_while_and_is_no_allow(serv
     blocked = service.decided(image, point="ci", pipeline="4711")
     assert blocked["permit"] == "denied"
     granted = by(service, "admin", "override", "grant", image, "--lasts", "1m", "--ticket", "INC-7", "--reason", "outage, the old image is broken")
-    assert (granted["state"], granted["uses"]) == ("active", 0)
+    assert (granted["state"], granted["uses"], granted.get("warnings")) == ("active", 0, None)
+    unseen = by(service, "admin", "override", "grant", f"{image[:-4]}0000", "--lasts", "1m", "--reason", "outage")
+    assert "nobody asked about" in unseen["warnings"][0], unseen
+    by(service, "admin", "override", "revoke", unseen["id"], "--reason", "a mistake")
 
     answer = service.decided(image, point="ci", pipeline="4712")
     assert (answer["permit"], answer["verdict"]) == ("overridden", "deny"), answer
     assert service.decided(image)["permit"] == "overridden", "at every point"
     assert service.decided(other)["permit"] == "denied", "one image, no other"
-    used = until("its use is counted", lambda: (one := by(service, "read", "override", "list")["overrides"][0])["uses"] and one)
+    used = until("its use is counted", lambda: (one := by(service, "read", "override", "list")["overrides"][1])["uses"] and one)
     assert (used["uses"], used["by"], used["ticket"]) == (1, "admin", "INC-7")
 
     by(service, "admin", "override", "revoke", granted["id"], "--reason", "the new image is out")
     assert service.decided(image, point="ci")["permit"] == "denied"
-    until("the log has it", lambda: logged(service, "override") == ["override.granted", "override.revoked"])
+    until("the log has it", lambda: logged(service, "override") == ["override.granted", "override.granted", "override.revoked", "override.revoked"])
     verify_export(service.export(), service.vkey())
 
 
@@ -124,7 +132,9 @@ def test_s31_an_override_ends_with_its_time_box_and_is_for_whoever_may(serve, ma
     image = many_images[0]
     for role in ("read", "write"):
         assert "break-glass" in by(service, role, "override", "grant", image, "--lasts", "1m", "--reason", "please", code=3)
-    assert "72 hours" in by(service, "admin", "override", "grant", image, "--lasts", "100h", "--reason", "please", code=3)
+    assert "72 hours" in by(service, "admin", "override", "grant", image, "--lasts", "100h", "--reason", "please", code=64)
+    nowhere = by(service, "admin", "override", "grant", image, "--environment", "nope", "--reason", "please", code=64)
+    assert "not declared; declared: " in nowhere, nowhere
     by(service, "admin", "override", "grant", image, "--environment", "production", "--lasts", "1m", "--reason", "outage")
     assert service.decided(image)["permit"] == "overridden"
     # Nobody has to do anything for it to end.

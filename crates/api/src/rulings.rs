@@ -166,6 +166,9 @@ pub struct Override {
     /// Who ended it before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked: Option<EndedBy>,
+    /// What whoever grants it should know: that it lets nothing through as things are. In the answer to the grant alone.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
 }
 
 /// Which overrides.

@@ -5,6 +5,7 @@ mod exchange;
 mod pages;
 mod problem;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::env;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::ui::Ui;
 
 /// The longest token that is read.
 const TOKEN: usize = 16 << 10;
@@ -26,6 +28,8 @@ const TOKEN: usize = 16 << 10;
 const CERTIFICATES: usize = 4 << 20;
 /// How long a command other than `check` tries.
 const TRIES: Duration = Duration::from_mins(1);
+/// How long a command that somebody typed tries a service that is not there.
+const TYPED: Duration = Duration::from_secs(10);
 /// How long one call may take where no flag says it.
 const CALL: Duration = Duration::from_secs(30);
 
@@ -62,13 +66,15 @@ impl ServerArgs {
     }
 
     /// The service, for a command that needs one and is asked by a person.
-    pub(crate) fn needed(&self) -> Result<Server, Failure> {
+    pub(crate) fn needed(&self, ui: Ui) -> Result<Server, Failure> {
         env::check()?;
         if self.address().is_none() {
             return Err(Failure::usage("which decision service? Neither --server nor ECR_GATE_SERVER is given")
                 .hint("ecr-gate serve starts one on this machine; it says its address"));
         }
-        self.connect(Patience { call: CALL, whole: TRIES, away: TRIES })
+        // A pipeline waits for a service that is started anew; a person looks what is wrong.
+        let away = if std::io::stderr().is_terminal() { TYPED } else { TRIES };
+        Ok(self.connect(Patience { call: CALL, whole: TRIES, away })?.telling(ui))
     }
 
     /// Reads token and certificates. Nothing is asked yet.

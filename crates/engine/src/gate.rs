@@ -110,6 +110,14 @@ pub enum GateError {
         /// What to do.
         hint: Option<String>,
     },
+    /// It cannot be asked like this: what is wrong, and what to do.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// There is no such thing.
     #[error("there is no {what}")]
     NotFound {
@@ -144,6 +152,10 @@ pub enum GateError {
 impl GateError {
     fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), hint: None }
+    }
+
+    fn usage(what: impl Into<String>, hint: impl Into<Option<&'static str>>) -> Self {
+        Self::Usage { what: what.into(), hint: hint.into().map(str::to_owned) }
     }
 }
 

@@ -26,7 +26,7 @@ pub fn offer_exceptions(record: &mut Record) {
         let code = reason.reason.code.as_str();
         // What is not known is looked up, not excepted; a deny list stands; and who signed what is hardly ever waived.
         let never = ["vuln.denied", "policy.noneMatched", "internal"].contains(&code)
-            || ["signature.", "attestation.", "provenance.", "trust.", "vsa."]
+            || ["deny.", "signature.", "attestation.", "provenance.", "trust.", "vsa."]
                 .iter()
                 .any(|kind| code.starts_with(kind));
         if reason.class.is_some() || never {

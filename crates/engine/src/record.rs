@@ -193,6 +193,9 @@ pub struct Answer {
     pub point: Cow<'static, str>,
     /// Made without a server: advisory for everybody else (S13).
     pub advisory: bool,
+    /// What leave the service gave (`allowed`, `overridden`, …); left out where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<Cow<'static, str>>,
     /// The user.
     pub asked_by: Option<String>,
     /// The pipeline's id.

@@ -63,6 +63,11 @@ impl Denials {
         Self { entries }
     }
 
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Denial> {
+        self.entries.iter()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -80,6 +85,13 @@ impl Denials {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The first entry that denies everything in this repository: `host/repository`.
+    pub fn about_repository(&self, repository: &str) -> Option<&Denial> {
+        let covers =
+            |one: &&Denial| matches!(&one.what, DeniedThing::Repository(pattern) if pattern.covers(repository));
+        self.entries.iter().find(covers)
     }
 }
 

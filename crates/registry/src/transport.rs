@@ -259,8 +259,18 @@ impl Transport {
 fn failed(error: reqwest::Error) -> SendError {
     match Refused::of(&error) {
         Some(why) => SendError::Forbidden(why),
-        None => SendError::Network(words(error)),
+        None => SendError::Network(plainer(words(error))),
     }
+}
+
+/// What answers a TLS greeting with something else speaks plain http, as far as anybody can tell.
+fn plainer(words: String) -> String {
+    if words.contains("InvalidContentType") {
+        return format!(
+            "it does not speak TLS ({words}); if it is a registry of plain http, say so with --insecure-registry, or `registries.insecure` of a service"
+        );
+    }
+    words
 }
 
 /// Every host that the caller listed by itself, for whatever purpose.
@@ -289,6 +299,13 @@ pub(crate) fn words(error: reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_of_plain_http_is_told_by_what_can_be_done() {
+        let said = plainer("error sending request: received corrupt message of type InvalidContentType".to_owned());
+        assert!(said.contains("--insecure-registry") && said.contains("InvalidContentType"), "{said}");
+        assert_eq!(plainer("connection refused".to_owned()), "connection refused");
+    }
 
     #[test]
     fn hosts_that_nobody_asks_are_forgotten_and_the_rest_share() {

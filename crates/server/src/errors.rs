@@ -40,6 +40,8 @@ const TIMEOUT: Kind = Kind("limit.time", StatusCode::SERVICE_UNAVAILABLE, "The r
 const STORE: Kind = Kind("store.unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store is not available");
 const CONFLICT: Kind = Kind("conflict", StatusCode::CONFLICT, "It is no longer as the request says");
 const DOCUMENT: Kind = Kind("document.invalid", StatusCode::UNPROCESSABLE_ENTITY, "What was handed in cannot be used");
+const NOT_SET_UP: Kind =
+    Kind("registry.notSetUp", StatusCode::UNPROCESSABLE_ENTITY, "The gate is not set up for this registry");
 const KEY_REUSED: Kind =
     Kind("idempotency.keyReused", StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request");
 const INTERNAL: Kind = Kind("internal", StatusCode::INTERNAL_SERVER_ERROR, "A fault of the gate");
@@ -210,6 +212,12 @@ impl Fail {
         if status == StatusCode::SERVICE_UNAVAILABLE { fail.again(LATER) } else { fail }
     }
 
+    /// It is no longer what whoever wants to change it has seen.
+    fn changed(what: &str) -> Self {
+        Self::new(CONFLICT, format!("{what} has changed meanwhile"))
+            .hint("look at it again: what is done about it is done about what it says now".to_owned())
+    }
+
     fn store(cause: String) -> Self {
         let mut fail = Self::new(STORE, None).again(SOON).class(UnknownClass::StoreUnavailable);
         fail.0.cause = Some(cause);
@@ -290,6 +298,7 @@ impl From<AskError> for Fail {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Usage { what, hint } => Self::new(INVALID, what).hint(hint),
+            AskError::NotSetUp { what, hint } => Self::new(NOT_SET_UP, what).hint(hint),
             AskError::Forbidden(what) => Self::not_allowed(what),
             AskError::Refused(reason) => Self::refused(&reason),
             AskError::StoreUnavailable(cause) => Self::store(cause),
@@ -328,9 +337,10 @@ impl From<GateError> for Fail {
         match error {
             GateError::Store(error) => error.into(),
             GateError::Invalid { what, hint } => Self::new(DOCUMENT, what).hint(hint),
+            GateError::Usage { what, hint } => Self::new(INVALID, what).hint(hint),
             GateError::Forbidden { what } => Self::not_allowed(what),
             GateError::NotFound { what } => Self::not_found(&what),
-            GateError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
+            GateError::Conflict { what } => Self::changed(&what),
             other => Self::internal(other.to_string()),
         }
     }
@@ -351,7 +361,7 @@ impl From<AuthenticationError> for Fail {
 impl From<StoreError> for Fail {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { what } => Self::new(CONFLICT, format!("{what} has changed meanwhile")),
+            StoreError::Conflict { what } => Self::changed(&what.to_string()),
             StoreError::KeyReused => Self::new(KEY_REUSED, None).hint("take a new key for a new request".to_owned()),
             StoreError::Overloaded { .. } => Self::new(OVERLOADED, error.to_string()).again(SOON),
             StoreError::Unreadable { .. } => Self::internal(error.to_string()),

@@ -34,7 +34,7 @@ Exit codes: 0 made, 3 the database cannot be used or the file is there, 5 the da
 
 Examples:
   ecr-gate admin bootstrap --config serve.yaml
-  ecr-gate token create ada --role admin --person ada@example.com --expires 90d --token-file bootstrap.token")]
+  ecr-gate token create ada --role admin --person ada@example.com --expires 90d --token-file DATA/bootstrap.token")]
 struct BootstrapArgs {
     #[command(flatten)]
     database: DatabaseArgs,

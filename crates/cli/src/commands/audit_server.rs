@@ -121,7 +121,7 @@ impl KeyArgs {
 }
 
 async fn text(service: &ServerArgs, path: &str, ui: Ui) -> Result<Exit, Failure> {
-    let server = service.needed()?;
+    let server = service.needed(ui)?;
     let sent = server.send(&Ask::get(path).limit(64 << 10)).await;
     let text = sent.and_then(Reply::text).map_err(|why| why.failure(&server))?;
     // A note's last newline is signed; nothing else of it could steer a terminal and be a note.
@@ -135,7 +135,7 @@ async fn text(service: &ServerArgs, path: &str, ui: Ui) -> Result<Exit, Failure>
 impl ProofArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let path = format!("audit/proof/{}", segment("ID", &self.id)?);
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let sent = server.send(&Ask::get(path)).await;
         let proof: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         ui.data(&inert_json(format!("{proof:#}")))?;
@@ -181,7 +181,7 @@ struct Sink<'a> {
 
 impl ExportArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let mut sink = Sink { file: None, keep: None, next: self.from, has_head: false, ui };
         if let Some(path) = &self.output_file {
             sink.open(path, self.from)?;

@@ -266,7 +266,7 @@ pub(crate) fn asker() -> Answer {
     let pipeline = env::first(&[env::CI_PIPELINE_ID, env::GITHUB_RUN_ID]);
     let commit = env::first(&[env::CI_COMMIT_SHA, env::GITHUB_SHA]);
     let asked_by = env::first(&[env::GITLAB_USER_LOGIN, env::GITHUB_ACTOR]);
-    Answer { point: "cli".into(), advisory: true, asked_by, pipeline, commit, trace_id }
+    Answer { point: "cli".into(), advisory: true, permit: None, asked_by, pipeline, commit, trace_id }
 }
 
 /// While the answer is written nothing waits for signals: a blocked pipe or disk must not hold off Ctrl-C.

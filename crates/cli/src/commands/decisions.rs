@@ -18,7 +18,7 @@ use crate::ui::{ListFormat, Ui};
 
 /// Lists what the decision service decided, the newest first; every filter that is given has to hold
 ///
-/// With `--id` one decision is shown whole: the record as it was written.
+/// With `--id` one decision is shown whole: for reading, or with `--output json` the record byte for byte as it was written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 listed, 3 the service refuses or does not know it, 4 it asks to slow down, 5 unreachable or not understood, 64 wrong usage.
@@ -110,12 +110,16 @@ impl DecisionsArgs {
         };
         let since = self.since.as_deref().map(|text| moment("--since", text)).transpose()?;
         let until = self.until.as_deref().map(|text| moment("--until", text)).transpose()?;
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         if let Some(id) = &self.id {
             let ask = Ask::get(format!("decisions/{}", segment("--id", id)?)).limit(64 << 20);
             let reply = server.send(&ask).await.map_err(|why| why.failure(&server))?;
-            // Shown as it was written: whoever compares digests gets the same bytes, unless one of them steers a terminal.
-            let text = reply.read::<Value>().and_then(|_| reply.text()).map_err(|why| why.failure(&server))?;
+            let value: Value = reply.read().map_err(|why| why.failure(&server))?;
+            let text = match self.output {
+                ListFormat::Table => format!("{value:#}"),
+                // As it was written: whoever compares digests gets the same bytes, unless one of them steers a terminal.
+                ListFormat::Json => reply.text().map_err(|why| why.failure(&server))?,
+            };
             ui.data(&inert_json(text))?;
             if let Some(folder) = &self.evidence {
                 evidence::write(&mut server, id, folder, ui).await?;

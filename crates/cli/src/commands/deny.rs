@@ -115,7 +115,7 @@ impl Asking {
         words: impl FnOnce(&T) -> String,
         ui: Ui,
     ) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let sent = server.send(&ask.once()).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         let read = T::deserialize(&answer)
@@ -137,7 +137,7 @@ impl Asking {
         row: impl Fn(T) -> [String; N],
         ui: Ui,
     ) -> Result<Exit, Failure> {
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let read = pages.read::<T>(&mut server, name, ask).await;
         let (list, next) = read.map_err(|why| why.failure(&server))?;
         match self.output {

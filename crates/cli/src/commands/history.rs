@@ -56,7 +56,7 @@ impl HistoryArgs {
             ))
             .hint("give HOST/REPOSITORY@sha256:… or the digest alone; `ecr-gate decisions --image` lists digests"));
         };
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let ask = || Ask::get(format!("images/{digest}/events")).query("image", repository.as_ref());
         let read = self.pages.read::<Event>(&mut server, "events", ask).await;
         let (list, next) = read.map_err(|why| why.failure(&server))?;
@@ -87,8 +87,12 @@ fn row(Event { id, kind, at, repository, entry }: Event) -> [String; 5] {
 fn what(entry: &Value) -> String {
     let body = entry.get("body").unwrap_or(entry);
     let mut words = Vec::new();
-    for name in ["verdict", "environment", "from", "to", "format", "source", "by", "reason", "policy"] {
-        match body.get(name) {
+    // Overrides hold what was granted in a part of its own, and what ended one in a part of that.
+    let parts = [Some(body), body.get("label"), body.get("granted"), body.pointer("/granted/revoked")];
+    let part = |name: &str| parts.iter().rev().flatten().find_map(|part| part.get(name));
+    for name in ["verdict", "environment", "from", "to", "format", "source", "label", "until", "by", "reason", "policy"]
+    {
+        match part(name) {
             Some(Value::String(text)) => {
                 let text = if text.starts_with("sha256:") { short(text) } else { text.clone() };
                 words.push(format!("{name} {text}"));

@@ -9,6 +9,7 @@ use super::deny::Asking;
 use super::history::subject;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::logged;
 use crate::server::{Ask, Pages};
 use crate::ui::Ui;
 
@@ -155,6 +156,9 @@ impl GrantArgs {
             minutes,
         };
         let words = |one: &Override| {
+            for warning in &one.warnings {
+                ui.insist(&format!("warning: {}", logged(warning, 1_000)));
+            }
             format!(
                 "let through until {}: {}@{} in {} (override {})",
                 seconds(one.until),

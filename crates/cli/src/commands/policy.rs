@@ -5,6 +5,7 @@ mod explain;
 mod fmt;
 mod push;
 mod replay;
+mod show;
 mod test;
 mod versions;
 
@@ -49,6 +50,7 @@ enum PolicyCommand {
     Fmt(fmt::FmtArgs),
     Push(push::PushArgs),
     Versions(versions::VersionsArgs),
+    Show(show::ShowArgs),
     Activate(versions::ActivateArgs),
     Confirm(versions::ConfirmArgs),
     Withdraw(versions::WithdrawArgs),
@@ -77,6 +79,7 @@ impl PolicyArgs {
             PolicyCommand::Fmt(args) => args.run(ui),
             PolicyCommand::Push(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Versions(args) => crate::on_runtime(args.run(ui))?,
+            PolicyCommand::Show(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Activate(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Confirm(args) => crate::on_runtime(args.run(ui))?,
             PolicyCommand::Withdraw(args) => crate::on_runtime(args.run(ui))?,

@@ -205,11 +205,17 @@ fn ended(server: &Server, state: &Told, output: OutputFormat, ui: Ui) -> Result<
                 (Exit::Undecided, "not decided in time")
             };
             let decision = state.decision.as_deref().unwrap_or("-");
-            let what = format!(
-                "{} is {word} for {}; nothing was promoted (decision {decision})",
+            let said = |name: &str| state.problem.as_ref().and_then(|problem| problem.get(name)?.as_str());
+            let done = if state.rollback { "brought back" } else { "promoted" };
+            let mut what = format!(
+                "{} is {word} for {}; nothing was {done} (decision {decision})",
                 state.source, state.environment
             );
-            let hint = state.problem.as_ref().and_then(|problem| problem.get("hint")?.as_str()).map(str::to_owned);
+            // It may be the destination that is denied, and not the image.
+            if let Some(detail) = said("detail") {
+                what = format!("{what}: {}", logged(detail, 1_000));
+            }
+            let hint = said("hint").map(str::to_owned);
             let failure = Failure::new(exit, what);
             Err(match hint {
                 Some(hint) => failure.hint(hint),

@@ -141,7 +141,7 @@ impl Answering {
         words: impl FnOnce(&T) -> String,
         ui: Ui,
     ) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let answer: Value =
             server.send(ask).await.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         let read = T::deserialize(&answer)

@@ -56,13 +56,13 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     registry: RegistryArgs,
     /// How the log is written; json unless stderr is a terminal [env: ECR_GATE_LOG_FORMAT]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Process")]
     log_format: Option<LogFormat>,
     /// Write the URL here as soon as it can be asked
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Process")]
     ready_file: Option<PathBuf>,
     /// Print the JSON Schema of the configuration, and end
-    #[arg(long)]
+    #[arg(long, help_heading = "Process")]
     print_config_schema: bool,
 }
 

@@ -164,7 +164,7 @@ impl CreateArgs {
             person: self.person.clone(),
             lifetime_seconds: u32::try_from(time.as_secs().max(1)).unwrap_or(u32::MAX),
         };
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         // Done twice there would be two.
         let (value, made) = sent::<TokenMade>(&server, &Ask::post("tokens", &new)?.once()).await?;
         match self.output {
@@ -182,7 +182,7 @@ impl CreateArgs {
 
 impl ListArgs {
     async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let ask = Ask::get("tokens").query("limit", Some(self.limit)).query("cursor", self.cursor.as_ref());
         let (value, page) = sent::<TokensPage>(&server, &ask).await?;
         match self.output {
@@ -201,7 +201,7 @@ impl ListArgs {
 
 impl RevokeArgs {
     async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let ask = Ask::post(format!("tokens/{}/revoke", self.id), &RevokeRequest { reason: self.reason.clone() })?;
         let (value, token) = sent::<Token>(&server, &ask).await?;
         match self.output {
@@ -214,7 +214,7 @@ impl RevokeArgs {
 
 impl WhoAmIArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let (value, me) = sent::<WhoAmI>(&server, &Ask::get("whoami")).await?;
         match self.output {
             ListFormat::Json => ui.data(&inert_json(format!("{value:#}")))?,

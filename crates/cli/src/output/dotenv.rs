@@ -33,6 +33,9 @@ pub(crate) fn dotenv(record: &Record) -> String {
     if let Some(id) = &record.id {
         lines.push(("ECR_GATE_DECISION_ID", id.clone()));
     }
+    if let Some(permit) = &record.answer.permit {
+        lines.push(("ECR_GATE_PERMIT", permit.to_string()));
+    }
     render(lines)
 }
 

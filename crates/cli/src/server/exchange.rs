@@ -14,6 +14,8 @@ use super::{is_loopback, not_understood};
 use crate::clock::now;
 use crate::env;
 use crate::failure::Failure;
+use crate::output::logged;
+use crate::ui::Ui;
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -41,6 +43,7 @@ pub(crate) struct Server {
     http: reqwest::Client,
     patience: Patience,
     deadline: Instant,
+    tells: Option<Ui>,
 }
 
 /// A request.
@@ -174,7 +177,13 @@ impl Server {
         let http = builder
             .build()
             .map_err(|error| Failure::configuration(format!("the HTTP client cannot be built: {}", words(error))))?;
-        Ok(Self { base, token, http, patience, deadline: Instant::now() + patience.whole })
+        Ok(Self { base, token, http, patience, deadline: Instant::now() + patience.whole, tells: None })
+    }
+
+    /// Whom to tell that it is tried again.
+    pub(super) fn telling(mut self, ui: Ui) -> Self {
+        self.tells = Some(ui);
+        self
     }
 
     /// The address, for people.
@@ -213,6 +222,11 @@ impl Server {
             // A pause that leaves no time for an answer is not worth waiting for.
             if Instant::now() + pause >= until {
                 return Err(trouble);
+            }
+            if let (1, Some(ui), Trouble::Away { why, .. }) = (failures, self.tells, &trouble) {
+                let left = until.saturating_duration_since(Instant::now()).as_secs();
+                let (address, why) = (self.address(), logged(why, 500));
+                ui.say(&format!("{address} cannot be reached: {why}; trying again for up to {left} s"));
             }
             tokio::time::sleep(pause).await;
         }

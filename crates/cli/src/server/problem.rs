@@ -98,14 +98,18 @@ impl Problem {
             (_, None) => format!("{address} answers with status {status} and does not say why"),
         };
         let ours = match status {
-            401 => Some("put a valid token into ECR_GATE_TOKEN, or name its file with --token-file"),
+            401 => Some(
+                "put a valid token into ECR_GATE_TOKEN, or name its file with --token-file; a service without configuration keeps one in admin.token of its data folder",
+            ),
             403 => Some("ask whoever runs the service for a token that may do that"),
             404 if is_elsewhere => Some("check that the address is that of ecr-gate, without /api/v1 behind it"),
             429 => Some("try again later, or with fewer jobs at a time"),
             _ => None,
         };
         let failure = Failure::new(exit, said);
-        match hint.or(ours.map(str::to_owned)) {
+        // What the service says of tokens is for whoever writes requests.
+        let hint = hint.filter(|_| status != 401).or(ours.map(str::to_owned));
+        match hint {
             Some(hint) => failure.hint(hint),
             None => failure,
         }

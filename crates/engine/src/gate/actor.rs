@@ -189,6 +189,12 @@ impl Grant {
         Self { role, repositories: all, environments: vec!["*".to_owned()] }
     }
 
+    /// What it is, in words.
+    pub(super) fn words(&self) -> String {
+        let repositories: Vec<&str> = self.repositories.iter().map(Repositories::as_str).collect();
+        format!("{} on {} in {}", self.role.as_str(), repositories.join(", "), self.environments.join(", "))
+    }
+
     /// True if it is for all repositories and environments.
     pub fn is_everywhere(&self) -> bool {
         self.repositories.iter().any(|one| one.as_str() == "**") && self.is_for_environment(None)

@@ -157,6 +157,14 @@ pub enum AskError {
         /// What to do.
         hint: Option<String>,
     },
+    /// The gate is not set up for what is asked about: what, and what whoever runs it does.
+    #[error("{what}")]
+    NotSetUp {
+        /// What it is not set up for.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// Whoever asks may not ask for this; said without a look at whether it is there.
     #[error("{0}")]
     Forbidden(String),
@@ -179,6 +187,7 @@ impl From<GateError> for AskError {
         match error {
             GateError::Store(error) => error.into(),
             GateError::Forbidden { what, .. } => Self::Forbidden(what),
+            GateError::Usage { what, hint } => Self::Usage { what, hint },
             error => Self::Internal(error.to_string()),
         }
     }

@@ -76,7 +76,7 @@ impl Inner {
             Err(AskError::Refused(reason)) if reason.code.class() == Some(model::UnknownClass::NotFound) => {
                 return Ok(Batch::default());
             }
-            Err(AskError::Usage { .. }) => return Ok(Batch::default()),
+            Err(AskError::Usage { .. } | AskError::NotSetUp { .. }) => return Ok(Batch::default()),
             Err(error) => return Err(GateError::invalid(error.to_string())),
         };
         let decision = &answered.decision;

@@ -254,7 +254,7 @@ impl Inner {
 
     /// The manifests that a digest stands for, as far as that is known: of an index, whose digest says for good what it holds, from an earlier look.
     /// No more than where to look first: what was found says it.
-    fn parts(&self, digest: &Digest) -> Vec<Digest> {
+    pub(super) fn parts(&self, digest: &Digest) -> Vec<Digest> {
         self.memory.parts.get(digest).unwrap_or_else(|| vec![digest.clone()])
     }
 

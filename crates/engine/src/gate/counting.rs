@@ -14,7 +14,9 @@ pub(super) fn asked(metrics: &Metrics, ended: &Result<(Answered, bool), AskError
     let outcome = match ended {
         Ok((_, false)) => Outcome::Answered,
         Ok((_, true)) => Outcome::Degraded,
-        Err(AskError::Usage { .. } | AskError::Refused(_) | AskError::Forbidden(_)) => Outcome::Refused,
+        Err(AskError::Usage { .. } | AskError::NotSetUp { .. } | AskError::Refused(_) | AskError::Forbidden(_)) => {
+            Outcome::Refused
+        }
         Err(AskError::StoreUnavailable(_) | AskError::Overloaded(_) | AskError::Internal(_)) => Outcome::Failed,
     };
     metrics.asked(outcome);

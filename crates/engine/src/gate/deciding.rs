@@ -93,7 +93,8 @@ impl Inner {
         }
         if !reach.allows(host) {
             let what = format!("the gate is not set up for the registry {host}");
-            return Err(usage(what, "whoever runs the gate lists it in `registries.allowed`"));
+            let hint = "whoever runs the gate lists it in `registries.allowed`".to_owned();
+            return Err(AskError::NotSetUp { what, hint });
         }
         let image = canonical(image);
         let environment = asked.environment.clone().unwrap_or_else(|| "production".to_owned());

@@ -11,7 +11,7 @@ use store::{Batch, DecisionQuery, ItemQuery, ItemRow, Scope, Store, StoreError};
 use super::actor::{Actor, Right};
 use super::asking::{Asked, Asker};
 use super::memory::Known;
-use super::{GateError, Inner, recording};
+use super::{GateError, Inner, recording, scope};
 
 const KIND: &str = "denial";
 const ACTIVE: &str = "active";
@@ -96,7 +96,10 @@ impl Inner {
             Some((_, digest)) if new.kind == "digest" => (digest, Some(new.what.trim())),
             _ => (new.what.trim(), None),
         };
-        let thing = thing(&new.kind, what)?;
+        let thing = thing(&new.kind, what).map_err(as_usage)?;
+        if let DeniedThing::Repository(_) = &thing {
+            scope::names_a_host(what)?;
+        }
         let everywhere = actor.may_everywhere(Right::Govern);
         match &thing {
             // Whoever governs some repositories may deny these.
@@ -105,7 +108,16 @@ impl Inner {
             }
             _ => actor.everywhere_or_refused(Right::Govern)?,
         }
-        if self.follower.force().standing.denials.len() >= MOST {
+        if let Some(one) = self.denied_already(&thing, new.quarantine, everywhere, actor).await? {
+            // Again is as once; another reason is for whoever reads both.
+            if one.body.reason == reason {
+                return self.with_platforms(one, image, actor).await;
+            }
+            let what = format!("entry {} of the deny list denies it already: {}", one.id, one.body.reason);
+            return Err(GateError::usage(what, "lift that entry first if this is the better reason"));
+        }
+        let force = self.follower.force();
+        if force.standing.denials.len() >= MOST {
             return Err(GateError::invalid(format!("the deny list holds {MOST} entries; lift some first")));
         }
         let also = match &thing {
@@ -119,6 +131,37 @@ impl Inner {
         let id = uuid::Uuid::now_v7().to_string();
         let entry = DenialEntry { id, revision: 1, state: ACTIVE.to_owned(), added_at: now, body };
         let entry = self.settle_denial(entry, "denial.added", now).await?;
+        self.with_platforms(entry, image, actor).await
+    }
+
+    /// The entry that denies this already, as firmly: what a team denied is denied once more by whoever governs everything, so that it is not theirs to
+    /// lift.
+    async fn denied_already(
+        &self,
+        thing: &DeniedThing,
+        quarantine: bool,
+        everywhere: bool,
+        actor: &Actor,
+    ) -> Result<Option<DenialEntry>, GateError> {
+        let same =
+            |one: &&Denial| one.what.kind() == thing.kind() && one.what.text() == thing.text() && one.quarantine == quarantine;
+        let force = self.follower.force();
+        for one in force.standing.denials.iter().filter(same) {
+            let entry = self.denial(&one.id, actor).await?;
+            if entry.state == ACTIVE && (entry.body.everywhere || !everywhere) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The entry, with the platforms of the image where it is said to be, if it denies an image of which none are known.
+    async fn with_platforms(
+        self: &Arc<Self>,
+        entry: DenialEntry,
+        image: Option<&str>,
+        actor: &Actor,
+    ) -> Result<DenialEntry, GateError> {
         match image {
             Some(image) if entry.body.also.is_empty() => {
                 self.look_at_denied(image).await;
@@ -328,13 +371,20 @@ fn thing(kind: &str, text: &str) -> Result<DeniedThing, GateError> {
     }
 }
 
+/// What is wrong with what somebody wrote, rather than with what is kept.
+fn as_usage(error: GateError) -> GateError {
+    match error {
+        GateError::Invalid { what, hint } => GateError::Usage { what, hint },
+        error => error,
+    }
+}
+
 /// A reason that somebody gave.
 pub(super) fn sound_reason(text: &str) -> Result<String, GateError> {
     let text = text.trim();
     if text.is_empty() || text.len() > REASON || text.chars().any(char::is_control) {
-        return Err(GateError::invalid(format!(
-            "a reason is needed: up to {REASON} bytes on one line, for whoever reads the audit log"
-        )));
+        let what = format!("a reason is needed: up to {REASON} bytes on one line, for whoever reads the audit log");
+        return Err(GateError::usage(what, None));
     }
     Ok(text.to_owned())
 }

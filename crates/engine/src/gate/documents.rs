@@ -47,7 +47,11 @@ impl Places {
     /// The same in words.
     pub(super) fn words(&self, id: &str) -> String {
         let environments = self.environments(id);
-        if covers(&environments, ALL) { "every environment".to_owned() } else { environments.join(", ") }
+        match environments.as_slice() {
+            [] => "no environment".to_owned(),
+            some if covers(some, ALL) => "every environment".to_owned(),
+            some => some.join(", "),
+        }
     }
 
     /// Whether a document counts in this environment.
@@ -60,6 +64,11 @@ impl Places {
         environments.iter().all(|environment| self.counts(id, environment))
     }
 
+    /// One more, and where it counts.
+    pub(super) fn add(&mut self, id: String, environments: Vec<String>) {
+        self.0.insert(id, environments);
+    }
+
     /// Whether somebody may hand in for every environment in which a document counts.
     pub(super) fn are_within(&self, row: &SignalRow, actor: &Actor) -> bool {
         let theirs = actor.environments(Right::Submit, &row.repository);
@@ -69,6 +78,14 @@ impl Places {
 
 fn covers(environments: &[String], one: &str) -> bool {
     environments.iter().any(|covered| covered == ALL || covered == one)
+}
+
+/// The environments that both cover.
+pub(super) fn common(one: &[String], other: &[String]) -> Vec<String> {
+    if covers(one, ALL) {
+        return other.to_vec();
+    }
+    one.iter().filter(|name| covers(other, name)).cloned().collect()
 }
 
 /// What is kept of a document that does not count everywhere.

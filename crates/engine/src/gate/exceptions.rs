@@ -203,6 +203,12 @@ impl Found {
         Ok(Self { row, state, held })
     }
 
+    /// As it is at this moment: its end is put on record a little later than it is.
+    fn at(self, now: Timestamp) -> Self {
+        let is_open = matches!(self.state, ExceptionState::Approved | ExceptionState::Requested);
+        if is_open && self.held.expires <= now { Self { state: ExceptionState::Expired, ..self } } else { self }
+    }
+
     /// The next revision, and its entry in the audit log.
     fn next(
         &self,
@@ -299,7 +305,7 @@ impl Inner {
     /// The exception of this id, if the caller sees it; what they may not see is not there.
     pub(super) async fn exception_found(&self, id: &str, actor: &Actor) -> Result<Found, GateError> {
         let none = || GateError::NotFound { what: format!("exception {id}") };
-        let found = Found::read(self.store.item(KIND, id).await?.ok_or_else(none)?)?;
+        let found = Found::read(self.store.item(KIND, id).await?.ok_or_else(none)?)?.at((self.settings.now)());
         if found.held.scope.is_seen_by(actor) { Ok(found) } else { Err(none()) }
     }
 
@@ -341,7 +347,7 @@ impl Inner {
         query: &ExceptionQuery,
         actor: &Actor,
     ) -> Result<(Vec<Exception>, Option<String>), GateError> {
-        let wanted = self.of_team(query.team.as_deref())?;
+        let (wanted, now) = (self.of_team(query.team.as_deref())?, (self.settings.now)());
         let mut before = query.before.clone();
         let (mut found, mut looked) = (Vec::new(), 0_u32);
         let next = loop {
@@ -362,8 +368,9 @@ impl Inner {
                 }
                 before = Some(row.id.clone());
                 looked += 1;
-                let one = Found::read(row)?;
-                if one.held.scope.is_seen_by(actor) && wanted.has_scope(&one.held.scope) {
+                let one = Found::read(row)?.at(now);
+                let is_asked_for = query.state.is_none_or(|state| state == one.state);
+                if is_asked_for && one.held.scope.is_seen_by(actor) && wanted.has_scope(&one.held.scope) {
                     found.push(one);
                 }
             }

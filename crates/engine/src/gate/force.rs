@@ -46,6 +46,17 @@ impl InForce {
         evaluate_beside(&self.policies, ask, facts, &self.exceptions, &self.standing.denials, now)
     }
 
+    /// That the policies declare this environment (S7).
+    pub(super) fn declares(&self, environment: &str) -> Result<(), GateError> {
+        let found = self.policies.environment(environment);
+        found.map(|_| ()).map_err(|error| {
+            GateError::usage(
+                error.to_string(),
+                "environments are declared in `spec.environments` of the policy in force",
+            )
+        })
+    }
+
     /// What facts have to hold to be judged by this version: the same for two versions that ask for the same.
     pub(super) fn wants(&self, ask: &Ask) -> Digest {
         let needs = self.policies.needs(ask);

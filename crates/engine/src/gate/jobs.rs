@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use model::{Digest, SignedDuration, Timestamp};
+use model::{Digest, ReasonCode, SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Batch, Job, NewJob, StoreError};
@@ -143,8 +143,13 @@ impl Inner {
             let judgement = force.judge(&recorded.ask, &recorded.facts, now);
             if judgement.verdict != last.verdict {
                 let reasons: Vec<_> = judgement.reasons().into_iter().take(20).map(|reason| &reason.message).collect();
-                let body = json!({ "environment": environment, "policyVersion": version, "decision": last.id,
+                let mut body = json!({ "environment": environment, "policyVersion": version, "decision": last.id,
                     "from": last.verdict, "to": judgement.verdict, "reasons": reasons });
+                // What was added to the deny list or lifted since is no work of the policy.
+                let denied_now = judgement.reasons().into_iter().any(|reason| is_of_the_deny_list(reason.code));
+                if denied_now != was_denied_by_name(&last.record) {
+                    body["denyList"] = denied_now.into();
+                }
                 let subject = Some((repository.as_str(), digest));
                 let id = uuid::Uuid::now_v7().to_string();
                 batch.leaves.push(recording::leaf(id, "verdict.flips", subject, now, body)?);
@@ -168,6 +173,16 @@ impl Inner {
         }
         Ok(batch)
     }
+}
+
+fn is_of_the_deny_list(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::DenyListed | ReasonCode::DenyQuarantined)
+}
+
+/// Whether a decision on record denied because of an entry of the deny list.
+fn was_denied_by_name(record: &[u8]) -> bool {
+    let record: Option<crate::record::Record> = serde_json::from_slice(record).ok();
+    record.is_some_and(|record| record.reasons.iter().any(|reason| is_of_the_deny_list(reason.reason.code)))
 }
 
 /// What runs behind runs for as long as the gate: where it ends, by a fault of ours, it is said and begun anew.

@@ -233,7 +233,9 @@ impl Inner {
         };
         let rollback = match (event, &entry.repository, entry.environment()) {
             (NoticeEvent::Block | NoticeEvent::Flip, Some(repository), Some(environment)) => {
-                Some(self.before(repository, environment, entry.at).await?)
+                let to = self.before(repository, environment, entry.at).await?;
+                // What is blocked is no way back from itself.
+                Some(to).filter(|to| to.digest.is_none() || to.digest != entry.digest)
             }
             _ => None,
         };

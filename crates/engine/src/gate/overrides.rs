@@ -1,6 +1,8 @@
 //! Overrides (B12, S31): an image that is denied runs all the same, for a while, because somebody who may says so and why. It is no allow: the verdict
 //! stays, every answer says on what it rests, and what is denied everywhere stays denied.
 
+mod effect;
+
 use std::sync::Arc;
 
 use model::{Digest, ImageReference, Reason, ReasonCode, SignedDuration, Timestamp};
@@ -85,6 +87,8 @@ pub struct OverrideEntry {
     pub body: OverrideBody,
     /// How many decisions it changed.
     pub uses: u64,
+    /// What whoever granted it should know; said once.
+    pub warnings: Vec<String>,
 }
 
 /// What is kept of an override.
@@ -191,17 +195,23 @@ impl Inner {
             new.image.parse().map_err(|error| GateError::invalid(format!("`image` is no image reference: {error}")))?;
         let image = canonical(image);
         let (Some(digest), Some(_)) = (image.digest.clone(), &image.host) else {
-            return Err(GateError::invalid("an override is for one image in one registry: HOST/REPOSITORY@sha256:…"));
+            return Err(GateError::usage(
+                "an override is for one image in one registry: HOST/REPOSITORY@sha256:…",
+                None,
+            ));
         };
         let repository = repository(&image);
         actor.may_or_refused(Right::Override, &repository, Some(&new.environment))?;
         let force = self.follower.force();
-        force.policies.environment(&new.environment).map_err(|error| GateError::invalid(error.to_string()))?;
+        force.declares(&new.environment)?;
         if new.lasts <= SignedDuration::ZERO || new.lasts > LONGEST {
-            return Err(GateError::invalid(
+            return Err(GateError::usage(
                 "an override lasts up to 72 hours; what has to last longer is an exception",
+                None,
             ));
         }
+        let decided = self.store.latest_decision(&repository, &digest, &new.environment).await?;
+        let warnings = effect::of(&force, &repository, &digest, decided.as_ref())?;
         if force.standing.overrides.len() >= MOST {
             return Err(GateError::invalid(format!("{MOST} overrides are in force; revoke some first")));
         }
@@ -228,6 +238,7 @@ impl Inner {
             until,
             body,
             uses: 0,
+            warnings,
         };
         self.settle_override(&entry, "override.granted", now).await?;
         tracing::warn!(
@@ -267,6 +278,7 @@ impl Inner {
                 revoked: None,
             },
             uses: 0,
+            warnings: Vec::new(),
         };
         self.settle_override(&entry, "override.granted", now).await
     }
@@ -491,6 +503,7 @@ fn entry(row: ItemRow) -> Result<OverrideEntry, GateError> {
         until,
         body,
         uses: 0,
+        warnings: Vec::new(),
     })
 }
 

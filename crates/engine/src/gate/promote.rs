@@ -4,6 +4,7 @@
 
 mod claim;
 mod destination;
+mod documents;
 mod leave;
 mod run;
 mod slots;
@@ -154,7 +155,9 @@ impl From<GateError> for PromoteError {
         match error {
             GateError::NotFound { what } => Self::NotFound(what),
             GateError::Forbidden { what, .. } => Self::Forbidden(what),
-            GateError::Invalid { what, hint } => Self::Ask(AskError::Usage { what, hint }),
+            GateError::Invalid { what, hint } | GateError::Usage { what, hint } => {
+                Self::Ask(AskError::Usage { what, hint })
+            }
             error => Self::Ask(error.into()),
         }
     }
@@ -187,6 +190,8 @@ pub(super) struct Plan {
     pub(super) environment: String,
     pub(super) wait: Duration,
     pub(super) allow_mutable: bool,
+    /// The environments for which whoever promotes may hand documents in at the destination.
+    pub(super) hands_on: Vec<String>,
     pub(super) rollback: Option<BackTo>,
     pub(super) by: Asker,
     pub(super) identity: Arc<str>,
@@ -274,6 +279,7 @@ impl Inner {
             return Err(PromoteError::usage(what, "make the tags of the destination immutable"));
         }
         Ok(Plan {
+            hands_on: actor.environments(Right::Submit, &to),
             source: source.image,
             destination,
             environment,

@@ -96,7 +96,7 @@ impl Inner {
         self.settings.knows_people || self.settings.two_people
     }
 
-    /// Puts a version forward. The same by the same person again is the same.
+    /// Puts a version forward. What waits already goes on waiting, whoever puts it forward once more: to confirm is a word of its own.
     pub(super) async fn propose(
         &self,
         version: &Digest,
@@ -108,7 +108,6 @@ impl Inner {
         let now = (self.settings.now)();
         if let Some((row, body)) = self.open(version, now).await?
             && body.over == over
-            && actor.is_same_as(&body.by, Some(&body.person))
         {
             return proposal(&row, &body, now);
         }
@@ -120,6 +119,8 @@ impl Inner {
         tell_exceptions(&mut said, exceptions);
         let leaf = recording::leaf(uuid::Uuid::now_v7().to_string(), "policy.proposed", None, now, said)?;
         let until = now.saturating_add(WAITS).map_err(|error| GateError::invalid(error.to_string()))?;
+        // Whole seconds: what is told now is what the store says later.
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
         let row = ItemRow {
             kind: KIND.to_owned(),
             id,
@@ -161,15 +162,17 @@ impl Inner {
         Ok(Some((row, body)))
     }
 
-    /// The newest proposal of each version.
-    pub(super) async fn proposals(&self) -> Result<BTreeMap<Digest, Proposal>, GateError> {
+    /// The newest proposal of each version. One over another policy than this, which is in force, waits no longer: it cannot be confirmed.
+    pub(super) async fn proposals(&self, in_force: Option<&Digest>) -> Result<BTreeMap<Digest, Proposal>, GateError> {
         let query = ItemQuery { kind: KIND, limit: MOST, ..ItemQuery::default() };
         let now = (self.settings.now)();
         let mut newest = BTreeMap::new();
         for row in self.store.items(&query).await? {
             let body = read(&row)?;
-            if !newest.contains_key(&body.version) {
-                newest.insert(body.version.clone(), proposal(&row, &body, now)?);
+            let found = proposal(&row, &body, now)?;
+            let waits_in_vain = found.state == ProposalState::Open && body.over.as_ref() != in_force;
+            if !waits_in_vain && !newest.contains_key(&body.version) {
+                newest.insert(body.version.clone(), found);
             }
         }
         Ok(newest)

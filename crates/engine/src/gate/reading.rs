@@ -52,6 +52,7 @@ impl Gate {
             (sees_all || actor.sees(&row.repository, Some(&row.environment))) && wanted_of.has(&row.repository)
         };
         let mut query = query.clone();
+        let is_first = query.before.is_none();
         let (wanted, mut seen, mut looked) = (query.limit as usize, Vec::new(), 0);
         query.limit = if is_all { query.limit } else { query.limit.max(PAGE) };
         loop {
@@ -65,6 +66,10 @@ impl Gate {
                 return Ok((seen, next));
             }
             if read < query.limit as usize {
+                // A name that is written wrong is no environment in which nothing was decided; one that was declared once has its decisions.
+                if let (true, true, Some(environment)) = (seen.is_empty(), is_first, &query.environment) {
+                    self.inner.follower.force().declares(environment)?;
+                }
                 return Ok((seen, None));
             }
             if looked >= LOOKED_THROUGH {

@@ -62,6 +62,7 @@ pub(super) fn judge(force: &InForce, known: &Known, now: Timestamp, by: &Asker) 
     let answer = Answer {
         point: by.point.as_str().into(),
         advisory: false,
+        permit: None,
         asked_by: by.identity.clone(),
         pipeline: by.pipeline.clone(),
         commit: by.commit.clone(),

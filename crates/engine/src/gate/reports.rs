@@ -87,17 +87,17 @@ impl Gate {
         let now = (self.inner.settings.now)();
         // Until now includes what happens in this moment.
         let until = until.unwrap_or_else(|| now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now));
-        let usual = || until.checked_sub(USUAL_INCIDENT).map_err(|_| GateError::invalid("`until` is too early"));
+        let usual = || until.checked_sub(USUAL_INCIDENT).map_err(|_| GateError::usage("`until` is too early", None));
         let since = since.map_or_else(usual, Ok)?;
         let named = repository.map(super::promote::named).transpose();
         let named = named
-            .map_err(|error| GateError::invalid(error.to_string()))?
+            .map_err(|error| GateError::usage(error.to_string(), None))?
             .map(|name| super::collecting::repository(&name));
         if since >= until {
-            return Err(GateError::invalid("`since` is not before `until`"));
+            return Err(GateError::usage("`since` is not before `until`", None));
         }
         if until.duration_since(since) > LONGEST_INCIDENT {
-            return Err(GateError::invalid("an incident is looked at for up to 31 days"));
+            return Err(GateError::usage("an incident is looked at for up to 31 days", None));
         }
         self.inner.incident(since, until, environment.unwrap_or(scope::USUAL), named.as_deref(), actor).await
     }

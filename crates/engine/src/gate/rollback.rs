@@ -73,6 +73,10 @@ impl Gate {
             return Err(GateError::NotFound { what: format!("promotion to {repository} for {environment}") }.into());
         }
         let rows = self.inner.distinct(&repository, environment).await?;
+        // What is not declared any more may have been.
+        if rows.is_empty() {
+            self.inner.follower.force().declares(environment)?;
+        }
         let mut candidates = Vec::new();
         for (index, row) in rows.into_iter().take(limit as usize).enumerate() {
             let decision = self.inner.store.decision(&row.decision).await?;
@@ -137,6 +141,7 @@ impl Inner {
             environment,
             wait: wanted.wait,
             allow_mutable: false,
+            hands_on: actor.environments(Right::Submit, &name),
             rollback: Some(BackTo { reason: wanted.reason.clone(), may_override }),
             by: Asker { point: Point::Promotion, ..by.clone() },
             identity: Arc::clone(&actor.identity),

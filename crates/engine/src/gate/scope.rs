@@ -5,7 +5,7 @@ use model::{Digest, ImageReference};
 use serde_json::Value;
 use store::LeafRow;
 
-use super::actor::{Actor, Right};
+use super::actor::{Actor, Grant, Right};
 use super::asking::{AskError, Asked};
 use super::collecting::repository;
 use super::deciding::canonical;
@@ -13,6 +13,8 @@ use super::{GateError, Submission};
 
 /// The environment of an ask that names none (S7).
 pub(super) const USUAL: &str = "production";
+/// Grants that are named to whoever lacks another.
+const SHOWN: usize = 3;
 /// Rows that are looked through for one page of what somebody sees: beyond, the page ends early and says where to go on.
 pub(super) const LOOKED_THROUGH: u32 = 5_000;
 
@@ -40,11 +42,38 @@ impl Right {
     }
 }
 
-/// That an actor lacks a right for something.
+/// That an actor lacks a right for something: because of what it is, or because it is that for something else.
 pub(super) fn forbidden(actor: &Actor, right: Right, about: &str) -> GateError {
-    let what =
-        format!("{} may not {} {about}: it takes one of the roles {}", actor.identity, right.words(), right.roles());
+    let (who, doing, roles) = (&actor.identity, right.words(), right.roles());
+    let takes = if roles.contains(", ") { format!("one of the roles {roles}") } else { format!("the role {roles}") };
+    let has: Vec<String> = actor
+        .grants
+        .iter()
+        .filter(|grant| grant.role.rights().contains(&right))
+        .map(Grant::words)
+        .take(SHOWN)
+        .collect();
+    let what = if has.is_empty() {
+        format!("{who} may not {doing} {about}: it takes {takes}")
+    } else {
+        format!(
+            "{who} may not {doing} {about}: it takes {takes}, and it has {}, which does not cover this",
+            has.join("; ")
+        )
+    };
     GateError::Forbidden { what }
+}
+
+/// That a pattern of repositories begins with what can be a registry's host, as every repository does: else it means nothing.
+pub(super) fn names_a_host(pattern: &str) -> Result<(), GateError> {
+    let (host, path) = pattern.split_once('/').map_or((pattern, None), |(host, path)| (host, Some(path)));
+    let is_open = host.contains(['*', '?', '[', '{']);
+    let is_host = host.contains(['.', ':']) || host == "localhost";
+    if (is_open && (path.is_some() || host == "**")) || (is_host && path.is_some()) {
+        return Ok(());
+    }
+    let what = format!("{pattern:?} means no repository: it does not begin with the host of a registry");
+    Err(GateError::usage(what, "write HOST/REPOSITORY, such as ghcr.io/team/app or ghcr.io/team/**"))
 }
 
 impl Actor {

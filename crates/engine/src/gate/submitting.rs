@@ -15,7 +15,7 @@ use super::documents::{self, Places};
 use super::{Gate, GateError, Inner, Submission, Submitted, recording};
 
 /// The most documents about one image in one repository that count in the same environments.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 
 impl Gate {
     /// What was handed in about exactly this image (`host/repository@sha256:…`) and counts, the oldest first.

@@ -110,7 +110,7 @@ impl Inner {
     pub(super) async fn versions(&self, limit: u32) -> Result<Vec<PolicyVersion>, GateError> {
         let activations = self.store.activations(LOOKED_BACK).await?;
         let in_force = activations.first().map(|activation| activation.policy.clone());
-        let mut proposals = self.proposals().await?;
+        let mut proposals = self.proposals(in_force.as_ref()).await?;
         let version = |row: PolicyRow| {
             let last = activations.iter().find(|activation| activation.policy == row.digest);
             let is_in_force = in_force.as_ref() == Some(&row.digest);

@@ -271,7 +271,7 @@ fn nothing_counts(id: &str, rule: &Vulnerabilities, refused: &[(&ScanReport, Opt
             return reason;
         }
         return reason
-            .remedy("Scan the image with a scanner that the rule accepts and give its report with `--report`; an image in ECR can be scanned there.");
+            .remedy("Scan the image with a scanner that the rule accepts and hand its report in: with `--report`, or to the decision service with `ecr-gate signals submit`; an image in ECR can be scanned there.");
     }
     let names: Vec<_> = refused
         .iter()

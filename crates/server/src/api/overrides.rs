@@ -97,8 +97,23 @@ fn block(decision: String, labelled: Option<Labelled>) -> LabelledBlock {
 }
 
 fn an_override(entry: OverrideEntry) -> api::Override {
-    let OverrideEntry { id, state, repository, digest, environment, granted_at, until, body, uses, .. } = entry;
+    let OverrideEntry { id, state, repository, digest, environment, granted_at, until, body, uses, warnings, .. } =
+        entry;
     let OverrideBody { reason, ticket, by, revoked, .. } = body;
     let revoked = revoked.map(ended);
-    api::Override { id, state, repository, digest, environment, reason, ticket, by, granted_at, until, uses, revoked }
+    api::Override {
+        id,
+        state,
+        repository,
+        digest,
+        environment,
+        reason,
+        ticket,
+        by,
+        granted_at,
+        until,
+        uses,
+        revoked,
+        warnings,
+    }
 }

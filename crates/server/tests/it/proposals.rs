@@ -187,6 +187,14 @@ async fn in_force(served: &Served) -> String {
     found["digest"].as_str().unwrap().to_owned()
 }
 
+/// Versions that wait, and who proposed them.
+async fn proposals(served: &Served) -> Vec<(String, String)> {
+    let list = served.by("bobs", "/api/v1/policies").await.json();
+    let waiting = list["versions"].as_array().unwrap().iter().filter(|version| version.get("proposal").is_some());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    waiting.map(|version| (text(&version["digest"]), text(&version["proposal"]["person"]))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s34_a_policy_for_production_takes_a_second_person() {
     let served = gate().await;
@@ -198,8 +206,16 @@ async fn s34_a_policy_for_production_takes_a_second_person() {
     assert_eq!(proposed.status, 202, "{}", proposed.body);
     assert_eq!(proposed.json()["proposal"]["person"], "ada@example.com");
     assert_eq!(in_force(&served).await, before);
-    let again = doing(&served, "adas-other", &version, "activate").await;
-    assert_eq!(again.json()["proposal"]["id"], proposed.json()["proposal"]["id"], "again is as once");
+    // The other person too: to put it forward once more is not to confirm it, and no proposal of theirs.
+    for who in ["adas-other", "bobs"] {
+        let again = doing(&served, who, &version, "activate").await;
+        assert_eq!(again.json()["proposal"], proposed.json()["proposal"], "again is as once: {who}");
+    }
+    // Whoever is to confirm it finds it, and reads what it says.
+    assert_eq!(proposals(&served).await, [(version.clone(), "ada@example.com".to_owned())]);
+    let shown = served.by("bobs", &format!("/api/v1/policies/{version}")).await.json();
+    assert_eq!(shown["version"]["proposal"], proposed.json()["proposal"]);
+    assert!(shown["bundle"]["documents"][0][1].as_str().unwrap().contains("evil.example"), "{shown}");
 
     // Not the same person, by whichever identity; not a machine; not about something else.
     for who in ["adas", "adas-other", "machines"] {
@@ -214,6 +230,7 @@ async fn s34_a_policy_for_production_takes_a_second_person() {
     let confirmed = doing(&served, "bobs", &version, "confirm").await;
     assert_eq!((confirmed.status, &confirmed.json()["inForce"]), (200, &json!(true)), "{}", confirmed.body);
     assert_eq!(in_force(&served).await, version);
+    assert_eq!(proposals(&served).await, []);
     assert_eq!(doing(&served, "bobs", &version, "confirm").await.status, 404, "once");
 
     // Back takes two as well, and so does what would judge for production no longer.
@@ -223,6 +240,7 @@ async fn s34_a_policy_for_production_takes_a_second_person() {
     assert_eq!(doing(&served, "bobs", &loose, "activate").await.status, 202);
     assert_eq!(doing(&served, "adas", &loose, "confirm").await.status, 200);
     // What was proposed over another policy is over.
+    assert_eq!(proposals(&served).await, [], "nobody is asked to confirm what cannot be confirmed");
     assert_eq!(doing(&served, "adas", &before, "confirm").await.status, 409);
     assert_eq!(in_force(&served).await, loose);
 

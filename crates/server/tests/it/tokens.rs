@@ -56,6 +56,11 @@ async fn o2_nobody_gives_out_more_than_they_administer() {
     for by in [READER, PIPELINE] {
         assert_eq!(made(&served, by, &wanted("x", "viewer", "**")).await.0, 403);
     }
+    // Who has the role for something else is told so.
+    let (_, ours) = made(&served, ADMIN, &wanted("ours", "ci", "r.example/team-a/**")).await;
+    let ask = json!({ "image": "r.example/team-b/app:1" }).to_string();
+    let told = served.post("/api/v1/decide", ours["secret"].as_str(), &ask).await;
+    assert!(told.status == 403 && told.body.contains("ci on r.example/team-a/** in *"), "{}", told.body);
     let (_, scoped) = made(&served, ADMIN, &wanted("team-a", "admin", "r.example/team-a/**")).await;
     let scoped = scoped["secret"].as_str().unwrap();
     for (repositories, status) in [
@@ -92,19 +97,37 @@ async fn o2_what_is_no_token_as_it_should_be_is_not_made() {
         body
     };
     for (body, status) in [
-        (with("name", json!("")), 422),
-        (with("name", json!("a b")), 422),
-        (with("grants", json!([])), 422),
-        (with("lifetimeSeconds", json!(0)), 422),
-        (with("lifetimeSeconds", json!(40_000_000)), 422),
+        (with("name", json!("")), 400),
+        (with("name", json!("a b")), 400),
+        (with("grants", json!([])), 400),
+        (with("lifetimeSeconds", json!(0)), 400),
+        (with("lifetimeSeconds", json!(40_000_000)), 400),
         (with("lifetimeSeconds", json!(-1)), 400),
         (with("extra", json!(1)), 400),
         (wanted("x", "root", "**"), 400),
         (wanted("x", "anonymous", "**"), 400),
-        (wanted("x", "approver", "**"), 422),
+        (wanted("x", "approver", "**"), 400),
     ] {
         let (found, answer) = made(&served, ADMIN, &body).await;
         assert_eq!(found, status, "{body} {answer}");
+    }
+    // What could mean nothing that there is, is written wrong.
+    for repositories in ["team/app", "team/**", "app", "team-a*"] {
+        let (status, answer) = made(&served, ADMIN, &wanted("x", "ci", repositories)).await;
+        assert_eq!(status, 400, "{repositories} {answer}");
+        assert!(answer["detail"].as_str().unwrap().contains("host of a registry"), "{answer}");
+    }
+    let mut nowhere = wanted("x", "ci", "**");
+    nowhere["grants"][0]["environments"] = json!(["prodution"]);
+    let (status, answer) = made(&served, ADMIN, &nowhere).await;
+    assert!(status == 400 && answer["detail"].as_str().unwrap().contains("not declared; declared: "), "{answer}");
+    for path in [
+        "decisions?environment=nope",
+        "incidents?environment=nope",
+        "rollbacks?repository=r.example/app&environment=nope",
+    ] {
+        let answer = served.by(ADMIN, &format!("/api/v1/{path}")).await;
+        assert!(answer.status == 400 && answer.body.contains("not declared; declared: "), "{path}: {}", answer.body);
     }
     let mut approver = wanted("x", "approver", "**");
     approver["person"] = json!("Ada@Example.com");

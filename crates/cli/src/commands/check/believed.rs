@@ -47,6 +47,19 @@ enum Permit {
     Pending,
 }
 
+impl Permit {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Warned => "warned",
+            Self::Inherited => "inherited",
+            Self::Overridden => "overridden",
+            Self::Denied => "denied",
+            Self::Pending => "pending",
+        }
+    }
+}
+
 /// The record that was answered, as an answer to this question; and whether an override lets the image through although it is denied or pending.
 pub(super) fn believed(reply: &Reply, question: &Question) -> Result<(Record, bool), Trouble> {
     let Answered { verdict, permit, decision: mut record, .. } = reply.read()?;
@@ -64,6 +77,7 @@ pub(super) fn believed(reply: &Reply, question: &Question) -> Result<(Record, bo
     // Who asked, and where it is acted upon, is this job (S2).
     record.answer = asker();
     (record.answer.point, record.answer.advisory) = ("ci".into(), false);
+    record.answer.permit = Some(permit.as_str().into());
     Ok((record, permit == Permit::Overridden))
 }
 

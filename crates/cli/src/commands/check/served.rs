@@ -196,9 +196,10 @@ impl CheckArgs {
                 .hint("name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
         }
         if let Some(given) = self.ask.local_only().filter(|_| self.fallback.is_none()) {
-            return Err(Failure::usage(format!("{given} means nothing to the decision service, which judges by what it has itself")).hint(
-                "policies go to the service with `ecr-gate policy push`; leave --server and ECR_GATE_SERVER away to judge here",
-            ));
+            let what = format!("{given} means nothing to the decision service, which judges by what it has itself");
+            return Err(Failure::usage(what)
+                .hint(goes_to_the_service(given))
+                .hint("leave --server and ECR_GATE_SERVER away to judge here"));
         }
         if self.attach {
             return Err(Failure::usage("--attach signs what was judged here; the decision service judges")
@@ -228,6 +229,20 @@ impl CheckArgs {
             fail_on: self.ask.severities(ui)?,
             image,
         })
+    }
+}
+
+/// Where what only means something here goes, for the service to judge by it.
+fn goes_to_the_service(given: &str) -> &'static str {
+    match given {
+        "--report" | "--sbom" | "--vex" | "--measurement" => {
+            "documents about an image go to the service with `ecr-gate signals submit`"
+        }
+        "--insecure-registry" | "--registry-ca" | "--registry-mirror" | "--token-realm" => {
+            "how registries are reached is a setting of the service: `registries` of its configuration, or the same flag of `ecr-gate serve`"
+        }
+        "--start-scan" | "--no-start-scan" => "whether scans are started is a setting of the service",
+        _ => "policies go to the service with `ecr-gate policy push`",
     }
 }
 

@@ -109,7 +109,7 @@ impl ListArgs {
             Some((repository, digest)) => (repository, digest.or_else(|| self.digest.clone())),
             None => (None, self.digest.clone()),
         };
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let ask = || {
             Ask::get("exceptions")
                 .query("state", self.state.as_ref())
@@ -152,7 +152,7 @@ fn row(exception: &Exception) -> [String; 8] {
 
 impl ShowArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.one.service.needed()?;
+        let server = self.one.service.needed(ui)?;
         let id = segment("ID", &self.one.id)?;
         let sent = server.send(&Ask::get(format!("exceptions/{id}"))).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
@@ -219,7 +219,7 @@ fn whole(exception: &Exception) -> String {
 
 impl PreviewArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.one.service.needed()?;
+        let server = self.one.service.needed(ui)?;
         let id = segment("ID", &self.one.id)?;
         let sent = server.send(&Ask::get(format!("exceptions/{id}/preview"))).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
@@ -265,7 +265,7 @@ fn changed(change: &ExceptionChange) -> [String; 6] {
 
 impl UsesArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let mut server = self.one.service.needed()?;
+        let mut server = self.one.service.needed(ui)?;
         let id = segment("ID", &self.one.id)?;
         let ask = || Ask::get(format!("exceptions/{id}/uses"));
         let read = self.pages.read::<ExceptionUsed>(&mut server, "uses", ask).await;

@@ -152,7 +152,7 @@ impl RequestArgs {
                 _ => {}
             }
         }
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let wanted = match &self.decision {
             Some(decision) => from_decision(&mut server, decision, &self.asked(), ui).await?,
             None => vec![self.asked()],
@@ -170,8 +170,15 @@ impl RequestArgs {
         }
         told(&server, &done, self.output, ui)?;
         if self.output == ListFormat::Table && !done.is_empty() {
-            ui.say("it counts when somebody with the role approver approved it: send them the id");
-            ui.say("they look at it (ecr-gate exception show ID, ecr-gate exception preview ID) and approve it (ecr-gate exception approve ID --revision N)");
+            for exception in done.iter().filter_map(|value| serde_json::from_value::<Exception>(value.clone()).ok()) {
+                let role = if exception.wide.is_empty() { "approver" } else { "policy-admin" };
+                let (id, revision) = (crate::output::logged(&exception.id, 100), exception.revision);
+                ui.say(&format!(
+                    "it counts when another person with the role {role} approved it; they look at it and approve it:"
+                ));
+                ui.say(&format!("  ecr-gate exception show {id}; ecr-gate exception preview {id}"));
+                ui.say(&format!("  ecr-gate exception approve {id} --revision {revision}"));
+            }
         }
         Ok(Exit::Allowed)
     }
@@ -231,7 +238,7 @@ fn told(server: &Server, done: &[Value], output: ListFormat, ui: Ui) -> Result<(
 
 impl EditArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let id = segment("ID", &self.id)?;
         let now = fetch(&server, &id).await?;
         let scope = now.scope;

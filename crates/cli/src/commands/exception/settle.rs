@@ -106,7 +106,7 @@ struct Rest {
 
 impl ApproveArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.rest.service.needed()?;
+        let server = self.rest.service.needed(ui)?;
         let reason = self.reason.clone();
         let body = SettleExceptionRequest { revision: self.revision, reason };
         settle(&server, &self.id, "approve", &body, ExceptionStateWord::Approved, self.rest.output, ui).await
@@ -127,7 +127,7 @@ impl RevokeArgs {
 
 impl Settled {
     async fn run(&self, verb: &str, becomes: ExceptionStateWord, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.rest.service.needed()?;
+        let server = self.rest.service.needed(ui)?;
         let revision = last(&server, &self.id, self.revision).await?;
         let body = SettleExceptionRequest { revision, reason: Some(self.reason.clone()) };
         settle(&server, &self.id, verb, &body, becomes, self.rest.output, ui).await
@@ -136,7 +136,7 @@ impl Settled {
 
 impl WithdrawArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.rest.service.needed()?;
+        let server = self.rest.service.needed(ui)?;
         let revision = last(&server, &self.id, self.revision).await?;
         let body = SettleExceptionRequest { revision, reason: self.reason.clone() };
         settle(&server, &self.id, "withdraw", &body, ExceptionStateWord::Withdrawn, self.rest.output, ui).await

@@ -19,8 +19,8 @@ use crate::ui::{ListFormat, Ui};
 /// nothing. Private keys are refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 uploaded (and in force with --activate), 3 something is wrong with the policies or the token, 4 the service asks to slow down,
-            5 unreachable or not understood, 64 wrong usage.
+Exit codes: 0 uploaded (and in force with --activate), 3 something is wrong with the policies or the token, 4 with --activate: it waits for a
+            second person; or the service asks to slow down, 5 unreachable or not understood, 64 wrong usage.
 
 Examples:
   ecr-gate policy push gate.yaml
@@ -48,7 +48,7 @@ impl PushArgs {
                 .hint("add --activate, or give them to `ecr-gate policy activate`"));
         }
         let bundle = policies::bundle(&self.files)?;
-        let mut server = self.service.needed()?;
+        let mut server = self.service.needed(ui)?;
         let sent = server.send(&Ask::post("policies", &bundle)?).await;
         let mut answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         let mut version = Version::read(&answer).map_err(|why| why.failure(&server))?;

@@ -113,7 +113,7 @@ pub(super) struct WithdrawArgs {
 
 impl WithdrawArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let id = crate::commands::decisions::segment("ID", &self.id)?;
         let request = api::WithdrawProposalRequest { reason: self.reason.clone() };
         let ask = Ask::post(format!("proposals/{id}/withdraw"), &request)?.once();
@@ -134,7 +134,7 @@ impl WithdrawArgs {
 
 impl ConfirmArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let ask = Ask::post(format!("policies/{}/confirm", self.digest), &serde_json::json!({}))?.once();
         let sent = server.send(&ask).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
@@ -238,7 +238,7 @@ impl Version {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let uploaded = self.uploaded_at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let state = match self.waiting() {
-            Some(proposal) => format!("proposed ({})", logged(&proposal.id, 100)),
+            Some(Proposal { id, person, .. }) => format!("proposed by {} ({})", logged(person, 200), logged(id, 100)),
             None => self.state().to_owned(),
         };
         [self.digest.to_string(), state, or_dash(uploaded), or_dash(self.uploaded_by.clone()), self.names.join(", ")]
@@ -247,7 +247,7 @@ impl Version {
 
 impl VersionsArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let sent = server.send(&Ask::get("policies").query("limit", Some(self.limit))).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         let read = || -> Result<Vec<Version>, Trouble> {
@@ -272,7 +272,7 @@ impl VersionsArgs {
 
 impl ActivateArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let answer = activate(&server, &self.digest, &self.activation).await?;
         told(&server, &answer, self.output, ui)
     }
@@ -280,7 +280,7 @@ impl ActivateArgs {
 
 impl RollbackArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         // Done twice it would go two versions back.
         let ask = Ask::post("policies/rollback", &Activation { believed: None, reason: self.reason.clone() })?
             .once()

@@ -233,7 +233,9 @@ fn events(text: &mut String, events: &[ReportEvent], more: u64) {
 }
 
 fn section(text: &mut String, name: &str) {
-    let _ = write!(text, "## {name}\n\n");
+    // A heading stands apart from a list that ends right before it.
+    let apart = if text.ends_with("\n\n") || text.is_empty() { "" } else { "\n" };
+    let _ = write!(text, "{apart}## {name}\n\n");
 }
 
 fn line(text: &mut String, words: &str) {

@@ -46,6 +46,11 @@ pub(super) fn token(entry: &TokenEntry) -> Result<Token, Failure> {
         (None, grants @ [_, ..]) => self::grants(grants).map_err(|why| wrong(&why))?,
         _ => return Err(wrong("it has either a `role` or `grants`").hint("`role: read` for everything")),
     };
+    let grants: Vec<Grant> = grants;
+    if person.is_none() && grants.iter().any(|grant| grant.role == engine::Role::Approver) {
+        return Err(wrong("an approver is a person (S29), and it names none")
+            .hint("add `person`, as their identity provider names them: usually the address of their mail"));
+    }
     Ok(Token { sha256, actor: Arc::new(Actor { identity: entry.name.as_str().into(), person, grants }) })
 }
 

@@ -50,7 +50,7 @@ struct Signal {
 impl ListArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let image = image(&self.image)?;
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let sent = server.send(&Ask::get("signals").query("image", Some(&image))).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;
         let Listed { signals } = Listed::deserialize(&answer)

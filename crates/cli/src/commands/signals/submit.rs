@@ -55,7 +55,7 @@ impl SubmitArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let image = image(&self.image)?;
         let document = files::read("the document", &self.file, LARGEST)?;
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let ask = Ask::document("signals", document).query("image", Some(&image)).query("kind", Some(&self.kind));
         let answer: Value =
             server.send(&ask).await.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;

@@ -37,7 +37,7 @@ pub(super) struct WithdrawArgs {
 impl WithdrawArgs {
     pub(super) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         let path = format!("signals/{}/withdraw", segment("ID", &self.id)?);
-        let server = self.service.needed()?;
+        let server = self.service.needed(ui)?;
         let ask = Ask::post(path, &json!({ "reason": self.reason }))?.once();
         let sent = server.send(&ask).await;
         let answer: Value = sent.and_then(|reply| reply.read()).map_err(|why| why.failure(&server))?;

@@ -114,8 +114,10 @@ fn b3_one_decision_is_shown_whole() {
     let served = whole.clone();
     let service = Service::start(move |_, _| Answer::json(200, &served));
     let gate = bare();
-    let said = run(&gate, &service, &["decisions", "--id", &id]).exits(0);
+    let said = run(&gate, &service, &["decisions", "--id", &id, "--output", "json"]).exits(0);
     assert_eq!(said.stdout.trim_end(), whole.to_string(), "as it was written");
+    let said = run(&gate, &service, &["decisions", "--id", &id]).exits(0);
+    assert_eq!(said.stdout.trim_end(), format!("{whole:#}"), "for reading, line by line");
     assert_eq!(service.seen()[0].target, format!("/api/v1/decisions/{id}"));
     for odd in ["../policies", "a/b", "", "a?b", "%2e"] {
         run(&gate, &service, &["decisions", "--id", odd]).exits(64);
@@ -141,6 +143,18 @@ fn o3_the_life_of_an_image_in_order() {
             json!({ "verdict": "deny\u{1b}[2J", "environment": "production", "policy": digest(5) })
         ),
         dropped,
+        event(
+            "e4",
+            "override.granted",
+            json!({ "override": "o1", "environment": "production", "until": "2026-01-02T04:04:05Z",
+                "granted": { "reason": "outage", "by": "ada" } }),
+        ),
+        event(
+            "e5",
+            "block.labelled",
+            json!({ "decision": "d1", "environment": "production",
+                "label": { "label": "false-block", "reason": "wrong package", "by": "bob" } }),
+        ),
     ]);
     let served = events.clone();
     let service = Service::start(move |_, _| Answer::json(200, &json!({ "events": served, "next": null })));
@@ -150,7 +164,9 @@ fn o3_the_life_of_an_image_in_order() {
         .exits(0)
         .says("format trivy, by ci")
         .says("no longer kept")
-        .says("environment production");
+        .says("environment production")
+        .says("until 2026-01-02T04:04:05Z, by ada, reason outage")
+        .says("label false-block, by bob, reason wrong package");
     let order: Vec<usize> = ["e1", "e2", "e3"].iter().map(|id| said.stdout.find(id).unwrap()).collect();
     assert!(order.is_sorted(), "{said:?}");
     assert_eq!(

@@ -112,6 +112,33 @@ fn b5_versions_and_the_way_back() {
 }
 
 #[test]
+fn s34_what_waits_for_a_second_person_is_listed_and_shown_before_it_is_confirmed() {
+    let gate = bare();
+    let mut waiting = version(1, false);
+    waiting["proposal"] =
+        json!({ "id": "p1", "by": "token:ada", "person": "ada@example.com", "state": "open", "until": "2026-01-09T03:04:05Z" });
+    let text = "kind: GatePolicy\nspec:\n  rules: []\u{1b}[2J\n";
+    let whole = json!({ "version": waiting, "bundle": { "documents": [["house.yaml", text]], "files": [{ "release.pub": "QQ==" }] } });
+    let service = Service::start(move |request, _| match (request.method.as_str(), request.target.as_str()) {
+        ("POST", "/api/v1/policies") => Answer::json(200, &waiting),
+        ("GET", "/api/v1/policies?limit=50") => Answer::json(200, &json!({ "versions": [version(2, true), waiting] })),
+        ("GET", target) if target == format!("/api/v1/policies/{}", digest(1)) => Answer::json(200, &whole),
+        _ => Answer::json(200, &json!({ "version": version(2, true), "bundle": { "documents": [], "files": [] } })),
+    });
+    run(&gate, &service, &["policy", "versions"]).exits(0).says("proposed by ada@example.com");
+    let said =
+        run(&gate, &service, &["policy", "show", &digest(1)]).exits(0).says("release.pub").says("policy confirm");
+    assert!(said.stdout.contains("# house.yaml\nkind: GatePolicy\nspec:\n  rules: []"), "{said:?}");
+    assert!(!said.stdout.contains('\u{1b}'), "nothing in it steers a terminal: {said:?}");
+    let answer = run(&gate, &service, &["policy", "show", &digest(1), "--output", "json"]).exits(0).json();
+    assert_eq!(answer["bundle"]["files"][0]["release.pub"], "QQ==");
+    run(&gate, &service, &["policy", "show", &digest(3)]).exits(5).says("instead of");
+    // A push alone asks for nothing to be brought into force.
+    let file = gate.write("gate.yaml", policy("rules: [{ id: r, vulnerabilities: { max: { critical: 0 } } }]"));
+    run(&gate, &service, &["policy", "push", &file]).exits(0).says("policy confirm");
+}
+
+#[test]
 fn b5_a_change_that_may_have_been_made_is_not_made_twice() {
     let gate = bare();
     for arguments in [&["policy", "rollback"][..], &["policy", "activate", &digest(1), "--believed", &digest(2)]] {

@@ -144,7 +144,7 @@ impl Inner {
         }
         let force = self.follower.force();
         if let Some(environment) = &request.environment {
-            force.policies.environment(environment).map_err(|error| GateError::invalid(error.to_string()))?;
+            force.declares(environment)?;
         }
         let expires = end(&request.expires, now)?;
         let scope = scope(&request)?;
@@ -192,7 +192,11 @@ impl Found {
         if self.row.revision == revision {
             Ok(())
         } else {
-            Err(GateError::Conflict { what: format!("exception {}", self.row.id) })
+            let (id, state, revision) = (&self.row.id, self.state.as_str(), self.row.revision);
+            let what = format!(
+                "exception {id}, which is {state} at revision {revision} now (`ecr-gate exception show {id}`),"
+            );
+            Err(GateError::Conflict { what })
         }
     }
 
@@ -221,12 +225,12 @@ pub(super) fn whole_seconds(moment: Timestamp) -> Timestamp {
 }
 
 fn end(text: &str, now: Timestamp) -> Result<Timestamp, GateError> {
-    let wrong = |what: &str| GateError::Invalid {
+    let wrong = |what: &str| GateError::Usage {
         what: format!("`expires` is {text:?}: {what}"),
         hint: Some("such as 14d, 2026-12-31 or 2026-12-31T12:00:00Z; at most 90 days from now".to_owned()),
     };
     if text.len() > 64 {
-        return Err(GateError::invalid("`expires` is no time"));
+        return Err(GateError::usage("`expires` is no time", None));
     }
     let moment = match model::parse_duration(text) {
         Ok(left) => now.checked_add(left).map_err(|_| wrong("too late"))?,
@@ -250,17 +254,20 @@ fn scope(request: &ExceptionRequest) -> Result<ExceptionScope, GateError> {
             (repository, false, digest)
         }
         (None, Some(pattern)) => (pattern.clone(), true, None),
-        _ => return Err(GateError::invalid("an exception is for an `image`, or for `repositories`: one of both")),
+        _ => return Err(GateError::usage("an exception is for an `image`, or for `repositories`: one of both", None)),
     };
     match (&request.cve, &request.rule) {
         (None, Some(rule)) if rule.split_once('/').is_none() => {
-            return Err(GateError::invalid(format!("{rule:?}: a rule is named as POLICY/RULE, as decisions name it")));
+            return Err(GateError::usage(
+                format!("{rule:?}: a rule is named as POLICY/RULE, as decisions name it"),
+                None,
+            ));
         }
         (None, Some(_)) if request.package.is_some() => {
-            return Err(GateError::invalid("`package` belongs to `cve`; a rule is waived as a whole"));
+            return Err(GateError::usage("`package` belongs to `cve`; a rule is waived as a whole", None));
         }
         (Some(_), None) | (None, Some(_)) => {}
-        _ => return Err(GateError::invalid("an exception is for a `cve`, or for a `rule`: one of both")),
+        _ => return Err(GateError::usage("an exception is for a `cve`, or for a `rule`: one of both", None)),
     }
     Ok(ExceptionScope {
         cve: request.cve.clone(),

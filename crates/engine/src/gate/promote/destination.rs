@@ -123,7 +123,7 @@ impl Inner {
         let Place::Ecr(target) = place else {
             let host = destination.host.as_deref().unwrap_or("the registry");
             let what = format!(
-                "whether tags at {host} can be moved cannot be asked there: deploy {}@sha256:…, not the tag",
+                "whether tags at {host} can be moved cannot be asked there: deploy the digest of {}, not the tag",
                 plan.to()
             );
             return Ok(Some(what));

@@ -89,7 +89,8 @@ fn override_for(
         Err(PromoteError::Refused { refusal: Refusal::Denied, decision, what, hint: Some(hint.to_owned()) })
     };
     let Some(back) = &plan.rollback else {
-        return refuse(decision, "its reasons are in the decision; what clears them, too");
+        let hint = format!("its reasons, and what clears them: `ecr-gate decisions --id {}`", decision.id);
+        return refuse(decision, &hint);
     };
     let record: Record = serde_json::from_slice(&decision.record)
         .map_err(|error| AskError::Internal(format!("the decision on record cannot be read: {error}")))?;

@@ -16,6 +16,7 @@ use super::super::permit::Basis;
 use super::super::{Inner, answers, overrides, recording};
 use super::claim::Claim;
 use super::destination::Ends;
+use super::documents::HandedOn;
 use super::leave::{Leave, SOON};
 use super::there::There;
 use super::tracking::{Run, promoted};
@@ -121,7 +122,7 @@ impl Inner {
             }
             let (leave, granted) = (&leave, granted.as_deref());
             let settling = Settling { source: pinned, leave, granted, copied, attached, is_there };
-            return self.settle(plan, &settling).await;
+            return self.settle(run, &settling).await;
         }
         let what = "the store or the registry answers too slowly to promote on what it says; try again".to_owned();
         Err(AskError::StoreUnavailable(what).into())
@@ -179,24 +180,29 @@ impl Inner {
     }
 
     /// Puts the promotion on record; one that is there and on record is that one.
-    async fn settle(&self, plan: &Plan, settling: &Settling<'_>) -> Result<Promoted, PromoteError> {
+    async fn settle(&self, run: &Run, settling: &Settling<'_>) -> Result<Promoted, PromoteError> {
         let Settling { source, leave, granted, copied, attached, is_there } = *settling;
+        let plan = &run.plan;
         let digest = leave.permit.subject();
         let destination = match &plan.destination.tag {
             Some(_) => plan.destination.to_string(),
             None => format!("{}@{digest}", plan.to()),
         };
+        // As the store keeps it: what is told now is what is told later.
+        let now = (self.settings.now)();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         if is_there {
             let known = self.store.promotions_to(&plan.to(), Some(&plan.environment), BEFORE).await?;
             let same = |row: &PromotionRow| row.destination == destination && row.digest == *digest;
             if let Some(row) = known.into_iter().find(same) {
+                // What was handed in since goes along too.
+                let handed = self.documents_for(plan, source, &leave.permit, &row.id, now).await?;
+                self.write_with(run, handed, Batch::default()).await?;
                 return Ok(Promoted { manifests: copied.manifests, attached: copied.attached, ..promoted(row) });
             }
         }
-        // As the store keeps it: what is told now is what is told later.
-        let now = (self.settings.now)();
-        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let id = uuid::Uuid::now_v7().to_string();
+        let handed = self.documents_for(plan, source, &leave.permit, &id, now).await?;
         let row = PromotionRow {
             id: id.clone(),
             decision: leave.decision.id.clone(),
@@ -215,7 +221,8 @@ impl Inner {
             "traceId": plan.by.trace_id, "rollback": plan.rollback.is_some(),
             "reason": plan.rollback.as_ref().and_then(|back| back.reason.as_deref()), "basis": basis.as_str(),
             "override": granted, "wasThere": is_there, "manifests": copied.manifests,
-            "attached": copied.attached, "attachedDigests": attached.iter().take(LISTED).collect::<Vec<_>>() });
+            "attached": copied.attached, "attachedDigests": attached.iter().take(LISTED).collect::<Vec<_>>(),
+            "documents": handed.count() });
         let leaf = recording::leaf(id, "image.promoted", Some((&plan.to(), digest)), now, body)?;
         let promoted = Promoted {
             basis: Some(basis.as_str().to_owned()),
@@ -225,7 +232,22 @@ impl Inner {
             sent_bytes: copied.sent_bytes,
             ..promoted(row.clone())
         };
-        self.store.write(Batch { promotions: vec![row], leaves: vec![leaf], ..Batch::default() }).await?;
+        let batch = Batch { promotions: vec![row], leaves: vec![leaf], ..Batch::default() };
+        self.write_with(run, handed, batch).await?;
         Ok(promoted)
+    }
+
+    /// Writes what is there to write, with the documents that go along: in one transaction, so that an image that was promoted has them.
+    async fn write_with(&self, run: &Run, handed: HandedOn, mut batch: Batch) -> Result<(), PromoteError> {
+        run.warn(handed.warning(&run.plan));
+        let (is_news, has_documents) = (!batch.promotions.is_empty(), !handed.is_empty());
+        handed.write(&mut batch);
+        if is_news || has_documents {
+            self.store.write(batch).await?;
+        }
+        if has_documents {
+            self.follower.catch_up().await?;
+        }
+        Ok(())
     }
 }

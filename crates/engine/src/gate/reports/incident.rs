@@ -92,6 +92,10 @@ impl Inner {
         for place in places.into_iter().take(PLACES) {
             report.rollback.push(self.before(&place, environment, since).await?);
         }
+        // "Nothing happened" is said of an environment that there is.
+        if report.promotions.is_empty() && report.decisions.is_empty() {
+            self.follower.force().declares(environment)?;
+        }
         report.covered = Covered { since, until, read_until: read.until, entries: read.entries, missing };
         Ok(report)
     }

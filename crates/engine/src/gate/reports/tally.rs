@@ -294,7 +294,14 @@ fn what(entry: &Entry) -> String {
             let of = entry.text(&[&["scope", "cve"], &["scope", "rule"]]).unwrap_or("?");
             format!("exception {} for {of} until {}", text(&["exception"]), text(&["expires"]))
         }
-        "verdict" => format!("{} to {} under policy {}", text(&["from"]), text(&["to"]), text(&["policyVersion"])),
+        "verdict" => {
+            let cause = match entry.body.get("denyList").and_then(Value::as_bool) {
+                Some(true) => "by an entry of the deny list".to_owned(),
+                Some(false) => "with what was lifted from the deny list".to_owned(),
+                None => format!("under policy {}", text(&["policyVersion"])),
+            };
+            format!("{} to {} {cause}", text(&["from"]), text(&["to"]))
+        }
         "block" => format!("decision {} called {}", text(&["decision"]), text(&["label", "label"])),
         "promotion" => format!("promotion to {}: begun, and not on record as done", text(&["destination"])),
         "audit" => format!("texts of entries before {} dropped", text(&["before"])),

@@ -56,8 +56,9 @@ impl Inner {
         actor.somewhere_or_refused(Right::Administer)?;
         let now = (self.settings.now)();
         let person = sound(&new, now)?;
+        self.means_something(&new.grants)?;
         if let Some(grant) = new.grants.iter().find(|grant| !gives(actor, grant)) {
-            let about = format!("for {}", words(grant));
+            let about = format!("for {}", grant.words());
             return Err(scope::forbidden(actor, Right::Administer, &about));
         }
         let (over, good): (Vec<ItemRow>, Vec<ItemRow>) =
@@ -82,6 +83,18 @@ impl Inner {
         self.store.write(batch).await.map_err(conflict)?;
         self.follower.catch_up().await?;
         Ok(made)
+    }
+
+    /// A grant for what cannot be there is written wrong: it would give nothing.
+    fn means_something(&self, grants: &[Grant]) -> Result<(), GateError> {
+        let force = self.follower.force();
+        for grant in grants {
+            for environment in grant.environments.iter().filter(|name| *name != "*") {
+                force.declares(environment)?;
+            }
+            grant.repositories.iter().try_for_each(|pattern| scope::names_a_host(pattern.as_str()))?;
+        }
+        Ok(())
     }
 
     async fn tokens(
@@ -202,7 +215,7 @@ fn sound(new: &NewToken, now: Timestamp) -> Result<Option<String>, GateError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '/');
     if new.name.is_empty() || new.name.len() > NAME || !new.name.chars().all(plain) {
         let what = format!("a token's name has 1 to {NAME} letters, digits, or one of - _ . @ /");
-        return Err(GateError::invalid(what));
+        return Err(GateError::usage(what, None));
     }
     let too_many = |grant: &Grant| grant.repositories.len() > PARTS || grant.environments.len() > PARTS;
     let for_nothing = |grant: &Grant| grant.repositories.is_empty() || grant.environments.is_empty();
@@ -212,14 +225,14 @@ fn sound(new: &NewToken, now: Timestamp) -> Result<Option<String>, GateError> {
     {
         let what =
             format!("a token has 1 to {PARTS} grants, each for 1 to {PARTS} patterns of repositories and environments");
-        return Err(GateError::invalid(what));
+        return Err(GateError::usage(what, None));
     }
     if new.until <= now || new.until.duration_since(now) > LONGEST {
-        return Err(GateError::invalid("a token ends within a year: say for how long it is needed"));
+        return Err(GateError::usage("a token ends within a year: say for how long it is needed", None));
     }
-    let person = new.person.as_deref().map(person).transpose().map_err(GateError::invalid)?;
+    let person = new.person.as_deref().map(person).transpose().map_err(|what| GateError::usage(what, None))?;
     if person.is_none() && new.grants.iter().any(|grant| grant.role == Role::Approver) {
-        return Err(GateError::Invalid {
+        return Err(GateError::Usage {
             what: "an approver is a person, and the token names none".to_owned(),
             hint: Some(
                 "name the person as their identity provider does, usually by the address of their mail".to_owned(),
@@ -239,11 +252,6 @@ fn gives(actor: &Actor, grant: &Grant) -> bool {
             grant.environments.iter().all(|one| own.environments.iter().any(|mine| mine == "*" || mine == one));
         repositories && environments
     })
-}
-
-fn words(grant: &Grant) -> String {
-    let repositories: Vec<&str> = grant.repositories.iter().map(crate::gate::actor::Repositories::as_str).collect();
-    format!("{} on {} in {}", grant.role.as_str(), repositories.join(", "), grant.environments.join(", "))
 }
 
 fn conflict(error: StoreError) -> GateError {

@@ -5,6 +5,7 @@ use model::{Digest, Verdict};
 use serde_json::{Value, json};
 use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
 
+use super::promotions::{ci, ended, entries};
 use super::scene::{Scene, anybody, ask, by, image, now, verdict};
 
 pub(super) const SCAN: &str = "- { id: scan, vulnerabilities: { sources: { accept: [file] }, max: { critical: 0 } } }";
@@ -319,5 +320,54 @@ async fn s22_bills_of_materials_and_vex_handed_in_for_staging_are_not_there_in_p
     let other = Digest::of(b"another");
     hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, other.as_str(), &critical()), &branch).await;
     assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Allow);
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_what_was_handed_in_goes_with_the_image_that_is_promoted_and_counts_there() {
+    let scene = Scene::new();
+    let (one, other, index) = two(&scene);
+    let gate = scene.gate(SCAN).await;
+    let mut ids = Vec::new();
+    for platform in [&one, &other] {
+        let report = trivy(&scene, platform.digest(), &json!([]));
+        ids.push(hand_in(&gate, &scene, platform.digest(), "report", &report).await);
+    }
+    let bill = hand_in(&gate, &scene, one.digest(), "sbom", &sbom(Some(one.digest()))).await;
+    gate.withdraw(&bill, "of another build", &by(Point::Ci), &anybody()).await.unwrap();
+    let released = scene.registry.reference(&format!("release/app@{index}"));
+    let promote = || {
+        let (gate, wanted) = (&gate, scene.promotion(":1", "1.0"));
+        async move {
+            let id = gate.promote(&wanted, &by(Point::Api), &ci()).unwrap();
+            let status = ended(gate, &id).await;
+            (status.ended.unwrap().unwrap(), status.warnings.join("\n"))
+        }
+    };
+    let (done, warnings) = promote().await;
+    assert!(!warnings.contains("do not count"), "{warnings}");
+    assert_eq!(verdict(&gate, &released).await, Verdict::Allow, "where it is checked before it is deployed");
+
+    let there = |digest: &str| {
+        let image = scene.registry.reference(&format!("release/app@{digest}"));
+        let gate = &gate;
+        async move { gate.handed_in(&image, &anybody()).await.unwrap() }
+    };
+    let rows = there(one.digest()).await;
+    let [row] = rows.as_slice() else { panic!("what was taken back stays behind: {rows:?}") };
+    assert_eq!((row.kind.as_str(), row.submitted_by.as_str()), ("report", "ci"), "whose word it is");
+    let told = entries(&gate, one.digest()).await;
+    let (_, body) = told.iter().rfind(|(kind, body)| kind == "signal" && body.get("handedOn").is_some()).unwrap();
+    let on = &body["handedOn"];
+    assert_eq!((&on["from"], &on["signal"]), (&scene.named("").into(), &ids[0].as_str().into()));
+    assert_eq!(
+        (&on["promotion"], &on["by"], &body["format"]),
+        (&done.id.as_str().into(), &"ci".into(), &"trivy".into())
+    );
+
+    // The same again brings what was handed in since, once.
+    hand_in(&gate, &scene, other.digest(), "sbom", &sbom(Some(other.digest()))).await;
+    for _ in 0..2 {
+        let (again, _) = promote().await;
+        assert!(again.was_there && again.id == done.id);
+        assert_eq!(there(other.digest()).await.len(), 2);
+    }
     gate.stop().await;
 }

@@ -87,7 +87,11 @@ pub(super) fn forbidden<T: std::fmt::Debug>(done: Result<T, GateError>, says: &s
 
 #[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]
 fn invalid<T: std::fmt::Debug>(done: Result<T, GateError>, says: &str) {
-    assert!(matches!(&done, Err(GateError::Invalid { what, .. }) if what.contains(says)), "{says}: {done:?}");
+    let is_it = |what: &String| what.contains(says);
+    assert!(
+        matches!(&done, Err(GateError::Invalid { what, .. } | GateError::Usage { what, .. }) if is_it(what)),
+        "{says}: {done:?}"
+    );
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what came of it, as it came")]

@@ -112,6 +112,43 @@ async fn b7_what_is_denied_is_not_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s30_nothing_is_promoted_to_a_repository_that_is_denied() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let gate = scene.gate(NON_ROOT).await;
+    let what = scene.registry.reference("release/**");
+    let new = |quarantine| engine::NewDenial {
+        kind: "repository".to_owned(),
+        what: what.clone(),
+        quarantine,
+        reason: "INC-42".to_owned(),
+    };
+    for quarantine in [false, true] {
+        let entry = gate.deny(new(quarantine), &anybody()).await.unwrap();
+        let error = promoted(&gate, &scene.promotion(":1", "1.0")).await.unwrap_err();
+        assert!(matches!(error, PromoteError::Refused { refusal: engine::Refusal::Denied, .. }), "{error:?}");
+        assert!(error.to_string().contains(&entry.id) && error.to_string().contains("INC-42"), "{error}");
+        assert_eq!(scene.released("1.0"), None);
+        gate.lift(&entry.id, "over", &anybody()).await.unwrap();
+    }
+    // What is denied while it is copied gets no tag either.
+    scene
+        .registry
+        .fault(Fault::on("POST", "/v2/release/app/blobs/uploads/").delay(Duration::from_millis(500)).times(1));
+    let id = gate.promote(&scene.promotion(":1", "1.0"), &by(Point::Api), &ci()).unwrap();
+    while gate.promotion(&id, &ci()).await.unwrap().phase == PromotionPhase::Deciding {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let entry = gate.deny(new(false), &anybody()).await.unwrap();
+    let error = ended(&gate, &id).await.ended.unwrap().unwrap_err();
+    assert!(matches!(error, PromoteError::Refused { .. }), "{error:?}");
+    assert_eq!(scene.released("1.0"), None);
+    gate.lift(&entry.id, "over", &anybody()).await.unwrap();
+    assert!(promoted(&gate, &scene.promotion(":1", "1.0")).await.is_ok());
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn b7_a_tag_is_never_moved() {
     let scene = Scene::new();
     let first = scene.push("1", "1000");

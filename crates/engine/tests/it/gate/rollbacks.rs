@@ -96,7 +96,9 @@ async fn s33_vulnerabilities_alone_are_overridden_by_somebody_who_may_and_says_w
     let back = rolled_back(&gate, &wanted, &on_call).await.unwrap();
     assert_eq!((back.digest.as_str(), back.basis.as_deref()), (&*one, Some("overridden")));
     assert_eq!(scene.released("back"), Some(one.clone()));
-    let told = entries(&gate, &one).await;
+    let mut told = entries(&gate, &one).await;
+    // What was handed in before the promotion went along with it, and what was since with the way back.
+    assert_eq!(told.extract_if(.., |(kind, body)| kind == "signal" && body.get("handedOn").is_some()).count(), 2);
     let [.., (_, granted), (_, done)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(kinds(&told)[told.len() - 3..], ["promotion.begun", "override.granted", "image.promoted"]);
     assert_eq!((&granted["reason"], &granted["person"]), (&"INC-1: 2 loses orders".into(), &"ada".into()));
