@@ -361,7 +361,7 @@ impl From<AuthenticationError> for Fail {
 impl From<StoreError> for Fail {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { what } => Self::changed(&what.to_string()),
+            StoreError::Conflict { what } => Self::changed(what),
             StoreError::KeyReused => Self::new(KEY_REUSED, None).hint("take a new key for a new request".to_owned()),
             StoreError::Overloaded { .. } => Self::new(OVERLOADED, error.to_string()).again(SOON),
             StoreError::Unreadable { .. } => Self::internal(error.to_string()),
