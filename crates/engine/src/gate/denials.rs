@@ -143,8 +143,9 @@ impl Inner {
         everywhere: bool,
         actor: &Actor,
     ) -> Result<Option<DenialEntry>, GateError> {
-        let same =
-            |one: &&Denial| one.what.kind() == thing.kind() && one.what.text() == thing.text() && one.quarantine == quarantine;
+        let same = |one: &&Denial| {
+            one.what.kind() == thing.kind() && one.what.text() == thing.text() && one.quarantine == quarantine
+        };
         let force = self.follower.force();
         for one in force.standing.denials.iter().filter(same) {
             let entry = self.denial(&one.id, actor).await?;

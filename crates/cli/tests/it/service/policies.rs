@@ -115,8 +115,7 @@ fn b5_versions_and_the_way_back() {
 fn s34_what_waits_for_a_second_person_is_listed_and_shown_before_it_is_confirmed() {
     let gate = bare();
     let mut waiting = version(1, false);
-    waiting["proposal"] =
-        json!({ "id": "p1", "by": "token:ada", "person": "ada@example.com", "state": "open", "until": "2026-01-09T03:04:05Z" });
+    waiting["proposal"] = json!({ "id": "p1", "by": "token:ada", "person": "ada@example.com", "state": "open", "until": "2026-01-09T03:04:05Z" });
     let text = "kind: GatePolicy\nspec:\n  rules: []\u{1b}[2J\n";
     let whole = json!({ "version": waiting, "bundle": { "documents": [["house.yaml", text]], "files": [{ "release.pub": "QQ==" }] } });
     let service = Service::start(move |request, _| match (request.method.as_str(), request.target.as_str()) {

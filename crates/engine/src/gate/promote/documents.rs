@@ -51,7 +51,10 @@ impl HandedOn {
         let why = if plan.hands_on.is_empty() {
             format!("{} may not hand documents in at {to}", plan.identity)
         } else {
-            format!("as many as {to} may have about one image are there, or {} may not hand them in there", plan.identity)
+            format!(
+                "as many as {to} may have about one image are there, or {} may not hand them in there",
+                plan.identity
+            )
         };
         (self.behind > 0).then(|| {
             let (n, from) = (self.behind, plan.from());

@@ -1,6 +1,6 @@
 //! Documents that somebody hands in: what they count for, and how they stop counting.
 
-use engine::{Actor, Asker, Gate, GateError, Grant, Point, Repositories, Role, Submission};
+use engine::{Actor, Asker, Gate, GateError, Grant, Point, Promotion, Repositories, Role, Submission};
 use model::{Digest, Verdict};
 use serde_json::{Value, json};
 use testkit::oci::{Image, ImageBuilder, IndexBuilder, Referrer};
@@ -320,6 +320,9 @@ async fn s22_bills_of_materials_and_vex_handed_in_for_staging_are_not_there_in_p
     let other = Digest::of(b"another");
     hand_in_as(&gate, &scene, &digest, "report", &trivy(&scene, other.as_str(), &critical()), &branch).await;
     assert_eq!(verdict_in(&gate, &image, "production").await.0, Verdict::Allow);
+    gate.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s22_what_was_handed_in_goes_with_the_image_that_is_promoted_and_counts_there() {
     let scene = Scene::new();
@@ -369,5 +372,50 @@ async fn s22_what_was_handed_in_goes_with_the_image_that_is_promoted_and_counts_
         assert!(again.was_there && again.id == done.id);
         assert_eq!(there(other.digest()).await.len(), 2);
     }
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s22_what_goes_along_counts_where_both_who_handed_it_in_and_who_promotes_may() {
+    let scene = Scene::new();
+    let digest = scene.push("1", "1000");
+    let gate = scene.gate(SCAN).await;
+    let (protected, branch) = (job(&["production", "staging"]), job(&["staging"]));
+    let clean = trivy(&scene, &digest, &json!([]));
+    hand_in_as(&gate, &scene, &digest, "report", &clean, &branch).await;
+    hand_in_as(&gate, &scene, &digest, "report", &clean, &protected).await;
+    let promoted = |tag: &'static str, actor: Actor| {
+        let (gate, wanted) =
+            (&gate, Promotion { environment: Some("staging".to_owned()), ..scene.promotion(":1", tag) });
+        async move {
+            let status = ended(gate, &gate.promote(&wanted, &job_asks(), &actor).unwrap()).await;
+            status.ended.unwrap().unwrap();
+            status.warnings.join("\n")
+        }
+    };
+    let released = scene.registry.reference(&format!("release/app@{digest}"));
+    // Brought by a branch, it counts for staging, and for production not, although it does where it comes from.
+    assert_eq!(promoted("1.0", branch.clone()).await, "");
+    assert_eq!(verdict_in(&gate, &released, "staging").await.0, Verdict::Allow);
+    let (verdict, record) = verdict_in(&gate, &released, "production").await;
+    assert_eq!(verdict, Verdict::Deny, "{record}");
+    assert!(record["reasons"].to_string().contains("scan.notAccepted"), "{record}");
+    // Brought once more by one whose word counts for both, it counts for both.
+    assert_eq!(promoted("1.1", protected.clone()).await, "");
+    assert_eq!(verdict_in(&gate, &released, "production").await.0, Verdict::Allow);
+    // What counts nowhere there goes along all the same: its findings do.
+    let other = scene.push("2", "1001");
+    let image = scene.registry.reference(&format!("release/app@{other}"));
+    let low = json!([{ "VulnerabilityID": "CVE-2026-0002", "PkgName": "zlib", "InstalledVersion": "1.2", "Severity": "LOW" }]);
+    hand_in_as(&gate, &scene, &other, "report", &trivy(&scene, &other, &json!([])), &protected).await;
+    hand_in_as(&gate, &scene, &other, "report", &trivy(&scene, &other, &low), &branch).await;
+    let wanted = Promotion { environment: Some("production".to_owned()), ..scene.promotion(":2", "2.0") };
+    let status = ended(&gate, &gate.promote(&wanted, &job_asks(), &job(&["production"])).unwrap()).await;
+    assert!(status.warnings.join("\n").contains("do not count"), "{:?}", status.warnings);
+    status.ended.unwrap().unwrap();
+    assert_eq!(gate.handed_in(&image, &anybody()).await.unwrap().len(), 2);
+    let (verdict, record) = verdict_in(&gate, &image, "production").await;
+    assert!(verdict == Verdict::Allow && record.to_string().contains("CVE-2026-0002"), "{record}");
+    assert_eq!(verdict_in(&gate, &image, "staging").await.0, Verdict::Deny);
     gate.stop().await;
 }
