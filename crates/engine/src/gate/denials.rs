@@ -11,7 +11,7 @@ use store::{Batch, DecisionQuery, ItemQuery, ItemRow, Scope, Store, StoreError};
 use super::actor::{Actor, Right};
 use super::asking::{Asked, Asker};
 use super::memory::Known;
-use super::{GateError, Inner, recording, scope};
+use super::{GateError, Inner, recording};
 
 const KIND: &str = "denial";
 const ACTIVE: &str = "active";
@@ -97,9 +97,6 @@ impl Inner {
             _ => (new.what.trim(), None),
         };
         let thing = thing(&new.kind, what).map_err(as_usage)?;
-        if let DeniedThing::Repository(_) = &thing {
-            scope::names_a_host(what)?;
-        }
         let everywhere = actor.may_everywhere(Right::Govern);
         match &thing {
             // Whoever governs some repositories may deny these.
@@ -134,8 +131,8 @@ impl Inner {
         self.with_platforms(entry, image, actor).await
     }
 
-    /// The entry that denies this already, as firmly: what a team denied is denied once more by whoever governs everything, so that it is not theirs to
-    /// lift.
+    /// The entry that denies this already and that the same people may lift: what a team denied is denied once more by whoever governs everything, and the
+    /// other way round.
     async fn denied_already(
         &self,
         thing: &DeniedThing,
@@ -149,7 +146,7 @@ impl Inner {
         let force = self.follower.force();
         for one in force.standing.denials.iter().filter(same) {
             let entry = self.denial(&one.id, actor).await?;
-            if entry.state == ACTIVE && (entry.body.everywhere || !everywhere) {
+            if entry.state == ACTIVE && entry.body.everywhere == everywhere {
                 return Ok(Some(entry));
             }
         }

@@ -2,6 +2,7 @@
 //! stays, every answer says on what it rests, and what is denied everywhere stays denied.
 
 mod effect;
+mod rollback;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::deciding::canonical;
 use super::denials::sound_reason;
 use super::scope::LOOKED_THROUGH;
 use super::{GateError, Inner, recording};
+pub(super) use rollback::of_rollback;
 
 pub(super) const KIND: &str = "override";
 const ACTIVE: &str = "active";
@@ -431,36 +433,6 @@ impl Inner {
         let row = ItemRow { state: "ended".to_owned(), revision: row.revision + 1, ..row };
         Ok(Batch { items: vec![row], leaves: vec![leaf], changes: vec![Scope::Global], ..Batch::default() })
     }
-}
-
-/// S33: the override that a rollback goes by, as it is listed. It is over with that rollback.
-pub(super) fn of_rollback(
-    id: &str,
-    (repository, digest, environment): (&str, &Digest, &str),
-    (by, person): (&str, Option<&str>),
-    reason: &str,
-    (now, until): (Timestamp, Timestamp),
-) -> Result<ItemRow, GateError> {
-    let body = OverrideBody {
-        reason: reason.to_owned(),
-        ticket: None,
-        by: by.to_owned(),
-        person: person.map(str::to_owned),
-        owner: None,
-        revoked: None,
-    };
-    Ok(ItemRow {
-        kind: KIND.to_owned(),
-        id: id.to_owned(),
-        revision: 1,
-        state: ROLLBACK.to_owned(),
-        repository: Some(repository.to_owned()),
-        digest: Some(digest.clone()),
-        environment: Some(environment.to_owned()),
-        created_at: now,
-        until: Some(until),
-        body: serde_json::to_vec(&body).map_err(|error| GateError::invalid(error.to_string()))?,
-    })
 }
 
 /// Every override that was not revoked; asks compare times.

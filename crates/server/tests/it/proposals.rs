@@ -190,7 +190,7 @@ async fn in_force(served: &Served) -> String {
 /// Versions that wait, and who proposed them.
 async fn proposals(served: &Served) -> Vec<(String, String)> {
     let list = served.by("bobs", "/api/v1/policies").await.json();
-    let waiting = list["versions"].as_array().unwrap().iter().filter(|version| version.get("proposal").is_some());
+    let waiting = list["versions"].as_array().unwrap().iter().filter(|version| version["proposal"]["state"] == "open");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     waiting.map(|version| (text(&version["digest"]), text(&version["proposal"]["person"]))).collect()
 }

@@ -72,6 +72,6 @@ impl PushArgs {
                 }
             }
         }
-        Ok(if self.activate && version.waits(ui) { Exit::Undecided } else { Exit::Allowed })
+        Ok(if version.waits(ui) && self.activate { Exit::Undecided } else { Exit::Allowed })
     }
 }

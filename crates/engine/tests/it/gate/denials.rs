@@ -93,7 +93,7 @@ async fn s30_an_entry_is_compared_as_images_are_and_one_that_fits_nothing_is_ref
         ("digest", "sha256:12"),
     ] {
         let refused = deny(&gate, kind, what).await;
-        assert!(matches!(refused, Err(GateError::Invalid { .. })), "{kind} {what}: {refused:?}");
+        assert!(matches!(refused, Err(GateError::Usage { .. })), "{kind} {what}: {refused:?}");
     }
 }
 
