@@ -171,7 +171,10 @@ def test_b11_the_command_of_the_message_asks_for_what_blocks(service, blocked, g
     assert [one["id"] for one in listed] == [exception["id"]]
     for wider in (["--every-package"], ["--package", "xz-utils", "--every-environment"]):
         run = gate("exception", "request", blocked, "--cve", "CVE-2024-3094", *wider, "--reason", "x", env=env)
-        assert run.rc == 0 and "policy-admin" in run.stdout, run.stderr
+        assert run.rc == 0 and "policy-admin" in run.stdout and "covers nothing" not in run.stderr, run.stderr
+    # What is mistyped looks like any other, and is said.
+    mistyped = gate("exception", "request", blocked, "--cve", "CVE-2024-3049", "--package", "xz-utils", "--reason", "x", env=env)
+    assert mistyped.rc == 0 and "covers nothing" in mistyped.stderr, mistyped.stderr
     without = gate("exception", "request", blocked.split("@")[0], "--cve", "CVE-2024-3094", "--package", "xz-utils", "--reason", "x", env=env)
     assert without.rc == 64 and "--every-image" in without.stderr
 

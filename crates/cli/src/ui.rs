@@ -72,6 +72,7 @@ impl Ui {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ListFormat {
     /// For people.
+    #[value(alias = "text")]
     Table,
     /// For programs.
     Json,
@@ -81,6 +82,7 @@ pub(crate) enum ListFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum OutputFormat {
     /// For people.
+    #[value(alias = "table")]
     Text,
     /// For programs.
     Json,

@@ -49,6 +49,7 @@ struct Answering {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ReportFormat {
     /// For people
+    #[value(aliases = ["text", "table"])]
     Markdown,
     /// For programs
     Json,

@@ -132,7 +132,7 @@ impl RollbackArgs {
         if self.wait.output == OutputFormat::Json {
             ui.data(&inert_json(format!("{value:#}"))).map_err(Err)?;
         } else if page.candidates.is_empty() {
-            ui.say("nothing was promoted there");
+            ui.say("nothing was promoted there for that environment: what is not allowed is not promoted");
         } else {
             let titles = ["PROMOTED", "", "DIGEST", "AS", "BY", "DECIDED THEN", "DECISION"];
             let rows = page.candidates.into_iter().map(row);

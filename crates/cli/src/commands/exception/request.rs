@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use api::{EditExceptionRequest, Exception, ExceptionRequest};
+use api::{EditExceptionRequest, Exception, ExceptionPreview, ExceptionRequest};
 use serde_json::{Value, json};
 
 use super::from_decision::from_decision;
@@ -178,6 +178,9 @@ impl RequestArgs {
                 ));
                 ui.say(&format!("  ecr-gate exception show {id}; ecr-gate exception preview {id}"));
                 ui.say(&format!("  ecr-gate exception approve {id} --revision {revision}"));
+                if covers_nothing(&mut server, &exception.id).await {
+                    ui.say("warning: it covers nothing in any decision on record: look at image, CVE, rule and environment once more");
+                }
             }
         }
         Ok(Exit::Allowed)
@@ -202,6 +205,15 @@ impl RequestArgs {
             decision: None,
         }
     }
+}
+
+/// Whether it is certain to change nothing that was decided: what is mistyped looks like any other. It is asked for all the same.
+async fn covers_nothing(server: &mut Server, id: &str) -> bool {
+    let Ok(id) = crate::commands::decisions::segment("ID", id) else { return false };
+    server.take_time();
+    let preview: Result<ExceptionPreview, _> =
+        async { server.send(&Ask::get(format!("exceptions/{id}/preview"))).await?.read() }.await;
+    preview.is_ok_and(|preview| preview.covered == 0 && preview.not_judged == 0 && preview.whole)
 }
 
 async fn send(server: &Server, request: &ExceptionRequest) -> Result<Value, Failure> {
