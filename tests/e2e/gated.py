@@ -224,9 +224,9 @@ class Gates:
             service.end()
 
 
-def events(cluster: Cluster, namespace: str, reason: str = "FailedCreate") -> list[str]:
+def events(cluster: Cluster, namespace: str) -> list[str]:
     """What controllers say that they could not do, waited for."""
-    wanted = ("events", "-n", namespace, f"--field-selector=reason={reason}")
+    wanted = ("events", "-n", namespace, "--field-selector=type=Warning")
     return [one["message"] for one in until("a controller says why", lambda: cluster.get(*wanted)["items"])]
 
 

@@ -76,7 +76,7 @@ def test_d1_an_image_with_a_critical_finding_that_is_deployed_at_once_is_denied_
     assert asked.rc == 0, asked.stdout + asked.stderr
     assert cluster.apply(deployment, user="developer", check=False).returncode == 1, "it was asked for, and no more"
     [exception] = gated.service.get("/api/v1/exceptions").json()["exceptions"]
-    approved = gate("exception", "approve", exception["id"], "--reason", "looked at", env={**env, "ECR_GATE_TOKEN": person_token("ada")})
+    approved = gate("exception", "approve", exception["id"], "--revision", str(exception["revision"]), "--reason", "looked at", env={**env, "ECR_GATE_TOKEN": person_token("ada")})
     assert approved.rc == 0, approved.stdout + approved.stderr
     cluster.apply(deployment, user="developer")
     [made] = has_pods(cluster, team, "web")
@@ -200,10 +200,11 @@ def test_s31_who_is_on_call_breaks_the_glass_for_one_workload_and_nobody_else_do
     [made] = has_pods(cluster, team, "web")
     assert annotated(cluster, "basis", resource="pods", namespace=team) == "c0=overridden"
     [first] = [one for one in gated.service.get("/api/v1/overrides").json()["overrides"] if one["by"] == "kubernetes:on-call"]
-    assert (first["digest"], first["reason"], first["owner"]["workload"]) == (bad.digest, "INC-7: outage", "Deployment/web")
+    assert (first["digest"], first["reason"]) == (bad.digest, "INC-7: outage")
     record = gated.service.get(f"/api/v1/decisions/{made['metadata']['annotations']['ecr-gate.dev/decision']}").json()
     assert record["verdict"] == "deny", "an override is no allow"
-    until("the audit log has it", lambda: "override.granted" in [one["kind"] for one in gated.exported()])
+    logged = until("the audit log has it", lambda: [one for one in gated.exported() if one["kind"] == "override.granted" and first["id"] in json.dumps(one)])
+    assert "Deployment/web" in json.dumps(logged), logged
 
     # For this object alone: neither by another Deployment, nor by a pod that says so.
     other = {key: value for key, value in said.items() if not key.endswith("-for")}
@@ -233,10 +234,10 @@ def test_s31_the_guides_commands_bring_back_what_was_running(cluster, gated, goo
     cluster.kubectl("delete", "pod", made["metadata"]["name"], "-n", team, "--force", "--grace-period=0", user="developer")
     assert "vuln.maxExceeded" in events(cluster, team)[0], "in production nothing is grandfathered here"
     cluster.kubectl("annotate", "deployment", "app", "-n", team, f"{BREAK_GLASS}=INC-7: outage", f"{BREAK_GLASS}-for=2h", user="on-call")
+    has_pods(cluster, team, "app")
     cluster.kubectl("rollout", "restart", "deployment", "app", "-n", team, user="on-call")
-    [again] = has_pods(cluster, team, "app")
-    assert image_of(again) == good.both
-    assert [one["by"] for one in gated.service.get("/api/v1/overrides").json()["overrides"] if one.get("owner", {}).get("workload") == "Deployment/app"][-1] == "kubernetes:on-call"
+    # The pod of before is not kept until the new one is ready, which none gets here: there is one of each.
+    assert {image_of(one) for one in has_pods(cluster, team, "app", 2)} == {good.both}
 
 
 def test_s32_what_runs_starts_again_for_a_while_after_its_verdict_turned(cluster, gates, gated):
@@ -261,7 +262,7 @@ def test_s32_what_runs_starts_again_for_a_while_after_its_verdict_turned(cluster
             denied = cluster.apply(one, user="developer", check=False)
             assert denied.returncode == 1 and "vuln.maxExceeded" in denied.stderr, denied.stderr
         cluster.kubectl("rollout", "restart", "deployment/listed", "-n", staging, user="developer")
-        assert "deny.listed" in " ".join(events(cluster, staging))
+        until("and that is said", lambda: any("deny.listed" in said for said in events(cluster, staging)))
         # The time is counted from when the verdict turned, however often it was asked.
         time.sleep(max(0.0, turned + GRACE_S + 1 - time.monotonic()))
         cluster.kubectl("delete", "pod", "db-0", "-n", staging, "--force", "--grace-period=0", user="developer")
