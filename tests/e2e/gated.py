@@ -10,13 +10,14 @@ import hashlib
 import itertools
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import images
 import reports
+import requests
 import yaml
 from kubernetes import Authority, Cluster, pod
 from registries import Registry, free_port
@@ -96,14 +97,20 @@ class Shelf:
     def __init__(self, registry: Registry, folder: Path, name: str) -> None:
         self.host, self.name, self.numbers = registry.host, name, itertools.count(1)
         self.base = images.build(folder / "layout")
-        registry.push(self.base, f"{name}:0")
+        self.rooted = images.build(folder / "rooted", config={**images.RUNNABLE, "User": "root"})
+        for number, base in enumerate((self.base, self.rooted)):
+            registry.push(base, f"{name}:{number}")
         self.repository = registry.repository(name)
 
-    def image(self, tag: str | None = None) -> Shelved:
-        number = next(self.numbers)
+    def image(self, tag: str | None = None, *, root: bool = False) -> Shelved:
+        """A new one. What runs as root is denied in the sandbox."""
+        number, base = next(self.numbers), self.rooted if root else self.base
         tag = tag or f"t{number}"
-        made, _ = self.repository.put_manifest({**self.base.manifest(), "annotations": {"number": str(number)}}, tag)
-        return Shelved(dataclasses.replace(self.base, digest=made["digest"]), f"{self.host}/{self.name}:{tag}")
+        made, _ = self.repository.put_manifest({**base.manifest(), "annotations": {"number": str(number)}}, tag)
+        return Shelved(dataclasses.replace(base, digest=made["digest"]), f"{self.host}/{self.name}:{tag}")
+
+    def images(self, count: int, *, root: bool = False) -> list[Shelved]:
+        return [self.image(root=root) for _ in range(count)]
 
 
 class Gate:
@@ -245,6 +252,69 @@ def image_of(one: dict[str, Any]) -> str:
     return one["spec"]["containers"][0]["image"]
 
 
-def waits(seconds: float) -> float:
-    """When so much time will have passed."""
-    return time.monotonic() + seconds
+# --- load ------------------------------------------------------------------------------------------------------------
+
+
+class Makers:
+    """Clients of the API server that make pods as `developer`, one image each, and keep account of what they were answered."""
+
+    def __init__(self, cluster: Cluster, namespace: str, asks: Iterable[str], clients: int = 4) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self.asks, self.lock, self.over, self.number = iter(asks), threading.Lock(), threading.Event(), itertools.count(1)
+        self.answers: list[tuple[str, int, str]] = []
+        """The image, the status, and what was said."""
+        self.threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
+
+    def _client(self) -> None:
+        session = client(self.cluster.authority, self.cluster.folder, "developer")
+        url = f"{self.cluster.url}/api/v1/namespaces/{self.namespace}/pods"
+        while not self.over.is_set():
+            with self.lock:
+                image, number = next(self.asks, None), next(self.number)
+            if image is None:
+                return
+            answer = session.post(url, json=pod(f"made-{number}", self.namespace, image), timeout=30)
+            self.answers.append((image, answer.status_code, answer.text))
+
+    def __enter__(self) -> Makers:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def finish(self) -> None:
+        """Until everything is asked."""
+        for thread in self.threads:
+            thread.join(60)
+            assert not thread.is_alive(), "a client hangs"
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.finish()
+
+    def reaches(self, more: int) -> None:
+        """Waits for so many answers more."""
+        count = len(self.answers) + more
+        until(f"{count} answers", lambda: len(self.answers) >= count or not any(thread.is_alive() for thread in self.threads))
+
+
+def review(namespace: str, *asked: str, uid: str = "u-1", **request: Any) -> dict[str, Any]:
+    """An AdmissionReview about a new pod, as far as it is read."""
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(asked)]
+    made = {"metadata": {"name": "direct", "namespace": namespace}, "spec": {"containers": containers}}
+    said = {"uid": uid, "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": namespace, "operation": "CREATE", "object": made,
+            "userInfo": {"username": "ada"}, "dryRun": False}  # fmt: skip
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**said, **request}}
+
+
+def client(authority: Authority, folder: Path, name: str) -> requests.Session:
+    """Believes this authority alone, and shows a certificate of the folder."""
+    session = requests.Session()
+    session.trust_env = False  # or a variable of the environment would name another authority
+    session.verify, session.cert = str(authority.file), (str(folder / f"{name}.crt"), str(folder / f"{name}.key"))
+    session.headers["Content-Type"] = "application/json"
+    return session
+
+
+def caller(gate: Gate) -> requests.Session:
+    """Calls the gate as the API server does, by HTTP/1.1."""
+    return client(gate.authority, gate.cluster.clients.folder, "kube-apiserver")

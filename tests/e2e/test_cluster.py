@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import reports
-from gated import OWN, Gate, Gates, Shelved, events, has_pods, image_of, person_token, pods
+from gated import OWN, Gate, Gates, Shelved, events, has_pods, image_of, person_token, pods, review
 from kubernetes import Cluster, pod, settle, workload
 from services import until
 
@@ -309,13 +309,6 @@ def test_s15_a_dry_run_is_answered_and_leaves_nothing_behind(cluster, gates, gat
     assert [one["id"] for one in gated.exported()] == before
     for image in (good, bad):
         assert not gated.service.get("/api/v1/decisions", params={"digest": image.digest}).json()["decisions"]
-
-
-def review(namespace: str, image: str) -> dict:
-    """An AdmissionReview about a new pod, as far as it is read."""
-    made = {"metadata": {"name": "direct", "namespace": namespace}, "spec": {"containers": [{"name": "c0", "image": image}]}}
-    request = {"uid": "u-1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": namespace, "operation": "CREATE", "object": made}
-    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, "userInfo": {"username": "ada"}, "dryRun": False}}
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
