@@ -8,16 +8,17 @@ import itertools
 import json
 import random
 import re
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from cryptography import x509
-from gated import NON_ROOT, Gate, Gates, Makers, Shelved, caller, document, has_pods, pods, review, usual
-from kubernetes import Cluster, pod, settle, workload
+from gated import NON_ROOT, Gates, Makers, Shelved, caller, document, has_pods, pods, review
+from kubernetes import Cluster, pod, workload
 from services import between, until
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.helm, pytest.mark.timeout(300)]
@@ -34,6 +35,17 @@ def sandbox(cluster: Cluster) -> Iterator[str]:
 def started(cluster: Cluster, namespace: str) -> set[str]:
     """The images of the pods that are there."""
     return {one["spec"]["containers"][0]["image"] for one in cluster.get("pods", "-n", namespace)["items"]}
+
+
+@contextlib.contextmanager
+def system(cluster: Cluster) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+    """Starts pods in kube-system, and takes them away."""
+    numbers = itertools.count(1)
+    try:
+        yield lambda image: cluster.apply(pod(f"part-{next(numbers)}", "kube-system", image), check=False)
+    finally:
+        names = [f"part-{number}" for number in range(1, next(numbers))]
+        cluster.kubectl("delete", "pod", *names, "-n", "kube-system", "--ignore-not-found", "--wait=false")
 
 
 def force_delete(cluster: Cluster, namespace: str, *names: str) -> None:
@@ -73,21 +85,21 @@ def test_f3_without_any_gate_the_failure_policy_says_what_starts(cluster, gates,
             assert done.returncode == 1 and "failed calling webhook" in done.stderr, done.stderr
         else:
             assert done.returncode == 0, done.stderr
-        try:
-            assert cluster.apply(pod("system", "kube-system", bad.pinned)).returncode == 0, "it goes on, as installed"
-        finally:
-            cluster.kubectl("delete", "pod", "system", "-n", "kube-system", "--ignore-not-found", "--wait=false")
+        with system(cluster) as start:
+            assert start(bad.pinned).returncode == 0, "it goes on, as installed"
 
 
 def test_f3_without_its_store_the_gate_denies_and_says_so_except_where_policy_lets_the_last_decision_stand_in(cluster, gates, postgres, sandbox):
     stands_in = document("staging", "staging", NON_ROOT, onUnknown={"storeUnavailable": {"lastKnownGood": "1h"}})
-    policies = [one for one in usual() if one["metadata"]["name"] != "staging"] + [stands_in]
+    policies = [document(name, name, NON_ROOT) for name in ("production", "sandbox")] + [stands_in]
     known, other, bad = gates.shelf.image(), gates.shelf.image(), gates.shelf.image(root=True)
     database = postgres.url(postgres.database())
     with cluster.namespace("staging", environment="staging") as staging, gates(policies=policies, database=database).start().webhooks():
         for namespace in (sandbox, staging):
             cluster.apply(pod("before", namespace, known.pinned))
             assert cluster.apply(pod("bad", namespace, bad.pinned), check=False).returncode == 1
+        with system(cluster) as start:
+            assert start(bad.pinned).returncode == 1
         postgres.stop()
         try:
             time.sleep(1.5)  # longer than the lease
@@ -99,6 +111,11 @@ def test_f3_without_its_store_the_gate_denies_and_says_so_except_where_policy_le
                 assert denied.returncode == 1 and "ecr-gate: store" in denied.stderr and "store.unavailable" in denied.stderr, denied.stderr
             assert goes_on.returncode == 0 and "(failOpen)" in goes_on.stderr, goes_on.stderr
             cluster.kubectl("label", "pod", "before", "-n", sandbox, "a=b")
+            # The cluster's own parts start as if the gate were away, but for what it knows to be bad.
+            with system(cluster) as start:
+                started, denied = start(other.tagged), start(bad.pinned)
+            assert started.returncode == 0, started.stderr
+            assert denied.returncode == 1 and "ecr-gate: store" in denied.stderr, denied.stderr
         finally:
             postgres.start()
         until("it answers again", lambda: cluster.apply(pod("again", sandbox, other.pinned), check=False).returncode == 0)
@@ -113,7 +130,7 @@ def test_f9_a_slow_registry_is_answered_in_time_and_one_that_throttles_denies_no
     with between(registry.host) as proxy:
         plain = f"{registry.host},{proxy.host}"
         gate = gates(admission={"timeoutSeconds": 3}, env={"ECR_GATE_INSECURE_REGISTRIES": plain})
-        slow, *many = (proxied(image, proxy.host) for image in gates.shelf.images(61))
+        slow, unseen, *many = (proxied(image, proxy.host) for image in gates.shelf.images(62))
         with gate.start().webhooks():
             # A stand-in: every tenth answer of the registry is 429.
             proxy.throttled_every = 10
@@ -127,6 +144,11 @@ def test_f9_a_slow_registry_is_answered_in_time_and_one_that_throttles_denies_no
             took = time.monotonic() - asked
             assert denied.returncode == 1 and "ecr-gate: deadline" in denied.stderr, denied.stderr
             assert took < 6, "mutation and validation each in their time"
+            # Neither is a part of the cluster itself stopped by that, whose image nobody looked at before.
+            with system(cluster) as start:
+                for image in (unseen.pinned, unseen.tagged):
+                    started = start(image)
+                    assert started.returncode == 0, started.stderr
             proxy.recovers()
             until("it was looked for meanwhile", lambda: cluster.apply(pod("slow", sandbox, slow.pinned), check=False).returncode == 0)
 
