@@ -186,7 +186,7 @@ def test_s38_tags_in_workloads_become_digests_or_are_denied(cluster, gates, gate
 BREAK_GLASS = "ecr-gate.dev/break-glass"
 
 
-def test_s31_who_is_on_call_breaks_the_glass_for_one_workload_and_nobody_else_does(cluster, gated, good, bad, team):
+def test_s31_who_is_on_call_breaks_the_glass_for_one_workload_and_nobody_else_does(cluster, gated, good, bad, team, gate):
     lasts = 8
     said = {BREAK_GLASS: "INC-7: outage", f"{BREAK_GLASS}-for": f"{lasts}s"}
     deployment = workload("Deployment", "web", team, bad.tagged, annotations=said)
@@ -201,6 +201,10 @@ def test_s31_who_is_on_call_breaks_the_glass_for_one_workload_and_nobody_else_do
     assert annotated(cluster, "basis", resource="pods", namespace=team) == "c0=overridden"
     [first] = [one for one in gated.service.get("/api/v1/overrides").json()["overrides"] if one["by"] == "kubernetes:on-call"]
     assert (first["digest"], first["reason"]) == (bad.digest, "INC-7: outage")
+    owner = cluster.get("deployment", "web", "-n", team)["metadata"]["uid"]
+    assert first["owner"] == {"cluster": "test", "namespace": team, "workload": "Deployment/web", "uid": owner}
+    listed = gate("override", "list", env={"ECR_GATE_SERVER": gated.service.url, "ECR_GATE_TOKEN": person_token("dora")})
+    assert f"of Deployment/web in test/{team}" in listed.stdout, listed.stdout + listed.stderr
     record = gated.service.get(f"/api/v1/decisions/{made['metadata']['annotations']['ecr-gate.dev/decision']}").json()
     assert record["verdict"] == "deny", "an override is no allow"
     logged = until("the audit log has it", lambda: [one for one in gated.exported() if one["kind"] == "override.granted" and first["id"] in json.dumps(one)])

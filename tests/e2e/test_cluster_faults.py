@@ -128,9 +128,13 @@ def proxied(image: Shelved, host: str) -> Shelved:
 def test_f9_a_slow_registry_is_answered_in_time_and_one_that_throttles_denies_nothing(cluster, gates, registry, sandbox):
     with between(registry.host) as proxy:
         plain = f"{registry.host},{proxy.host}"
-        gate = gates(admission={"timeoutSeconds": 3}, env={"ECR_GATE_INSECURE_REGISTRIES": plain})
+        policies = [document(name, name, NON_ROOT) for name in ("production", "sandbox")]
+        gate = gates(policies=policies, admission={"timeoutSeconds": 3}, env={"ECR_GATE_INSECURE_REGISTRIES": plain})
+        bad = proxied(gates.shelf.image(root=True), proxy.host)
         slow, unseen, *many = (proxied(image, proxy.host) for image in gates.shelf.images(62))
         with gate.start().webhooks():
+            with system(cluster) as start:
+                assert start(bad.pinned).returncode == 1
             # A stand-in: every tenth answer of the registry is 429.
             proxy.throttled_every = 10
             with Makers(cluster, sandbox, [image.pinned for image in many], clients=8) as makers:
@@ -138,11 +142,11 @@ def test_f9_a_slow_registry_is_answered_in_time_and_one_that_throttles_denies_no
             assert len(makers.answers) == 60 and {status for _, status, _ in makers.answers} == {201}, [one for one in makers.answers if one[1] != 201]
 
             proxy.throttled_every, proxy.delay_s = 0, 6.0
-            with system(cluster) as start, ThreadPoolExecutor(3) as pool:
+            with system(cluster) as start, ThreadPoolExecutor(4) as pool:
                 denied = pool.submit(cluster.apply, pod("slow", sandbox, slow.pinned), check=False)
-                # A part of the cluster itself is not stopped by that, although nobody looked at its image before.
-                parts = [pool.submit(start, image) for image in (unseen.pinned, unseen.tagged)]
-                assert [part.result().returncode for part in parts] == [0, 0], [part.result().stderr for part in parts]
+                # A part of the cluster itself is not stopped by that, although nobody looked at its image before; but if it was denied.
+                parts = [pool.submit(start, image) for image in (unseen.pinned, unseen.tagged, bad.pinned)]
+                assert [part.result().returncode for part in parts] == [0, 0, 1], [part.result().stderr for part in parts]
             # By the gate in time, and not by the API server that waited in vain.
             assert denied.result().returncode == 1 and "ecr-gate: deadline" in denied.result().stderr, denied.result().stderr
             proxy.recovers()

@@ -4,7 +4,7 @@ use api::{BlockLabel, EndRequest, LabelRequest, LabelledBlock, OverrideRequest, 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::{Label, Labelled, NewOverride, OverrideBody, OverrideEntry};
+use engine::{Label, Labelled, NewOverride, OverrideBody, OverrideEntry, OverrideOwner};
 use model::SignedDuration;
 
 use super::denials::ended;
@@ -98,7 +98,27 @@ fn block(decision: String, labelled: Option<Labelled>) -> LabelledBlock {
 
 fn an_override(entry: OverrideEntry) -> api::Override {
     let OverrideEntry { id, state, repository, digest, environment, granted_at, until, body, uses, .. } = entry;
-    let OverrideBody { reason, ticket, by, revoked, .. } = body;
+    let OverrideBody { reason, ticket, by, revoked, owner, .. } = body;
     let revoked = revoked.map(ended);
-    api::Override { id, state, repository, digest, environment, reason, ticket, by, granted_at, until, uses, revoked }
+    let owner = owner.map(|OverrideOwner { cluster, namespace, uid, workload, .. }| api::OverrideOwner {
+        cluster,
+        namespace,
+        workload,
+        uid,
+    });
+    api::Override {
+        id,
+        state,
+        repository,
+        digest,
+        environment,
+        reason,
+        ticket,
+        by,
+        granted_at,
+        until,
+        uses,
+        owner,
+        revoked,
+    }
 }
