@@ -259,7 +259,7 @@ async fn s40_what_was_denied_stays_denied_in_the_system_when_it_cannot_be_looked
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let answers = async |image: &str| match gate.admit(asked(image), &system, &by(Point::Admission), &anybody()).await {
         Ok(answered) => {
-            answered.permit.map_or_else(|refusal| refusal.as_str(), |permit| permit.basis().as_str()).to_owned()
+            answered.permit.map_or_else(Refusal::as_str, |permit| permit.basis().as_str()).to_owned()
         }
         Err(error) => format!("open: {}", gate.leaves_open(&asked(image), &system, Some(&error)).await),
     };
@@ -276,7 +276,7 @@ async fn s40_nothing_is_said_about_the_system_while_what_would_tell_is_away_unle
         Gate::start(GateSettings { policy: Some(policy), ..scene.settings("") }, scene.store().await).await.unwrap();
     let denial = NewDenial {
         kind: "digest".to_owned(),
-        what: listed.to_string(),
+        what: listed.clone(),
         quarantine: false,
         reason: "stolen".to_owned(),
     };
