@@ -23,6 +23,7 @@ from typing import Any
 
 import boto3
 import botocore.config
+import gated
 import images
 import kubernetes
 import pytest
@@ -479,6 +480,19 @@ def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def gates(
+    cluster: kubernetes.Cluster, registry: registries.Registry, helm: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[gated.Gates]:
+    """Makes gates that the cluster asks: `gates(admission={…})`. A test that asks for it has the marks `kubernetes` and `helm`."""
+    folder = tmp_path_factory.mktemp("gates")
+    made = gated.Gates(cluster, registry, lambda *args: helm(*args).stdout, folder, {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"})
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 def _missing(mark: pytest.Mark) -> list[str]:

@@ -159,7 +159,7 @@ class Cluster:
             json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]})
         )
         self._spawn(
-            "kube-apiserver", f"--etcd-servers={client}", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--secure-port={self.url.rsplit(':')[-1]}",
+            "kube-apiserver", f"--admission-control-config-file={self._shows_itself()}", f"--etcd-servers={client}", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--secure-port={self.url.rsplit(':')[-1]}",
             f"--tls-cert-file={server}", f"--tls-private-key-file={server_key}", f"--client-ca-file={self.authority.file}", "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.96.0.0/24", "--endpoint-reconciler-type=none", "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={accounts}", f"--service-account-signing-key-file={accounts_key}", "--allow-privileged=true",
@@ -189,6 +189,20 @@ class Cluster:
             self.end()
             raise
         return self
+
+    def _shows_itself(self) -> Path:
+        """What makes the API server show a certificate of `clients` to every webhook that asks for one."""
+        (self.folder / "clients").mkdir()
+        self.clients = Authority(self.folder / "clients", "authority of API servers")
+        certificate, key = self.clients.issue("kube-apiserver")
+        user = {"name": "*", "user": {"client-certificate": str(certificate), "client-key": str(key)}}
+        (self.folder / "webhooks.kubeconfig").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": [user]}))
+        group = "apiserver.config.k8s.io/v1"
+        settings = {"apiVersion": group, "kind": "WebhookAdmissionConfiguration", "kubeConfigFile": str(self.folder / "webhooks.kubeconfig")}
+        plugins = [{"name": name, "configuration": settings} for name in ("ValidatingAdmissionWebhook", "MutatingAdmissionWebhook")]
+        file = self.folder / "admission.yaml"
+        file.write_text(json.dumps({"apiVersion": group, "kind": "AdmissionConfiguration", "plugins": plugins}))
+        return file
 
     def _live(self) -> bool:
         for process in self.processes:

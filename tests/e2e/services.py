@@ -404,6 +404,9 @@ class Between:
         self.delay_s = 0.0
         self.status: int | None = None
         """What everything is answered with."""
+        self.throttled_every = 0
+        """Every such request is answered with 429; 0: none."""
+        self.count = itertools.count(1)
         self.asked = threading.Event()
         """Set by every request."""
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -414,6 +417,8 @@ class Between:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 between.asked.set()
                 time.sleep(between.delay_s)
+                if between.throttled_every and next(between.count) % between.throttled_every == 0:
+                    return self.say(429, "application/json", b'{"errors": [{"code": "TOOMANYREQUESTS"}]}')
                 operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 if between.status or operation in between.answers:
                     status, said = between.answers.get(operation, (between.status, {"errors": [{"code": "TOOMANYREQUESTS"}]}))

@@ -45,7 +45,7 @@ pub use promotions::{
 pub use reports::{IncidentReport, IncidentsQuery, PeriodReport, ReportsQuery};
 pub use rulings::{
     BlockLabel, Denial, DenialsPage, DenialsQuery, DeniedKind, DenyRequest, EndRequest, EndedBy, LabelRequest,
-    LabelledBlock, Override, OverrideRequest, OverridesPage, OverridesQuery,
+    LabelledBlock, Override, OverrideOwner, OverrideRequest, OverridesPage, OverridesQuery,
 };
 pub use service::{Alive, Readiness};
 pub use signals::{

@@ -163,12 +163,29 @@ pub struct Override {
     pub until: Timestamp,
     /// How many decisions it changed.
     pub uses: u64,
+    /// For what this owns alone, where it was asked for on a workload of a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OverrideOwner>,
     /// Who ended it before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked: Option<EndedBy>,
     /// What whoever grants it should know: that it lets nothing through as things are. In the answer to the grant alone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// Whose containers an override is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OverrideOwner {
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+    /// `Deployment/web`
+    pub workload: String,
+    /// Its UID.
+    pub uid: String,
 }
 
 /// Which overrides.

@@ -43,6 +43,7 @@ mod scope;
 mod settings;
 mod standing;
 mod submitting;
+mod system;
 mod teams;
 mod tokens;
 mod versions;

@@ -217,6 +217,18 @@ impl DeniedThing {
 }
 
 impl Denials {
+    /// Whether an image is denied by its repository (`host/repository`) or digest: what can be told without a look at it.
+    pub fn name(&self, repository: &str, digest: Option<&Digest>) -> bool {
+        self.entries.iter().any(|denial| {
+            let is_it = |denied: &Digest| digest == Some(denied);
+            match &denial.what {
+                DeniedThing::Repository(pattern) => pattern.covers(repository),
+                DeniedThing::Digest(denied) => is_it(denied) || denial.also.iter().any(is_it),
+                DeniedThing::Signer(_) | DeniedThing::Package(_) | DeniedThing::Vulnerability(_) => false,
+            }
+        })
+    }
+
     /// The first entry that denies one of these images by its digest, and which.
     pub fn about_any<'a>(&self, digests: &'a BTreeSet<Digest>) -> Option<(&Denial, &'a Digest)> {
         self.entries.iter().find_map(|denial| {

@@ -37,6 +37,11 @@ const OVERLOADED: Kind =
     Kind("limit.overloaded", StatusCode::TOO_MANY_REQUESTS, "More is asked than can be looked for");
 const BUSY: Kind = Kind("limit.busy", StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being worked on");
 const TIMEOUT: Kind = Kind("limit.time", StatusCode::SERVICE_UNAVAILABLE, "The request took too long");
+const LEFT_OPEN: Kind = Kind(
+    "admission.leftOpen",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The gate cannot tell; the webhook's failurePolicy says what follows",
+);
 const STORE: Kind = Kind("store.unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store is not available");
 const CONFLICT: Kind = Kind("conflict", StatusCode::CONFLICT, "It is no longer as the request says");
 const DOCUMENT: Kind = Kind("document.invalid", StatusCode::UNPROCESSABLE_ENTITY, "What was handed in cannot be used");
@@ -179,6 +184,11 @@ impl Fail {
 
     pub(crate) fn took_too_long() -> Self {
         Self::new(TIMEOUT, None).again(LATER).class(UnknownClass::Deadline)
+    }
+
+    /// S40: about a part of the cluster itself, while the store or a registry is away.
+    pub(crate) fn left_open() -> Self {
+        Self::new(LEFT_OPEN, None).again(LATER)
     }
 
     /// Our own fault: what it was is for the log alone.

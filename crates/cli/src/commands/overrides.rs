@@ -181,6 +181,11 @@ impl ListArgs {
             let state =
                 if one.state == "active" && one.until <= crate::clock::now() { "ended".to_owned() } else { one.state };
             let (granted, until) = (seconds(one.granted_at), seconds(one.until));
+            // Nowhere else in the environment is it let through.
+            let image = match one.owner {
+                Some(owner) => format!("{image} of {} in {}/{}", owner.workload, owner.cluster, owner.namespace),
+                None => image,
+            };
             [granted, state, until, one.environment, image, one.by, one.uses.to_string(), one.reason, one.id]
         };
         self.asking

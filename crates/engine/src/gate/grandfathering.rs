@@ -13,9 +13,6 @@ use super::asking::AskError;
 use super::memory::Judged;
 use super::permit::Basis;
 
-/// S40: the namespace in which what is not known softens.
-const SYSTEM: &str = "kube-system";
-
 impl Inner {
     /// Leave by the place where an image runs; `None`: the place gives none.
     pub(super) async fn leave_by_place(
@@ -24,11 +21,13 @@ impl Inner {
         seat: &Seat,
         now: Timestamp,
     ) -> Result<Option<Leave>, AskError> {
-        if let (Some(class), SYSTEM) = (judged.unknown, seat.namespace.as_str()) {
-            return Ok(Some(Leave { basis: Ok(Basis::FailOpen(class)), until: None }));
+        let decision = &judged.decision;
+        // S40: what was denied when it could be looked at stays denied when it cannot.
+        if let Some(class) = judged.unknown.filter(|_| seat.is_of_the_system()) {
+            let was_denied = self.was_denied(&decision.repository, &decision.digest, &decision.environment).await?;
+            return Ok((!was_denied).then_some(Leave { basis: Ok(Basis::FailOpen(class)), until: None }));
         }
         let (Some(lasts), Some(owner)) = (judged.runs_on, &seat.owner) else { return Ok(None) };
-        let decision = &judged.decision;
         let turned = self.store.turned(&decision.repository, &decision.digest, &decision.environment).await?;
         // It was never let through: there is nothing that could run on.
         let Some(turned) = turned else { return Ok(None) };

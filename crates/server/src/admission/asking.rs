@@ -180,7 +180,9 @@ impl Inner {
             return Ok(None);
         }
         if image.reference.digest.is_none() && !settings.tags.may_name_tags(review) {
-            return Err(Refusal::by_tag(image, &call.environment, settings.tags.fixes(review)));
+            let mut refusal = Refusal::by_tag(image, &call.environment, settings.tags.fixes(review));
+            refusal.left_open = settings.tags.fixes(review) && self.could_not_be_fixed(call, image).await;
+            return Err(refusal);
         }
         let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.asked()));
         let admit = async || {
@@ -191,16 +193,13 @@ impl Inner {
                 Some(Err(why)) => (answered, Some(why)),
             })
         };
-        let answered = call.in_time(admit()).await;
-        let (answered, not_broken) = answered.map_err(|no| match no {
-            NoAnswer::Late => Refusal::late(image, &call.environment),
-            NoAnswer::Error(error) => {
-                if let AskError::Internal(cause) = &error {
-                    tracing::error!(cause, "an image could not be asked about");
-                }
-                Refusal::of_error(image, &call.environment, &error)
+        let (answered, not_broken) = match call.in_time(admit()).await {
+            Ok(answered) => answered,
+            Err(no) => {
+                let left_open = self.is_left_open(call, &asked, &seat, &no).await;
+                return Err(Refusal { left_open, ..no_answer(image, &call.environment, &no) });
             }
-        })?;
+        };
         let decision = &answered.decision;
         let is_about_it =
             |digest: &model::Digest| decision.digest == *digest && decision.environment == call.environment;
@@ -222,6 +221,29 @@ impl Inner {
         Ok(Some(answered))
     }
 
+    /// S40: whether there is no answer, rather than a no.
+    async fn is_left_open(&self, call: &Call<'_>, asked: &Asked, seat: &Seat, no: &NoAnswer) -> bool {
+        let why = match no {
+            NoAnswer::Late => None,
+            NoAnswer::Error(error) => Some(error),
+        };
+        let open = self.app.gate().leaves_open(asked, seat, why);
+        tokio::time::timeout_at(call.deadline.into(), open).await.unwrap_or(false)
+    }
+
+    /// S40: whether a tag has no digest because what would tell it is away.
+    async fn could_not_be_fixed(&self, call: &Call<'_>, image: &ImageUse) -> bool {
+        let seat = self.seat(call.review, image);
+        if !seat.is_of_the_system() {
+            return false;
+        }
+        let asked = call.asked(&image.asked());
+        match call.in_time(self.app.gate().ask(asked.clone(), &call.asker(), &self.actor)).await {
+            Ok(_) => false,
+            Err(no) => self.is_left_open(call, &asked, &seat, &no).await,
+        }
+    }
+
     /// Where an image is to run. Who controls an object is believed of those alone who are configured for it (S32).
     fn seat(&self, review: &Review<'_>, image: &ImageUse) -> Seat {
         let believed = self.settings.controllers.iter().any(|one| one.matches(&review.user.name));
@@ -239,6 +261,18 @@ impl Inner {
             heir,
             workload,
             container: image.container.clone(),
+        }
+    }
+}
+
+fn no_answer(image: &ImageUse, environment: &str, no: &NoAnswer) -> Refusal {
+    match no {
+        NoAnswer::Late => Refusal::late(image, environment),
+        NoAnswer::Error(error) => {
+            if let AskError::Internal(cause) = error {
+                tracing::error!(cause, "an image could not be asked about");
+            }
+            Refusal::of_error(image, environment, error)
         }
     }
 }

@@ -73,6 +73,9 @@ async fn answered(
     let call = Call { review: &review, environment: of, deadline, trace: trace.trace.clone() };
     let outcome = outcome(inner, &call, webhook).await;
     note(inner, &review, &call.environment, &outcome);
+    if outcome.is_left_open() {
+        return Err(Fail::left_open());
+    }
     Ok(json(respond(&review, &outcome)))
 }
 
@@ -112,6 +115,7 @@ fn note(inner: &Inner, review: &Review<'_>, environment: &str, outcome: &Outcome
             environment,
             decision = refusal.decision.as_deref(),
             reason = refusal.causes.first().map(|cause| cause.reason.as_str()),
+            left_open = refusal.left_open,
             "denied"
         );
     }

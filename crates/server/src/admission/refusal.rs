@@ -14,6 +14,8 @@ const REASONS: usize = 4;
 const FINDINGS: usize = 5;
 /// The longest text of one of them.
 const SENTENCE: usize = 400;
+/// The same of what to do, which may end in a command to be typed as it stands, with the whole name of an image.
+const REMEDY: usize = 1000;
 
 /// What kind of no it is.
 ///
@@ -112,6 +114,8 @@ pub struct Refusal {
     pub text: String,
     /// The decision, if there is one.
     pub decision: Option<String>,
+    /// S40: what would tell is away, and it is one of the cluster's own parts: no answer, rather than a no.
+    pub left_open: bool,
 }
 
 impl Refusal {
@@ -120,7 +124,7 @@ impl Refusal {
         let message = line(message, SENTENCE);
         let text = told(&format!("[{}] the object", class.as_str()), reason, &message, remedy);
         let causes = vec![Cause { reason: reason.to_owned(), message }];
-        Self { class, field: String::new(), causes, text, decision: None }
+        Self { class, field: String::new(), causes, text, decision: None, left_open: false }
     }
 
     /// About one image that nothing is decided about.
@@ -135,7 +139,7 @@ impl Refusal {
         let message = line(message, SENTENCE);
         let text = told(&head(class, image, environment), reason, &message, remedy);
         let causes = vec![Cause { reason: reason.to_owned(), message }];
-        Self { class, field: image.field(), causes, text, decision: None }
+        Self { class, field: image.field(), causes, text, decision: None, left_open: false }
     }
 
     /// S38: what runs is a digest.
@@ -225,7 +229,7 @@ impl Refusal {
             let _ = write!(told, "\n  decision {id}");
         }
         let text = format!("{}{told}", head(class, image, &decision.environment));
-        Self { class, field: image.field(), causes, text, decision: id }
+        Self { class, field: image.field(), causes, text, decision: id, left_open: false }
     }
 }
 
@@ -275,7 +279,7 @@ fn tell(record: &Record, text: &mut String, causes: &mut Vec<Cause>) {
         if findings.len() > FINDINGS {
             let _ = write!(text, "\n    and {} more", findings.len() - FINDINGS);
         }
-        let _ = write!(text, "\n  -> {}", line(&reason.reason.remedy, SENTENCE));
+        let _ = write!(text, "\n  -> {}", line(&reason.reason.remedy, REMEDY));
         causes.push(Cause { reason: code.to_owned(), message });
     }
     if record.reasons.len() > REASONS {

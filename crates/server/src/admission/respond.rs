@@ -46,6 +46,11 @@ impl Outcome {
         Self { annotations: [("why", why.to_owned())].into(), ..Self::default() }
     }
 
+    /// Whether there is no answer: it hangs on nothing but what is left open.
+    pub(super) fn is_left_open(&self) -> bool {
+        !self.refusals.is_empty() && self.refusals.iter().all(|refusal| refusal.left_open)
+    }
+
     /// Denied as a whole.
     pub fn refused(refusal: Refusal) -> Self {
         Self { refusals: vec![refusal], ..Self::default() }

@@ -298,7 +298,14 @@ fn an_image_is_read_as_nodes_read_it() {
 
 fn refusal(class: Class, text: &str) -> Refusal {
     let causes = vec![Cause { reason: "vuln.maxExceeded".to_owned(), message: "m".repeat(1000) }];
-    Refusal { class, field: "spec.containers[0].image".to_owned(), causes, text: text.to_owned(), decision: None }
+    Refusal {
+        class,
+        field: "spec.containers[0].image".to_owned(),
+        causes,
+        text: text.to_owned(),
+        decision: None,
+        left_open: false,
+    }
 }
 
 fn answer(outcome: &Outcome) -> Value {

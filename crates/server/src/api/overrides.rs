@@ -4,7 +4,7 @@ use api::{BlockLabel, EndRequest, LabelRequest, LabelledBlock, OverrideRequest, 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::{Label, Labelled, NewOverride, OverrideBody, OverrideEntry};
+use engine::{Label, Labelled, NewOverride, OverrideBody, OverrideEntry, OverrideOwner};
 use model::SignedDuration;
 
 use super::denials::ended;
@@ -99,8 +99,14 @@ fn block(decision: String, labelled: Option<Labelled>) -> LabelledBlock {
 fn an_override(entry: OverrideEntry) -> api::Override {
     let OverrideEntry { id, state, repository, digest, environment, granted_at, until, body, uses, warnings, .. } =
         entry;
-    let OverrideBody { reason, ticket, by, revoked, .. } = body;
+    let OverrideBody { reason, ticket, by, revoked, owner, .. } = body;
     let revoked = revoked.map(ended);
+    let owner = owner.map(|OverrideOwner { cluster, namespace, uid, workload, .. }| api::OverrideOwner {
+        cluster,
+        namespace,
+        workload,
+        uid,
+    });
     api::Override {
         id,
         state,
@@ -113,6 +119,7 @@ fn an_override(entry: OverrideEntry) -> api::Override {
         granted_at,
         until,
         uses,
+        owner,
         revoked,
         warnings,
     }

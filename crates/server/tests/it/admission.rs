@@ -13,6 +13,7 @@ use testkit::oci::{Fault, ImageBuilder, Layer, Registry};
 use crate::stage::{ADMIN, Answer, How, PIPELINE, Served, served};
 
 mod mutation;
+mod system;
 mod validation;
 
 const UID: &str = "0c3331b6-1812-11ea-b3fc-02897404852e";

@@ -242,6 +242,61 @@ async fn s40_the_system_is_softened_for_what_is_not_known_and_for_nothing_else()
 }
 
 #[tokio::test]
+async fn s40_what_was_denied_stays_denied_in_the_system_when_it_cannot_be_looked_at_any_more() {
+    let scene = Scene::new();
+    let (good, bad) = (scene.push("1", "1000"), scene.push("2", "root"));
+    let settings = GateSettings {
+        policy: Some(bundle("- { id: user, config: { nonRoot: true } }")),
+        fresh: std::time::Duration::from_millis(1),
+        ..scene.settings("")
+    };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let system = Seat { namespace: "kube-system".to_owned(), ..seat("proxy") };
+    let (good, bad) = (scene.named(&format!("@{good}")), scene.named(&format!("@{bad}")));
+    assert_eq!(basis(&gate, &good, &system).await, "allowed");
+    assert_eq!(basis(&gate, &bad, &system).await, "denied");
+    scene.registry.fault(Fault::on("*", "/v2/").status(503));
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let answers = async |image: &str| match gate.admit(asked(image), &system, &by(Point::Admission), &anybody()).await {
+        Ok(answered) => answered.permit.map_or_else(Refusal::as_str, |permit| permit.basis().as_str()).to_owned(),
+        Err(error) => format!("open: {}", gate.leaves_open(&asked(image), &system, Some(&error)).await),
+    };
+    assert!(["failOpen", "open: true"].contains(&answers(&good).await.as_str()), "{}", answers(&good).await);
+    assert!(["denied", "open: false"].contains(&answers(&bad).await.as_str()), "{}", answers(&bad).await);
+}
+
+#[tokio::test]
+async fn s40_nothing_is_said_about_the_system_while_what_would_tell_is_away_unless_something_is_known() {
+    let scene = Scene::new();
+    let (good, bad, listed) = (scene.push("1", "1000"), scene.push("2", "root"), scene.push("3", "1001"));
+    let policy = bundle("- { id: user, config: { nonRoot: true } }");
+    let gate =
+        Gate::start(GateSettings { policy: Some(policy), ..scene.settings("") }, scene.store().await).await.unwrap();
+    let denial =
+        NewDenial { kind: "digest".to_owned(), what: listed.clone(), quarantine: false, reason: "stolen".to_owned() };
+    gate.deny(denial, &named("admin")).await.unwrap();
+    let system = Seat { namespace: "kube-system".to_owned(), ..seat("proxy") };
+    let bad = scene.named(&format!("@{bad}"));
+    assert_eq!(basis(&gate, &bad, &system).await, "denied");
+    let away = AskError::StoreUnavailable("it is away".to_owned());
+    let throttled = AskError::Refused(model::Reason::new(model::ReasonCode::RegistryThrottled, "it is throttled"));
+    let good = asked(&scene.named(&format!("@{good}")));
+    for why in [None, Some(&away), Some(&throttled)] {
+        assert!(gate.leaves_open(&good, &system, why).await, "{why:?}");
+        assert!(gate.leaves_open(&asked(&scene.named(":unknown")), &system, why).await, "{why:?}");
+        assert!(!gate.leaves_open(&good, &seat("proxy"), why).await, "of nothing else: {why:?}");
+        assert!(!gate.leaves_open(&asked(&bad), &system, why).await, "it was denied: {why:?}");
+        let listed = asked(&scene.named(&format!("@{listed}")));
+        assert!(!gate.leaves_open(&listed, &system, why).await, "it is denied by name: {why:?}");
+    }
+    // What is wrong with the ask, or with the gate, leaves nothing open.
+    let missing = AskError::Refused(model::Reason::new(model::ReasonCode::RegistryNotFound, "there is none"));
+    for why in [AskError::Internal("a fault".to_owned()), AskError::Overloaded("too much".to_owned()), missing] {
+        assert!(!gate.leaves_open(&good, &system, Some(&why)).await, "{why:?}");
+    }
+}
+
+#[tokio::test]
 async fn s5_while_the_registry_is_away_what_was_seen_stands_in_where_the_policy_says_so() {
     let last = "\n  onUnknown: { registryUnavailable: { lastKnownGood: 1h }, default: deny }";
     for (more, after, expected) in [
