@@ -258,9 +258,7 @@ async fn s40_what_was_denied_stays_denied_in_the_system_when_it_cannot_be_looked
     scene.registry.fault(Fault::on("*", "/v2/").status(503));
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let answers = async |image: &str| match gate.admit(asked(image), &system, &by(Point::Admission), &anybody()).await {
-        Ok(answered) => {
-            answered.permit.map_or_else(Refusal::as_str, |permit| permit.basis().as_str()).to_owned()
-        }
+        Ok(answered) => answered.permit.map_or_else(Refusal::as_str, |permit| permit.basis().as_str()).to_owned(),
         Err(error) => format!("open: {}", gate.leaves_open(&asked(image), &system, Some(&error)).await),
     };
     assert!(["failOpen", "open: true"].contains(&answers(&good).await.as_str()), "{}", answers(&good).await);
@@ -274,12 +272,8 @@ async fn s40_nothing_is_said_about_the_system_while_what_would_tell_is_away_unle
     let policy = bundle("- { id: user, config: { nonRoot: true } }");
     let gate =
         Gate::start(GateSettings { policy: Some(policy), ..scene.settings("") }, scene.store().await).await.unwrap();
-    let denial = NewDenial {
-        kind: "digest".to_owned(),
-        what: listed.clone(),
-        quarantine: false,
-        reason: "stolen".to_owned(),
-    };
+    let denial =
+        NewDenial { kind: "digest".to_owned(), what: listed.clone(), quarantine: false, reason: "stolen".to_owned() };
     gate.deny(denial, &named("admin")).await.unwrap();
     let system = Seat { namespace: "kube-system".to_owned(), ..seat("proxy") };
     let bad = scene.named(&format!("@{bad}"));
