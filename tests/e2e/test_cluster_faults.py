@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 from cryptography import x509
-from gated import NON_ROOT, Gates, Makers, Shelved, caller, document, has_pods, pods, review
+from gated import NON_ROOT, Makers, Shelved, caller, document, has_pods, pods, review
 from kubernetes import Cluster, pod, workload
 from services import between, until
 
