@@ -1,5 +1,7 @@
-//! `ecr-gate kubernetes`: what admission would say of a manifest, and whether admission is set up as it has to be.
+//! `ecr-gate kubernetes`: what admission would say of a manifest, whether admission is set up as it has to be, and its
+//! certificates.
 
+mod certificates;
 mod cluster;
 mod doctor;
 mod simulate;
@@ -9,7 +11,7 @@ pub(crate) use cluster::{ClusterArgs, failure};
 use crate::failure::Failure;
 use crate::ui::Ui;
 
-/// Says what admission would say of a manifest, and whether it is set up as it has to be
+/// Says what admission would say of a manifest, whether it is set up as it has to be, and keeps its certificates
 #[derive(Debug, clap::Args)]
 pub(crate) struct KubernetesArgs {
     #[command(subcommand)]
@@ -20,12 +22,14 @@ pub(crate) struct KubernetesArgs {
 enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     Doctor(doctor::DoctorArgs),
+    Certificates(Box<certificates::CertificatesArgs>),
 }
 
 impl KubernetesArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<u8, Failure> {
         match &self.command {
             Command::Simulate(args) => args.run(ui).await.map(|exit| exit as u8),
+            Command::Certificates(args) => args.run(ui).await.map(|exit| exit as u8),
             Command::Doctor(args) => args.run(ui).await.map(|exit| exit as u8),
         }
     }

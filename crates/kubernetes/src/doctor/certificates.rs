@@ -1,19 +1,15 @@
 //! Whether the API server can believe the gate: the authorities in the webhooks, and the certificate that the gate shows.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::CertificateDer;
 use serde_json::Value;
-use x509_cert::der::Decode as _;
 
 use super::Observed;
 use super::check::{About, Check, LOOK, names};
 use super::hooks::Hook;
+use crate::x509::{believed, encoded as read, validity};
 
 const AUTHORITY: About = About {
     id: "kubernetes.caBundle",
@@ -61,18 +57,9 @@ pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
     checks
 }
 
-/// The certificates in PEM text, in the encoding of a Secret or a webhook.
-fn read(encoded: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = STANDARD.decode(encoded.trim()).map_err(|_| "it is no base64".to_owned())?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let list = read.map_err(|error| format!("it is no certificate in PEM form: {error}"))?;
-    if list.is_empty() { Err("it holds no certificate".to_owned()) } else { Ok(list) }
-}
-
 /// When it ends, in seconds since 1970.
 fn ends(certificate: &CertificateDer<'_>) -> Option<i64> {
-    let read = x509_cert::Certificate::from_der(certificate).ok()?;
-    i64::try_from(read.tbs_certificate.validity.not_after.to_unix_duration().as_secs()).ok()
+    validity(certificate).map(|(_, ends)| ends)
 }
 
 fn day(second: i64) -> String {
@@ -129,38 +116,4 @@ fn served(secret: &str, pem: &str, bundle: &str, name: &str, now: Timestamp) -> 
         return CERTIFICATE.warning(subject, format!("it ends on {}", day(last)), RENEW);
     }
     CERTIFICATE.ok(subject, format!("for {}, until {}", names(&[name.to_owned()]), day(last)))
-}
-
-fn believed(
-    chain: &[CertificateDer<'_>],
-    bundle: &[CertificateDer<'_>],
-    name: &str,
-    now: Timestamp,
-) -> Result<(), String> {
-    let words = |error: webpki::Error| match error {
-        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
-            "none of the authorities signed it".to_owned()
-        }
-        webpki::Error::CertNotValidForName(_) => "it is for other names".to_owned(),
-        other => other.to_string(),
-    };
-    let anchors: Vec<_> = bundle.iter().filter_map(|one| webpki::anchor_from_trusted_cert(one).ok()).collect();
-    let (Some(leaf), rest) = (chain.first(), chain.get(1..).unwrap_or(&[])) else {
-        return Err("there is none".to_owned());
-    };
-    let leaf = webpki::EndEntityCert::try_from(leaf).map_err(words)?;
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    leaf.verify_for_usage(
-        webpki::ALL_VERIFICATION_ALGS,
-        &anchors,
-        rest,
-        time,
-        webpki::KeyUsage::server_auth(),
-        None,
-        None,
-    )
-    .map_err(words)?;
-    let name = ServerName::try_from(name).map_err(|error| error.to_string())?;
-    leaf.verify_is_valid_for_subject_name(&name).map_err(words)
 }

@@ -24,8 +24,8 @@ const VERSIONS: About = About {
     title: "Versions",
     why: "Two versions of the gate may read an image in two ways, and an old API server does not know all that the webhooks say.",
 };
-/// `matchConditions` are there since then.
-const OLDEST: (u64, u64) = (1, 30);
+/// `matchConditions` are on since then.
+const OLDEST: (u64, u64) = (1, 28);
 
 pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
     let mut checks = Vec::new();

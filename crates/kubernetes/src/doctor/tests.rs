@@ -201,8 +201,8 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
         ("one away", Warning, "1 of 2 available", |o| {
             o.deployments.as_mut().unwrap()[0]["status"]["availableReplicas"] = json!(1);
         }),
-        ("an old server", Problem, "1.29 is older than 1.30", |o| {
-            o.server = Ok(json!({ "major": "1", "minor": "29" }));
+        ("an old server", Problem, "1.27 is older than 1.28", |o| {
+            o.server = Ok(json!({ "major": "1", "minor": "27" }));
         }),
         ("two versions", Warning, "its pods run registry/ecr-gate@sha256:1, registry/ecr-gate@sha256:2", |o| {
             o.pods.as_mut().unwrap()[0]["spec"]["containers"][0]["image"] = json!("registry/ecr-gate@sha256:2");
