@@ -76,6 +76,11 @@ def test_d7_what_runs_and_should_not_is_listed(serve, moto, push_image, seed_sca
         (tmp_path / "serve.yaml").write_text(json.dumps(config))
         assert ("registryNotAllowed", "Pod/good") in drift(service, *flags, "--config", tmp_path / "serve.yaml")[2]
 
+        # What is in the gate's own namespace is not judged, and that is said.
+        own = drift(service, *flags, "--gate-namespace", shop)
+        assert own[0] == 0 and any("not judged" in note and "shop/bad@" in note for note in own[1]["notes"]), own
+        assert any(f"no webhook asks about what starts in {shop}" in note for note in answer["notes"]), answer["notes"]
+
         table = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), *flags)
         assert table.rc == 1 and "denied" in table.stdout and "not decided" in table.stdout and "tag moved" in table.stdout
         assert table.stdout.strip().splitlines()[-1].endswith("looked at")

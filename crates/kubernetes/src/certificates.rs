@@ -74,6 +74,13 @@ pub enum CertificateError {
     Busy,
 }
 
+/// What was done until now, also where it was begun anew.
+#[derive(Default)]
+struct Taken {
+    steps: Vec<Step>,
+    changed: Vec<String>,
+}
+
 impl Certificates {
     /// What the certificate is for.
     fn all_names(&self) -> Vec<String> {
@@ -99,13 +106,13 @@ impl Certificates {
         clock: &(dyn Fn() -> Timestamp + Sync),
         dry: bool,
     ) -> Result<Done, CertificateError> {
-        let mut steps = Vec::new();
+        let mut taken = Taken::default();
         for round in 0..ROUNDS {
-            match self.once(cluster, clock(), dry, &mut steps).await {
+            match self.once(cluster, clock(), dry, &mut taken).await {
                 Err(CertificateError::Cluster(ClusterError::Conflict(_))) => {
                     tokio::time::sleep(Duration::from_millis(100 << round.min(4))).await;
                 }
-                ended => return ended.map(|done| Done { steps, ..done }),
+                ended => return ended.map(|done| Done { steps: taken.steps, changed: taken.changed, ..done }),
             }
         }
         Err(CertificateError::Busy)
@@ -116,7 +123,7 @@ impl Certificates {
         cluster: &Cluster,
         now: Timestamp,
         dry: bool,
-        taken: &mut Vec<Step>,
+        taken: &mut Taken,
     ) -> Result<Done, CertificateError> {
         let mut store = Stored::read(cluster, &self.namespace, &self.authorities).await?;
         let mut served = Stored::read(cluster, &self.namespace, &self.certificate).await?;
@@ -124,13 +131,15 @@ impl Certificates {
         let known = self.known(authorities.as_ref(), &served, now);
         let steps = plan(&known, &self.lifetimes, now.as_second());
         let authorities = self.after(authorities, &steps, now)?;
-        if !dry && steps.iter().any(|step| *step != Step::MakeCertificate) {
+        let of_authorities: Vec<Step> = steps.iter().copied().filter(|step| *step != Step::MakeCertificate).collect();
+        if !dry && !of_authorities.is_empty() {
             authorities.write(&mut store);
             store.save(cluster).await?;
         }
+        taken.steps.extend(of_authorities);
         let bundle = authorities.bundle();
         // Whoever is to be believed is known before anybody shows a certificate of theirs.
-        let (changed, missing) = self.announce(cluster, &bundle, dry).await?;
+        let missing = self.announce(cluster, &bundle, dry, taken).await?;
         if steps.contains(&Step::MakeCertificate) {
             let made = make::certificate(&authorities.current, &self.all_names(), self.lifetimes.certificate, now)?;
             served.set("tls.crt", &made.certificate);
@@ -139,8 +148,8 @@ impl Certificates {
             if !dry {
                 served.save(cluster).await?;
             }
+            taken.steps.push(Step::MakeCertificate);
         }
-        taken.extend(steps);
         // Somebody else who read it later may have been faster with the webhooks.
         if !dry && !store.is_latest(cluster).await? {
             return Err(ClusterError::Conflict("the authorities changed in the meantime".to_owned()).into());
@@ -153,7 +162,7 @@ impl Certificates {
         let certificate = served.get("tls.crt").ok_or_else(unread)?;
         Ok(Done {
             steps: Vec::new(),
-            changed,
+            changed: Vec::new(),
             missing,
             authority_ends: ends(&authorities.current.certificate).ok_or_else(unread)?,
             certificate_ends: ends(&certificate).ok_or_else(unread)?,
@@ -201,14 +210,15 @@ impl Certificates {
         all.ok_or_else(|| CertificateError::Making("there is no authority".to_owned()))
     }
 
-    /// Puts the authorities into the webhooks of the gate: which configurations changed, and which are not there.
+    /// Puts the authorities into the webhooks of the gate; says which configurations are not there.
     async fn announce(
         &self,
         cluster: &Cluster,
         bundle: &str,
         dry: bool,
-    ) -> Result<(Vec<String>, Vec<String>), CertificateError> {
-        let (mut changed, mut missing) = (Vec::new(), Vec::new());
+        taken: &mut Taken,
+    ) -> Result<Vec<String>, CertificateError> {
+        let mut missing = Vec::new();
         let bundle = Value::String(STANDARD.encode(bundle));
         for kind in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
             let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{}", self.webhooks);
@@ -231,9 +241,11 @@ impl Certificates {
                 if !dry {
                     cluster.replace(&path, &found).await?;
                 }
-                changed.push(named);
+                if !taken.changed.contains(&named) {
+                    taken.changed.push(named);
+                }
             }
         }
-        Ok((changed, missing))
+        Ok(missing)
     }
 }

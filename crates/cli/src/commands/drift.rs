@@ -137,6 +137,7 @@ impl DriftArgs {
             self.judge(one, environments, &answers, &rules, &mut report);
         }
         report.images = answers.asked();
+        report.settle(&self.gate_namespace);
         ui.data(&match self.output {
             ListFormat::Table => report.text(),
             ListFormat::Json => report.json(cluster.address())?,
@@ -221,8 +222,19 @@ impl DriftArgs {
             Some(Ok(found)) if !found.is_empty() => {
                 found.into_iter().map(|environment| environment.unwrap_or_else(by_name)).collect()
             }
-            // No webhook asks about it, or nobody can tell: what runs there is judged all the same.
-            Some(Ok(_)) | None => BTreeSet::from([by_name()]),
+            // What runs there is judged all the same.
+            Some(Ok(_)) => {
+                if namespace != self.gate_namespace {
+                    report.not_asked.insert(namespace.to_owned());
+                }
+                BTreeSet::from([by_name()])
+            }
+            None => {
+                report
+                    .notes
+                    .insert("environments go by the configuration alone: namespaces could not be listed".to_owned());
+                BTreeSet::from([by_name()])
+            }
             Some(Err(why)) => {
                 report.notes.insert(format!(
                     "environments go by the configuration alone: the webhooks could not be read ({})",
@@ -245,6 +257,8 @@ impl DriftArgs {
             report.add(Finding::new(kind, one, environment, logged(&what, 500)));
         };
         if one.namespace == self.gate_namespace {
+            // What starts the gate cannot wait for the gate; who may write there is trusted with everything.
+            report.not_judged.insert(one.image.clone());
             return;
         }
         let image = match as_nodes_read(&one.image) {

@@ -37,8 +37,9 @@ pub async fn fetch(
     let namespaces = list("/api/v1/namespaces".to_owned()).await;
     let of = |group: &str, kind: &str| format!("{group}/namespaces/{namespace}/{kind}");
     let deployments = list(of("/apis/apps/v1", "deployments")).await;
+    let services = list(of("/api/v1", "services")).await;
     let mut certificates = BTreeMap::new();
-    for name in secrets(&deployments) {
+    for name in secrets(&deployments, &selectors(&services, &validating, namespace)) {
         let certificate = certificate(cluster, &format!("{}/{name}", of("/api/v1", "secrets"))).await;
         certificates.insert(name, certificate);
     }
@@ -50,7 +51,7 @@ pub async fn fetch(
         validating,
         mutating,
         namespaces,
-        services: list(of("/api/v1", "services")).await,
+        services,
         slices: list(of("/apis/discovery.k8s.io/v1", "endpointslices")).await,
         deployments,
         pods: list(of("/api/v1", "pods")).await,
@@ -65,9 +66,23 @@ pub async fn fetch(
     Ok(observed)
 }
 
-/// The Secrets that Deployments mount a `tls.crt` of.
-fn secrets(deployments: &Look<Vec<Value>>) -> BTreeSet<String> {
-    let list = deployments.as_deref().unwrap_or(&[]);
+/// How the Services that webhooks ask choose their pods.
+fn selectors(services: &Look<Vec<Value>>, validating: &Look<Vec<Value>>, namespace: &str) -> Vec<Value> {
+    let hooks = hooks::of(validating, Webhook::Validating, namespace);
+    let names: BTreeSet<&str> = hooks.iter().filter_map(|hook| hook.service()?.get("name")?.as_str()).collect();
+    let services = services.as_deref().unwrap_or(&[]).iter();
+    let asked = services
+        .filter(|one| one.pointer("/metadata/name").and_then(Value::as_str).is_some_and(|name| names.contains(name)));
+    asked.filter_map(|one| Some(json!({ "matchLabels": one.pointer("/spec/selector")? }))).collect()
+}
+
+/// The Secrets that Deployments behind these Services mount a `tls.crt` of; without any Service, all.
+fn secrets(deployments: &Look<Vec<Value>>, selectors: &[Value]) -> BTreeSet<String> {
+    let is_behind = |one: &&Value| {
+        let labels = one.pointer("/spec/template/metadata/labels");
+        selectors.is_empty() || selectors.iter().any(|selector| chooses(Some(selector), labels) == Ok(true))
+    };
+    let list: Vec<&Value> = deployments.as_deref().unwrap_or(&[]).iter().filter(is_behind).collect();
     let volumes = list.iter().filter_map(|one| one.pointer("/spec/template/spec/volumes")?.as_array()).flatten();
     let sources = volumes.flat_map(|volume| {
         let projected = volume.pointer("/projected/sources").and_then(Value::as_array).into_iter().flatten();

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{columns, inert_json};
+use crate::output::{columns, inert_json, logged};
 
 const SCHEMA: &str = "ecr-gate.dev/drift/v1";
 
@@ -99,7 +99,14 @@ pub(super) struct Report {
     /// Containers with a private image that a node gives to every pod once it has it.
     pub(super) cached_private: usize,
     pub(super) notes: BTreeSet<String>,
+    /// Images of the gate's own namespace.
+    pub(super) not_judged: BTreeSet<String>,
+    /// Namespaces that no webhook asks about.
+    pub(super) not_asked: BTreeSet<String>,
 }
+
+/// The most names of one note.
+const NAMES: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,6 +130,23 @@ impl Report {
 
     pub(super) fn unknown(&mut self, finding: Finding) {
         self.findings.insert(finding);
+    }
+
+    /// Says what was left out.
+    pub(super) fn settle(&mut self, gate: &str) {
+        let list = |names: &BTreeSet<String>| {
+            let shown: Vec<String> = names.iter().take(NAMES).map(|name| logged(name, 300)).collect();
+            let more = names.len().saturating_sub(NAMES);
+            if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+        };
+        if !self.not_judged.is_empty() {
+            let note = format!("not judged, in the gate's own namespace {gate}: {}", list(&self.not_judged));
+            self.notes.insert(note);
+        }
+        if !self.not_asked.is_empty() {
+            let note = format!("no webhook asks about what starts in {}", list(&self.not_asked));
+            self.notes.insert(note);
+        }
     }
 
     fn count(&self, is: impl Fn(Kind) -> bool) -> usize {

@@ -162,7 +162,7 @@ mod tests {
         assert!(broken[1].starts_with("m.yaml, document 2: ") && broken[2].starts_with("m.yaml, document 3: "));
         assert!(kinds("{\"kind\": \"Pod\", \"kind\": \"Job\"}")[0].contains("m.yaml: "));
         // An anchor is no way around: it is the same value.
-        assert_eq!(found("a: &x {image: y}\nb: *x\n")[0].object.as_ref().unwrap()["b"]["image"], "y");
+        assert_eq!(found("a: &x {image: app}\nb: *x\n")[0].object.as_ref().unwrap()["b"]["image"], "app");
     }
 
     #[test]
