@@ -21,7 +21,7 @@ use serde_json::Value;
 pub(crate) use admission::{Admission, BreakGlass, KindEntry, Own, Tags};
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
-pub(crate) use read::read;
+pub(crate) use read::{parse, read};
 pub(crate) use teams::TeamEntry;
 
 /// The configuration of `ecr-gate serve`. Paths are relative to the file. Every key may be left out.

@@ -31,7 +31,7 @@ impl Exit {
         (Self::Allowed, "Allowed by policy; a soft-fail (warn) too, and it says so. Any other command: done."),
         (
             Self::Blocked,
-            "Blocked by policy. `lint`, `doctor`, `iam-policy --lint`: something to mend was found. `audit verify`: it does not verify.",
+            "Blocked by policy. `lint`, `doctor`, `kubernetes doctor`, `iam-policy --lint`: something to mend was found. `audit verify`: it does not verify.",
         ),
         (
             Self::NoResult,
@@ -46,6 +46,11 @@ impl Exit {
         (Self::Usage, "The command line is wrong."),
         (Self::Interrupted, "Ended by Ctrl-C or SIGTERM before an answer."),
     ];
+
+    /// The code of a number; one that is none of ours is a fault.
+    pub(crate) fn of_number(number: u8) -> Self {
+        Self::ALL.iter().map(|(exit, _)| *exit).find(|exit| *exit as u8 == number).unwrap_or(Self::Unavailable)
+    }
 
     /// The code of a reason that left the gate without an answer. The class decides (S10), but for three reasons that
     /// A1 calls configuration errors whatever their class.

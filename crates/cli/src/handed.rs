@@ -33,6 +33,11 @@ pub(crate) struct HandedArgs {
 }
 
 impl HandedArgs {
+    /// Nothing is handed over.
+    pub(crate) fn none() -> Self {
+        Self { report: Vec::new(), sbom: Vec::new(), vex: Vec::new(), measurement: Vec::new() }
+    }
+
     /// True if anything is handed over.
     pub(crate) fn is_given(&self) -> bool {
         self.has_reports() || !(self.sbom.is_empty() && self.vex.is_empty() && self.measurement.is_empty())

@@ -68,6 +68,8 @@ enum Command {
     Label(commands::overrides::LabelArgs),
     Exception(commands::exception::ExceptionArgs),
     Report(commands::report::ReportArgs),
+    Kubernetes(Box<commands::kubernetes::KubernetesArgs>),
+    Drift(Box<commands::drift::DriftArgs>),
     Audit(commands::audit::AuditArgs),
     Token(commands::token::TokenArgs),
     #[command(name = "whoami")]
@@ -142,6 +144,8 @@ fn run(command: Command, ui: Ui) -> Result<u8, Failure> {
         Command::Token(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::WhoAmI(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Admin(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
+        Command::Kubernetes(args) => on_runtime(args.run(ui))?,
+        Command::Drift(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Report(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::Exception(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),
         Command::History(args) => on_runtime(args.run(ui))?.map(|exit| exit as u8),

@@ -48,6 +48,11 @@ pub(crate) struct Image {
 }
 
 impl ImageArgs {
+    /// No image, for commands that name theirs elsewhere.
+    pub(crate) fn none() -> Self {
+        Self { image: None, account: None, region: None, repository: None, tag: None, digest: None }
+    }
+
     /// The image meant. Needs a repository; tag and digest may be missing.
     pub(crate) fn resolve(&self) -> Result<Image, Failure> {
         if let Some(text) = &self.image {

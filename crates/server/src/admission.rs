@@ -14,6 +14,7 @@ mod handlers;
 mod images;
 mod kinds;
 mod mutate;
+mod offline;
 mod patch;
 mod pod;
 mod port;
@@ -25,8 +26,9 @@ mod settings;
 mod tests;
 
 pub use environments::{Environments, NamespaceRule};
-pub use images::{ImageUse, Images, Unread, images};
+pub use images::{ImageUse, Images, Unread, as_nodes_read, images};
 pub use kinds::{CustomKind, GroupKind, Kinds, Paths};
+pub use offline::{not_understood, review_of, seems_to_hold_containers};
 pub(crate) use port::router;
 pub use port::{Admission, AdmissionPort};
 pub use refusal::{Cause, Class, Refusal};

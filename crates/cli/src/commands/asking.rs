@@ -79,6 +79,30 @@ pub(crate) struct Asking {
 }
 
 impl AskArgs {
+    /// The question about an image that a command found elsewhere: in a manifest.
+    pub(crate) fn about(image: &str, environment: &str, policy: &[PathBuf], registry: &RegistryArgs) -> Self {
+        Self {
+            image: ImageArgs { image: Some(image.to_owned()), ..ImageArgs::none() },
+            timeout: None,
+            call_timeout: None,
+            poll_interval: None,
+            environment: Some(environment.to_owned()),
+            policy: policy.to_vec(),
+            fail_on: None,
+            handed: HandedArgs::none(),
+            registry: registry.clone(),
+            start_scan: false,
+            no_start_scan: true,
+            verbose: false,
+        }
+    }
+
+    /// The same, with a bound of its own.
+    pub(crate) fn within(mut self, timeout: &str) -> Self {
+        self.timeout = Some(timeout.to_owned());
+        self
+    }
+
     pub(crate) fn read(&self, ui: Ui) -> Result<Asking, Failure> {
         env::check()?;
         let image = self.image.resolve()?;

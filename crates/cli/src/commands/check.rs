@@ -2,6 +2,7 @@
 //! decision service (`served`).
 
 mod believed;
+pub(crate) mod remote;
 mod served;
 mod tighten;
 

@@ -1,7 +1,7 @@
 //! `ecr-gate serve`: one process that makes decisions, keeps them, and serves them over HTTP. This file reads the command line; `serve/setup.rs`
 //! puts it together with the configuration, and refuses what would be open to strangers.
 
-mod admission;
+pub(crate) mod admission;
 mod identities;
 mod notifications;
 mod setup;

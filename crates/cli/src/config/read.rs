@@ -30,7 +30,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Config, Failure> {
     Ok(config)
 }
 
-pub(super) fn parse(file: &str, text: &str) -> Result<Config, Failure> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Config, Failure> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Config::default());
     }

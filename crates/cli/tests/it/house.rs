@@ -25,7 +25,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("engine", &["model", "trust", "signals", "policy", "registry", "aws", "store", "telemetry"]),
     ("api", &["model"]),
     ("server", &["engine", "api", "model", "telemetry"]),
-    ("cli", &["server", "engine", "api", "policy", "trust", "signals", "model"]),
+    ("kubernetes", &["model"]),
+    ("cli", &["server", "engine", "kubernetes", "api", "policy", "trust", "signals", "model"]),
     ("node", &["api", "model"]),
     ("testkit", &["model"]),
 ];
@@ -75,6 +76,11 @@ fn crate_breaches(metadata: &Value, lock: &BTreeMap<String, BTreeSet<String>>) -
         for dependency in list(package, "dependencies") {
             let outside = text(dependency, "name");
             let for_tests = text(dependency, "kind") == "dev";
+            if ["kube", "k8s-openapi"].contains(&outside) && name != "kubernetes" {
+                breaches.push(format!(
+                    "crates/{name} may not depend on {outside}: the Kubernetes client stays in crates/kubernetes"
+                ));
+            }
             match house_name(outside) {
                 Some("testkit") if for_tests && name != "testkit" => {}
                 Some("testkit") => breaches.push(format!("crates/{name} may use crates/testkit only as a dev-dependency: it is no part of the product")),
@@ -240,6 +246,8 @@ fn an_arrow_back_up_is_told_in_a_sentence() {
     assert!(breach("ecr-gate-testkit", "ecr-gate-aws", None).contains("crates/testkit may not use crates/aws"));
     assert!(breach("ecr-gate-attic", "serde", None).contains("not in the house"));
     assert!(breach("attic", "serde", None).contains("must be called ecr-gate-"));
+    assert!(breach("ecr-gate-cli", "kube", None).contains("stays in crates/kubernetes"));
+    assert_eq!(breach("ecr-gate-kubernetes", "kube", None), "");
     assert_eq!(breach("ecr-gate-engine", "ecr-gate-policy", None), "");
     assert_eq!(breach("ecr-gate-policy", "ecr-gate-testkit", Some("dev")), "");
 }

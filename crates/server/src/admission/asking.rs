@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::glass::Glass;
 use super::images::{ImageUse, Images, every, images};
+use super::offline::{not_understood, warned};
 use super::port::Inner;
-use super::refusal::{Class, Refusal, recorded};
+use super::refusal::{Refusal, recorded};
 use super::respond::Outcome;
 use super::review::Review;
 
@@ -111,16 +112,7 @@ impl Inner {
                 every(review, &self.settings.kinds).unwrap_or_else(|_| Vec::new())
             }
             Ok(Images::Some(uses)) => uses,
-            Err(unread) => {
-                let remedy =
-                    "Correct the object; kinds that the gate does not know are configured in `admission.kinds`.";
-                return Outcome::refused(Refusal::of_object(
-                    Class::Request,
-                    "request.invalid",
-                    &unread.to_string(),
-                    remedy,
-                ));
-            }
+            Err(unread) => return Outcome::refused(not_understood(&unread.to_string())),
         };
         let mut outcome = Outcome { images: uses.len(), ..Outcome::default() };
         outcome.warnings.extend(glass.warning());
@@ -176,11 +168,8 @@ impl Inner {
     /// Leave to start an image; `None` for what is the gate's own.
     async fn leave(&self, call: &Call<'_>, glass: &Glass, image: &ImageUse) -> Result<Option<Answered>, Refusal> {
         let (review, settings) = (call.review, &self.settings);
-        if settings.own.as_ref().is_some_and(|own| own.hold(&review.namespace, image)) {
-            return Ok(None);
-        }
-        if image.reference.digest.is_none() && !settings.tags.may_name_tags(review) {
-            let mut refusal = Refusal::by_tag(image, &call.environment, settings.tags.fixes(review));
+        if let Some(settled) = settings.settled(review, image, &call.environment) {
+            let Err(mut refusal) = settled else { return Ok(None) };
             refusal.left_open = settings.tags.fixes(review) && self.could_not_be_fixed(call, image).await;
             return Err(refusal);
         }
@@ -331,10 +320,7 @@ fn warning(container: &str, leave: &Answered, basis: &Basis) -> Option<String> {
         Basis::Allowed | Basis::Inherited(_) => None,
         Basis::Warned => {
             let record: Option<engine::Record> = serde_json::from_slice(&leave.decision.record).ok();
-            let reason = record.and_then(|record| record.reasons.into_iter().next());
-            let said = reason
-                .map_or_else(|| format!("decision {id}"), |one| format!("{}: {}", one.reason.code, one.reason.message));
-            Some(format!("ecr-gate: {container}: {said}"))
+            Some(warned(container, record.as_ref(), id))
         }
         Basis::Grandfathered(until) => {
             let until = until.strftime("%Y-%m-%d %H:%M UTC");

@@ -239,7 +239,10 @@ impl Found {
 }
 
 /// What a node pulls: without a host it is Docker Hub's, a name of one part is in `library`, and without tag and digest it is `latest`.
-fn as_nodes_read(image: &str) -> Result<ImageReference, String> {
+///
+/// # Errors
+/// What is no reference of an image.
+pub fn as_nodes_read(image: &str) -> Result<ImageReference, String> {
     let mut reference: ImageReference = image.parse().map_err(|error: model::ReferenceError| error.to_string())?;
     if reference.host.is_none() {
         reference.host = Some("docker.io".to_owned());

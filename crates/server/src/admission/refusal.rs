@@ -208,27 +208,35 @@ impl Refusal {
     pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal) -> Self {
         let decision = &answered.decision;
         let id = recorded(answered);
-        let mut class = match refusal {
+        let class = match refusal {
             engine::Refusal::Denied => Class::Policy,
             engine::Refusal::Pending => Class::Pending,
         };
-        let (mut told, mut causes) = (String::new(), Vec::new());
         match serde_json::from_slice::<Record>(&decision.record) {
-            Ok(mut record) => {
-                class = of_record(&record, class);
-                engine::offer_exceptions(&mut record);
-                tell(&record, &mut told, &mut causes);
-            }
+            Ok(record) => Self::judged(image, record, class, id),
             Err(error) => {
                 tracing::error!(%error, decision = decision.id, "a decision cannot be read back");
-                told.push_str("\n  its reasons cannot be shown here");
-                causes.push(Cause { reason: class.as_str().to_owned(), message: refusal.as_str().to_owned() });
+                let mut text = head(class, image, &decision.environment);
+                text.push_str("\n  its reasons cannot be shown here");
+                let causes = vec![Cause { reason: class.as_str().to_owned(), message: refusal.as_str().to_owned() }];
+                Self::on_record(text, class, image, causes, id)
             }
         }
+    }
+
+    /// The same from what the decision says.
+    pub(super) fn judged(image: &ImageUse, mut record: Record, class: Class, id: Option<String>) -> Self {
+        let class = of_record(&record, class);
+        engine::offer_exceptions(&mut record);
+        let (mut text, mut causes) = (head(class, image, &record.environment.name), Vec::new());
+        tell(&record, &mut text, &mut causes);
+        Self::on_record(text, class, image, causes, id)
+    }
+
+    fn on_record(mut text: String, class: Class, image: &ImageUse, causes: Vec<Cause>, id: Option<String>) -> Self {
         if let Some(id) = &id {
-            let _ = write!(told, "\n  decision {id}");
+            let _ = write!(text, "\n  decision {id}");
         }
-        let text = format!("{}{told}", head(class, image, &decision.environment));
         Self { class, field: image.field(), causes, text, decision: id, left_open: false }
     }
 }

@@ -33,7 +33,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* The Secret with the certificate. */}}
 {{- define "ecr-gate.tls" -}}
-{{- if eq .Values.certificates.from "secret" }}{{ .Values.certificates.secret.name }}{{ else }}{{ include "ecr-gate.name" . }}-tls{{ end -}}
+{{- if eq .Values.certificates.from "secret" }}{{ .Values.certificates.secret.name }}{{ else if eq .Values.certificates.from "gate" }}{{ include "ecr-gate.name" . }}-certificate{{ else }}{{ include "ecr-gate.name" . }}-tls{{ end -}}
 {{- end -}}
 
 {{/* What the certificate is for, as a JSON list. */}}
@@ -59,6 +59,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if and (eq $v.certificates.from "secret") (not (and $v.certificates.secret.name $v.certificates.secret.authority)) -}}
 {{- fail "certificates.from is secret: certificates.secret.name and certificates.secret.authority say which, and who signed it" -}}
+{{- end -}}
+{{- if and (eq $v.certificates.from "gate") (ge (int $v.certificates.gate.renewBeforeDays) (int $v.certificates.gate.days)) -}}
+{{- fail "certificates.gate.renewBeforeDays has to be less than certificates.gate.days" -}}
 {{- end -}}
 {{- range $key := list "listen" "dataDir" "database" "tls" "admission" -}}
 {{- if hasKey $v.config $key -}}{{- fail (printf "config.%s is for the chart to set" $key) -}}{{- end -}}

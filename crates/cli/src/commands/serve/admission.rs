@@ -25,16 +25,16 @@ const CONTROLLERS: [&str; 2] = ["system:serviceaccount:kube-system:*", "system:k
 
 /// Admission, set up.
 #[derive(Debug, Clone)]
-pub(super) struct AdmissionSetup {
-    pub(super) listen: SocketAddr,
-    pub(super) tls: Option<TlsFiles>,
-    pub(super) settings: AdmissionSettings,
+pub(crate) struct AdmissionSetup {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) settings: AdmissionSettings,
 }
 
 impl AdmissionSetup {
     /// # Errors
     /// What is wrong with the configuration.
-    pub(super) fn of(config: Admission, usual: Option<&config::Tls>) -> Result<Self, Failure> {
+    pub(crate) fn of(config: Admission, usual: Option<&config::Tls>) -> Result<Self, Failure> {
         let listen = address(&config.listen)?;
         let tls = config.tls.as_ref().or(usual);
         if tls.is_none() && !listen.ip().is_loopback() {

@@ -1,0 +1,281 @@
+//! Each mistake is found, and what is right is not complained about.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
+use serde_json::{Value, json};
+
+use super::{Check, Observed, Probe, State, examine};
+
+const EXPRESSION: &str = include_str!("../../../../deploy/helm/ecr-gate/templates/_webhooks.tpl");
+
+fn now() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+/// An authority and a certificate of it, as Secrets and webhooks have them.
+fn certificates(names: &[&str], last: (i32, u8, u8)) -> (String, String) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (authority.not_before, authority.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2036, 1, 1));
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let mut leaf = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    (leaf.not_before, leaf.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(last.0, last.1, last.2));
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap();
+    (STANDARD.encode(authority.pem()), STANDARD.encode(leaf.pem()))
+}
+
+fn hook(path: &str, name: &str, policy: &str, requirements: &Value, bundle: &str) -> Value {
+    let (_, expression) = EXPRESSION.split_once("expression: >-").unwrap();
+    let (expression, _) = expression.split_once("{{- end -}}").unwrap();
+    json!({
+        "name": format!("{name}.{path}.ecr-gate.dev"),
+        "clientConfig": {
+            "service": { "name": "gate", "namespace": "ecr-gate", "path": format!("/admission/{path}"), "port": 443 },
+            "caBundle": bundle,
+        },
+        "rules": [
+            { "operations": ["CREATE", "UPDATE"], "apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced",
+              "resources": ["pods", "pods/ephemeralcontainers", "replicationcontrollers"] },
+            { "operations": ["CREATE", "UPDATE"], "apiGroups": ["apps"], "apiVersions": ["*"], "scope": "Namespaced",
+              "resources": ["deployments", "replicasets", "statefulsets", "daemonsets"] },
+            { "operations": ["CREATE", "UPDATE"], "apiGroups": ["batch"], "apiVersions": ["*"], "scope": "Namespaced",
+              "resources": ["jobs", "cronjobs"] },
+        ],
+        "namespaceSelector": { "matchExpressions": requirements },
+        "objectSelector": {},
+        "matchConditions": [{ "name": "what-makes-pods-changes", "expression": expression.trim() }],
+        "matchPolicy": "Equivalent",
+        "failurePolicy": policy,
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": 10,
+    })
+}
+
+fn hooks(path: &str, bundle: &str) -> Vec<Value> {
+    let key = "kubernetes.io/metadata.name";
+    let system = json!([{ "key": key, "operator": "In", "values": ["kube-system"] }]);
+    let rest = json!([{ "key": key, "operator": "NotIn", "values": ["kube-system", "ecr-gate"] }]);
+    let list = [hook(path, "kube-system", "Ignore", &system, bundle), hook(path, "other", "Fail", &rest, bundle)];
+    vec![json!({ "metadata": { "name": "gate" }, "webhooks": list })]
+}
+
+fn namespace(name: &str, labels: &Value) -> Value {
+    json!({ "metadata": { "name": name, "labels": labels }, "status": { "phase": "Active" } })
+}
+
+/// A cluster in which everything is right.
+fn right() -> Observed {
+    let (authority, leaf) = certificates(&["gate.ecr-gate.svc"], (2027, 1, 1));
+    let labels = json!({ "app.kubernetes.io/name": "ecr-gate", "app.kubernetes.io/version": "1.0.0" });
+    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "image": "registry/ecr-gate@sha256:1" }] } });
+    Observed {
+        namespace: "ecr-gate".to_owned(),
+        now: now(),
+        version: "1.0.0",
+        server: Ok(json!({ "major": "1", "minor": "35+" })),
+        validating: Ok(hooks("validate", &authority)),
+        mutating: Ok(hooks("mutate", &authority)),
+        namespaces: Ok(["default", "kube-system", "ecr-gate", "shop"].map(|name| namespace(name, &json!({}))).to_vec()),
+        services: Ok(vec![json!({
+            "metadata": { "name": "gate" },
+            "spec": { "selector": { "app.kubernetes.io/name": "ecr-gate" }, "ports": [{ "port": 8443 }, { "port": 443 }] },
+        })]),
+        slices: Ok(vec![json!({
+            "metadata": { "labels": { "kubernetes.io/service-name": "gate" } },
+            "endpoints": [{ "conditions": { "ready": true } }, { "conditions": {} }],
+        })]),
+        deployments: Ok(vec![json!({
+            "spec": { "replicas": 2, "template": { "metadata": { "labels": labels } } }, "status": { "availableReplicas": 2 },
+        })]),
+        pods: Ok(vec![pod.clone(), pod]),
+        budgets: Ok(vec![json!({ "spec": { "selector": { "matchLabels": { "app.kubernetes.io/name": "ecr-gate" } } } })]),
+        settings: Ok(Vec::new()),
+        certificates: BTreeMap::from([("gate-tls".to_owned(), Ok(leaf))]),
+        probe: Probe::Refused(
+            "admission webhook \"other.validate.ecr-gate.dev\" denied the request: ecr-gate: registry\n[registry] trial: …".to_owned(),
+        ),
+    }
+}
+
+fn looked(observed: &Observed) -> Vec<Check> {
+    examine(observed, Some(&|name| if name.starts_with("dev") { "staging" } else { "production" }.to_owned()))
+}
+
+fn complaints(observed: &Observed) -> Vec<(State, String)> {
+    let checks = looked(observed).into_iter().filter(|check| check.state != State::Ok);
+    checks.map(|check| (check.state, format!("{}: {}", check.id, check.found))).collect()
+}
+
+#[test]
+fn d1_where_everything_is_right_nothing_is_complained_about() {
+    assert_eq!(complaints(&right()), []);
+    assert!(looked(&right()).len() > 20);
+}
+
+/// The webhook of all other namespaces.
+fn other(list: &mut super::Look<Vec<Value>>) -> &mut Value {
+    &mut list.as_mut().unwrap()[0]["webhooks"][1]
+}
+
+#[test]
+fn d1_each_mistake_is_found_and_says_what_to_do() {
+    use State::{Problem, Unknown, Warning};
+    type Change = fn(&mut Observed);
+    let cases: Vec<(&str, State, &str, Change)> = vec![
+        ("none", Problem, "kubernetes.webhooks: none asks the gate: everything starts", |o| {
+            o.validating = Ok(Vec::new());
+        }),
+        ("of another gate", Problem, "everything starts", |o| o.namespace = "elsewhere".to_owned()),
+        ("no mutation", Problem, "tags stay tags", |o| o.mutating = Ok(Vec::new())),
+        ("unread", Unknown, "kubernetes.webhooks: forbidden", |o| o.validating = Err("forbidden".to_owned())),
+        ("ignore", Problem, "kubernetes.failurePolicy: Ignore", |o| {
+            other(&mut o.validating)["failurePolicy"] = json!("Ignore");
+        }),
+        ("two seconds", Problem, "kubernetes.timeout: 2 s", |o| other(&mut o.validating)["timeoutSeconds"] = json!(2)),
+        ("four seconds", Warning, "kubernetes.timeout: 4 s", |o| other(&mut o.mutating)["timeoutSeconds"] = json!(4)),
+        ("thirty seconds", Warning, "kubernetes.timeout: 30 s", |o| {
+            other(&mut o.validating)["timeoutSeconds"] = json!(30);
+        }),
+        ("effects", Warning, "kubernetes.sideEffects: None", |o| {
+            other(&mut o.validating)["sideEffects"] = json!("None");
+        }),
+        ("creates only", Problem, "CREATE and UPDATE of pods", |o| {
+            other(&mut o.validating)["rules"][0]["operations"] = json!(["CREATE"]);
+        }),
+        ("no debugging", Problem, "of pods/ephemeralcontainers", |o| {
+            other(&mut o.validating)["rules"][0]["resources"] = json!(["pods"]);
+        }),
+        ("no jobs", Warning, "jobs, cronjobs are not asked about", |o| {
+            other(&mut o.validating)["rules"][2]["apiGroups"] = json!(["other"]);
+        }),
+        ("cluster scope", Problem, "of pods", |o| other(&mut o.validating)["rules"][0]["scope"] = json!("Cluster")),
+        ("exact", Problem, "matchPolicy is Exact", |o| other(&mut o.validating)["matchPolicy"] = json!("Exact")),
+        ("labels of objects", Problem, "kubernetes.objectSelector", |o| {
+            other(&mut o.validating)["objectSelector"] =
+                json!({ "matchExpressions": [{ "key": "skip", "operator": "DoesNotExist" }] });
+        }),
+        ("another condition", Warning, "matchConditions: not those of this version", |o| {
+            other(&mut o.validating)["matchConditions"][0]["expression"] = json!("request.userInfo.username != 'root'");
+        }),
+        ("a bare namespace", Problem, "nobody asks about what starts in shop", |o| {
+            other(&mut o.validating)["namespaceSelector"]["matchExpressions"][0]["values"] =
+                json!(["ecr-gate", "shop"]);
+        }),
+        ("a strange selector", Unknown, "has the operator \"Gt\"", |o| {
+            other(&mut o.validating)["namespaceSelector"]["matchExpressions"][0]["operator"] = json!("Gt");
+        }),
+        ("a label that says otherwise", Warning, "dev-1 is staging, and its label environment says production", |o| {
+            o.namespaces.as_mut().unwrap().push(namespace("dev-1", &json!({ "environment": "production" })));
+        }),
+        ("a label that is lighter", Warning, "shop-2 is production, and its label example.com/env says test", |o| {
+            o.namespaces.as_mut().unwrap().push(namespace("shop-2", &json!({ "example.com/env": "test" })));
+        }),
+        ("a name that says otherwise", Warning, "dev-prod is staging, and its name says production", |o| {
+            o.namespaces.as_mut().unwrap().push(namespace("dev-prod", &json!({})));
+        }),
+        ("two environments", Warning, "judged as several environments: dev-1 (production and staging)", |o| {
+            o.namespaces.as_mut().unwrap().push(namespace("dev-1", &json!({})));
+            let mut more = other(&mut o.validating).clone();
+            more["clientConfig"]["service"]["path"] = json!("/admission/validate/production");
+            o.validating.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap().push(more);
+        }),
+        ("no service", Problem, "there is no Service gate", |o| o.services = Ok(Vec::new())),
+        ("another port", Problem, "it has no port 443", |o| {
+            o.services.as_mut().unwrap()[0]["spec"]["ports"] = json!([{ "port": 8443 }]);
+        }),
+        ("nobody behind it", Problem, "nothing is behind it", |o| o.slices = Ok(Vec::new())),
+        ("nobody ready", Problem, "none of 1 behind it is ready", |o| {
+            o.slices.as_mut().unwrap()[0]["endpoints"] = json!([{ "conditions": { "ready": false } }]);
+        }),
+        ("one replica", Warning, "kubernetes.replicas: 1", |o| {
+            o.deployments.as_mut().unwrap()[0]["spec"]["replicas"] = json!(1);
+        }),
+        ("no budget", Warning, "no PodDisruptionBudget", |o| o.budgets = Ok(Vec::new())),
+        ("one away", Warning, "1 of 2 available", |o| {
+            o.deployments.as_mut().unwrap()[0]["status"]["availableReplicas"] = json!(1);
+        }),
+        ("an old server", Problem, "1.27 is older than 1.28", |o| {
+            o.server = Ok(json!({ "major": "1", "minor": "27" }));
+        }),
+        ("two versions", Warning, "its pods run registry/ecr-gate@sha256:1, registry/ecr-gate@sha256:2", |o| {
+            o.pods.as_mut().unwrap()[0]["spec"]["containers"][0]["image"] = json!("registry/ecr-gate@sha256:2");
+        }),
+        ("another version", Warning, "it is 1.0.0 in the cluster, and this is 2.0.0", |o| o.version = "2.0.0"),
+        ("no authority", Problem, "kubernetes.caBundle: none", |o| {
+            other(&mut o.validating)["clientConfig"]["caBundle"] = json!("");
+        }),
+        ("no certificate", Problem, "kubernetes.caBundle: it holds no certificate", |o| {
+            other(&mut o.mutating)["clientConfig"]["caBundle"] = json!(STANDARD.encode("hello"));
+        }),
+        ("another authority", Problem, "none of the authorities signed it", |o| {
+            o.certificates.insert("gate-tls".to_owned(), Ok(certificates(&["gate.ecr-gate.svc"], (2027, 1, 1)).1));
+        }),
+        ("an ended certificate", Problem, "kubernetes.certificate: it ended on 2026-05-31", |o| {
+            renewed(o, &["gate.ecr-gate.svc"], (2026, 5, 31));
+        }),
+        ("a certificate that ends", Warning, "kubernetes.certificate: it ends on 2026-06-10", |o| {
+            renewed(o, &["gate.ecr-gate.svc"], (2026, 6, 10));
+        }),
+        ("another name", Problem, "it is for other names", |o| renewed(o, &["gate.elsewhere.svc"], (2027, 1, 1))),
+        ("a secret that may not be read", Unknown, "kubernetes.certificate: forbidden", |o| {
+            o.certificates.insert("gate-tls".to_owned(), Err("forbidden".to_owned()));
+        }),
+        ("admitted", Problem, "would start in default", |o| o.probe = Probe::Admitted("default".to_owned())),
+        ("unreachable", Problem, "failed calling webhook", |o| {
+            o.probe = Probe::Refused("failed calling webhook \"x\": no endpoints available".to_owned());
+        }),
+        ("undecided", Problem, "cannot decide (store)", |o| {
+            o.probe = Probe::Refused("admission webhook \"x\" denied the request: ecr-gate: store\n[store]".to_owned());
+        }),
+        ("somebody else", Unknown, "somebody else said no", |o| o.probe = Probe::Refused("exceeded quota".to_owned())),
+        ("not tried", Unknown, "forbidden", |o| o.probe = Probe::NotTried("forbidden".to_owned())),
+    ];
+    for (name, state, words, change) in cases {
+        let mut observed = right();
+        change(&mut observed);
+        let found = complaints(&observed);
+        assert!(found.iter().any(|(is, said)| *is == state && said.contains(words)), "{name}: {found:#?}");
+        for check in looked(&observed).iter().filter(|check| check.state != State::Ok) {
+            assert!(check.remedy.is_some() && !check.why.is_empty(), "{name}: {check:?}");
+        }
+    }
+}
+
+/// Another certificate and its authority.
+fn renewed(observed: &mut Observed, names: &[&str], last: (i32, u8, u8)) {
+    let (authority, leaf) = certificates(names, last);
+    observed.validating = Ok(hooks("validate", &authority));
+    observed.mutating = Ok(hooks("mutate", &authority));
+    observed.certificates.insert("gate-tls".to_owned(), Ok(leaf));
+}
+
+#[test]
+fn d1_what_cannot_be_looked_at_is_never_called_right() {
+    let no = || Err("forbidden".to_owned());
+    let observed = Observed {
+        server: Err("forbidden".to_owned()),
+        validating: no(),
+        mutating: no(),
+        namespaces: no(),
+        services: no(),
+        slices: no(),
+        deployments: no(),
+        pods: no(),
+        budgets: no(),
+        settings: no(),
+        certificates: BTreeMap::new(),
+        probe: Probe::NotTried("forbidden".to_owned()),
+        ..right()
+    };
+    let checks = examine(&observed, None);
+    assert!(!checks.is_empty() && checks.iter().all(|check| check.state == State::Unknown), "{checks:#?}");
+    let unread = Observed { services: no(), slices: no(), deployments: no(), budgets: no(), ..right() };
+    assert!(complaints(&unread).iter().all(|(state, _)| *state == State::Unknown) && !complaints(&unread).is_empty());
+}

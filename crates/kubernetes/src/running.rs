@@ -1,0 +1,153 @@
+//! What runs in a cluster: each container of each pod, with the image as it was written and the digest that the node runs.
+
+use serde_json::Value;
+
+use crate::client::{Cluster, ClusterError};
+
+/// One container that runs, or ran in a pod that is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// What controls it, by kind and name; else the pod itself.
+    pub workload: String,
+    /// The container's name.
+    pub container: String,
+    /// The image as it is written.
+    pub image: String,
+    /// The digest that the node runs; else why that is not known.
+    pub digest: Result<String, &'static str>,
+    /// When the node looks for the image anew.
+    pub pull: Pull,
+}
+
+/// When a node looks for an image in its registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pull {
+    /// Each time.
+    Always,
+    /// If it has none, or never: whoever is on the node gets what is there.
+    Cached,
+}
+
+/// Everything that runs in one namespace or, without one, in all.
+///
+/// # Errors
+/// It cannot be listed whole.
+pub async fn running(cluster: &Cluster, namespace: Option<&str>) -> Result<Vec<Running>, ClusterError> {
+    let path = namespace.map_or_else(|| "/api/v1/pods".to_owned(), |name| format!("/api/v1/namespaces/{name}/pods"));
+    Ok(cluster.list_as(&path, |pod| containers(&pod)).await?.into_iter().flatten().collect())
+}
+
+/// The containers of a pod that run, or may start again. One that is over starts no more.
+pub fn containers(pod: &Value) -> Vec<Running> {
+    let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+    if matches!(text("/status/phase"), "Succeeded" | "Failed") {
+        return Vec::new();
+    }
+    let name = text("/metadata/name");
+    let kinds = [
+        ("/spec/initContainers", "/status/initContainerStatuses"),
+        ("/spec/containers", "/status/containerStatuses"),
+        ("/spec/ephemeralContainers", "/status/ephemeralContainerStatuses"),
+    ];
+    let mut found = Vec::new();
+    for (specs, statuses) in kinds {
+        let statuses = pod.pointer(statuses).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for spec in pod.pointer(specs).and_then(Value::as_array).into_iter().flatten() {
+            let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+            let container = of(spec, "name").unwrap_or_else(String::new);
+            let status = statuses.iter().find(|status| of(status, "name").as_ref() == Some(&container));
+            let image = of(spec, "image").unwrap_or_else(String::new);
+            found.push(Running {
+                namespace: text("/metadata/namespace").to_owned(),
+                pod: name.to_owned(),
+                workload: workload(pod).unwrap_or_else(|| format!("Pod/{name}")),
+                container,
+                digest: digest(status),
+                pull: pull(spec.get("imagePullPolicy").and_then(Value::as_str), &image),
+                image,
+            });
+        }
+    }
+    found
+}
+
+/// What controls a pod.
+fn workload(pod: &Value) -> Option<String> {
+    let owners = pod.pointer("/metadata/ownerReferences")?.as_array()?;
+    let one = owners.iter().find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
+    Some(format!("{}/{}", one.get("kind")?.as_str()?, one.get("name")?.as_str()?))
+}
+
+/// `docker-pullable://host/name@sha256:…`, `host/name@sha256:…`: the digest of the manifest that was pulled. A bare `sha256:…` is the id of an image that was
+/// never pulled by digest, and no digest of a manifest.
+fn digest(status: Option<&Value>) -> Result<String, &'static str> {
+    let Some(status) = status else { return Err("it has not started") };
+    let id = status.get("imageID").and_then(Value::as_str).unwrap_or("");
+    if id.is_empty() {
+        return Err("it has not started");
+    }
+    match id.rsplit_once('@') {
+        Some((_, digest)) if digest.starts_with("sha256:") || digest.starts_with("sha512:") => Ok(digest.to_owned()),
+        _ => Err("the node does not say which manifest it runs: the image was loaded there, or built"),
+    }
+}
+
+/// As the API server fills in what is not written.
+fn pull(policy: Option<&str>, image: &str) -> Pull {
+    match policy {
+        Some("Always") => Pull::Always,
+        Some(_) => Pull::Cached,
+        None => {
+            let name = image.rsplit('/').next().unwrap_or(image);
+            let is_latest = !image.contains('@') && (!name.contains(':') || name.ends_with(":latest"));
+            if is_latest { Pull::Always } else { Pull::Cached }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn d7_each_container_is_found_with_what_the_node_runs() {
+        let one = format!("sha256:{}", "1".repeat(64));
+        let pod = json!({
+            "metadata": { "namespace": "shop", "name": "web-1", "ownerReferences": [
+                { "kind": "Other", "name": "x" }, { "kind": "ReplicaSet", "name": "web", "controller": true }] },
+            "spec": {
+                "initContainers": [{ "name": "migrate", "image": "host/migrate:1", "imagePullPolicy": "IfNotPresent" }],
+                "containers": [{ "name": "web", "image": "host/web:2", "imagePullPolicy": "Always" }, { "name": "side", "image": "host/side" }],
+                "ephemeralContainers": [{ "name": "debug", "image": "host/tools:1" }],
+            },
+            "status": {
+                "phase": "Running",
+                "initContainerStatuses": [{ "name": "migrate", "imageID": format!("host/migrate@{one}") }],
+                "containerStatuses": [
+                    { "name": "web", "imageID": format!("docker-pullable://host/web@{one}") }, { "name": "side", "imageID": one }],
+            },
+        });
+        let found = containers(&pod);
+        let short: Vec<_> = found.iter().map(|one| (one.container.as_str(), one.digest.is_ok(), one.pull)).collect();
+        assert_eq!(
+            short,
+            [
+                ("migrate", true, Pull::Cached),
+                ("web", true, Pull::Always),
+                ("side", false, Pull::Always),
+                ("debug", false, Pull::Cached),
+            ]
+        );
+        assert!(found.iter().all(|one| one.workload == "ReplicaSet/web" && one.namespace == "shop"));
+        assert_eq!(found[1].digest.as_deref(), Ok(one.as_str()));
+        let mut over = pod;
+        over["status"]["phase"] = json!("Succeeded");
+        assert!(containers(&over).is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+"""`ecr-gate drift`: what runs in a real cluster, judged by a real service. There is no kubelet: what one would say of pods is written into their status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import Cluster, pod
+from scans import CRITICAL, LOW, REGISTRY, complete
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def started(cluster: Cluster) -> Callable[..., None]:
+    """A pod that a node runs."""
+
+    def run(namespace: str, name: str, image: str, digest: str | None, policy: str = "Always") -> None:
+        made = pod(name, namespace, image)
+        made["spec"]["containers"][0]["imagePullPolicy"] = policy
+        cluster.apply(made)
+        status = {"name": "c0", "image": image, "imageID": f"{image.split('@')[0].rsplit(':', 1)[0]}@{digest}" if digest else "sha256:" + "1" * 64, "ready": True,
+                  "restartCount": 0, "state": {"running": {}}}  # fmt: skip
+        body = {"status": {"phase": "Running", "containerStatuses": [status]}}
+        cluster.kubectl("patch", "pod", name, "-n", namespace, "--subresource=status", "-p", json.dumps(body))
+
+    return run
+
+
+@pytest.fixture
+def drift(gate: Callable[..., Any], cluster: Cluster) -> Callable[..., tuple[int, dict[str, Any], set[tuple[str, ...]]]]:
+    """Runs it: the exit code, the answer, and of each finding its kind and workload."""
+
+    def run(service: Any, *flags: Any, kubeconfig: Path | None = None) -> tuple[int, dict[str, Any], set[tuple[str, ...]]]:
+        done = gate("drift", "--server", service.url, "--kubeconfig", kubeconfig or cluster.kubeconfig(), "--output", "json", *flags)
+        assert done.stdout, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["exitCode"] == done.rc and answer["schema"] == "ecr-gate.dev/drift/v1"
+        return done.rc, answer, {(one["kind"], one["workload"] or one["namespace"]) for one in answer["findings"]}
+
+    return run
+
+
+def test_d7_what_runs_and_should_not_is_listed(serve, moto, push_image, seed_scan, cluster, started, drift, gate, tmp_path):
+    digests = {}
+    for name, findings in (("good", [LOW]), ("bad", [LOW, CRITICAL]), ("new", [LOW])):
+        digests[name] = push_image(f"shop/{name}", "1")
+        seed_scan(f"shop/{name}", digests[name], complete(*findings))
+    service = serve()
+    for name in ("good", "bad"):
+        service.decided(f"{REGISTRY}/shop/{name}@{digests[name]}", point="ci")
+    before = len(service.get("/api/v1/decisions").json()["decisions"])
+    with cluster.namespace("shop") as shop:
+        flags = ("--namespace", shop)
+        started(shop, "good", f"{REGISTRY}/shop/good@{digests['good']}", digests["good"])
+        rc, answer, found = drift(service, *flags)
+        assert (rc, found, answer["drift"], answer["complete"], answer["containers"]) == (0, set(), False, True, 1), answer
+
+        started(shop, "bad", f"{REGISTRY}/shop/bad@{digests['bad']}", digests["bad"])
+        started(shop, "new", f"{REGISTRY}/shop/new@{digests['new']}", digests["new"])
+        started(shop, "cached", f"{REGISTRY}/shop/good:1", digests["good"], "IfNotPresent")
+        started(shop, "moved", f"{REGISTRY}/shop/bad:1", digests["good"])
+        rc, answer, found = drift(service, *flags)
+        expected = {("denied", "Pod/bad"), ("undecided", "Pod/new"), ("pullPolicy", "Pod/cached"), ("tagMoved", "Pod/moved")}
+        assert rc == 1 and expected <= found and not {one for one in found if one[1] in ("Pod/good",)}, answer["findings"]
+        assert {kind for kind, name in found if name == "Pod/cached"} == {"pullPolicy"}, "its tag stands for what runs"
+        says = {(one["kind"], one["workload"]): one["what"] for one in answer["findings"]}
+        assert "vuln.maxExceeded" in says["denied", "Pod/bad"] and "would be allowed now" in says["undecided", "Pod/new"]
+        assert digests["bad"] in says["tagMoved", "Pod/moved"] and all(one["environment"] in (None, "production") for one in answer["findings"])
+        assert len(service.get("/api/v1/decisions").json()["decisions"]) == before, "looking records nothing"
+
+        config = {"registries": {"allowed": ["ghcr.io"]}, "admission": {"listen": "127.0.0.1:9443", "cluster": "c"}}
+        (tmp_path / "serve.yaml").write_text(json.dumps(config))
+        assert ("registryNotAllowed", "Pod/good") in drift(service, *flags, "--config", tmp_path / "serve.yaml")[2]
+
+        # What is in the gate's own namespace is not judged, and that is said.
+        own = drift(service, *flags, "--gate-namespace", shop)
+        assert own[0] == 0 and any("not judged" in note and "shop/bad@" in note for note in own[1]["notes"]), own
+        assert any(f"no webhook asks about what starts in {shop}" in note for note in answer["notes"]), answer["notes"]
+
+        table = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), *flags)
+        assert table.rc == 1 and "denied" in table.stdout and "not decided" in table.stdout and "tag moved" in table.stdout
+        assert table.stdout.strip().splitlines()[-1].endswith("looked at")
+
+
+def test_d7_what_is_not_known_is_never_no_drift(serve, moto, push_image, seed_scan, cluster, started, drift, gate):
+    digest = push_image("shop/good", "1")
+    seed_scan("shop/good", digest, complete(LOW))
+    service = serve()
+    service.decided(f"{REGISTRY}/shop/good@{digest}", point="ci")
+    image = f"{REGISTRY}/shop/good@{digest}"
+    with cluster.namespace("open") as ours, cluster.namespace("closed") as closed:
+        started(ours, "good", image, digest)
+        assert drift(service, "--namespace", ours)[0] == 0
+        # Loaded onto the node: nobody knows which manifest that was.
+        started(ours, "loaded", image, None)
+        rc, answer, found = drift(service, "--namespace", ours)
+        assert (rc, found, answer["drift"], answer["complete"]) == (4, {("unknown", "Pod/loaded")}, False, False)
+        cluster.kubectl("delete", "pod", "loaded", "-n", ours, "--grace-period=0", "--force")
+
+        # Somebody who may look into one namespace alone, and at the names of all.
+        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}
+        rbac = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+        rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+        names = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+        cluster.apply(
+            {**rbac, "kind": "Role", "metadata": {"name": "reader", "namespace": ours}, "rules": rules},
+            {**rbac, "kind": "RoleBinding", "metadata": {"name": "reader", "namespace": ours}, "roleRef": role, "subjects": [subject]},
+            {**rbac, "kind": "ClusterRole", "metadata": {"name": "drift-reader"}, "rules": names},
+            {**rbac, "kind": "ClusterRoleBinding", "metadata": {"name": "drift-reader"}, "roleRef": {**role, "kind": "ClusterRole", "name": "drift-reader"}, "subjects": [subject]},
+        )
+        config = json.loads(cluster.kubeconfig().read_text())
+        config["users"][0]["user"]["as"] = "reader"
+        file = cluster.folder / "reader.kubeconfig"
+        file.write_text(json.dumps(config))
+        rc, answer, found = drift(service, kubeconfig=file)
+        assert rc == 4 and ("unknown", closed) in found and ("unknown", ours) not in found, answer
+        assert any("webhooks could not be read" in note for note in answer["notes"])
+
+        missing = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), "--namespace", "nowhere")
+        assert missing.rc == 3 and not missing.stdout
+        service.stop()
+        away = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), "--namespace", ours, "--timeout", "3s")
+        assert away.rc in (4, 5) and not away.stdout, away.stderr
+    assert gate("drift", "--kubeconfig", cluster.kubeconfig()).rc == 64
