@@ -1,6 +1,8 @@
 //! Why an image does not start, for programs and for the developer who reads it: image, rule, finding, fixed version, and how to ask for an exception.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::words::{line, sentence};
 use engine::{Answered, AskError, Record};
@@ -201,31 +203,73 @@ impl Refusal {
     }
 
     /// It is decided, and the answer is no or not yet.
-    pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal) -> Self {
+    pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal, denials: &Denials) -> Self {
         let decision = &answered.decision;
         let id = recorded(answered);
-        let mut class = match refusal {
+        let denial = denials.of(id.as_deref(), || Denial::read(answered, refusal));
+        let Denial { class, told, causes } = &*denial;
+        let mut text = format!("{}{told}", head(*class, image, &decision.environment));
+        if let Some(id) = &id {
+            let _ = write!(text, "\n  decision {id}");
+        }
+        Self { class: *class, field: image.field(), causes: causes.clone(), text, decision: id }
+    }
+}
+
+/// What a decision says against an image, wherever that stands.
+#[derive(Debug)]
+struct Denial {
+    class: Class,
+    told: String,
+    causes: Vec<Cause>,
+}
+
+impl Denial {
+    fn read(answered: &Answered, refusal: engine::Refusal) -> Self {
+        let decision = &answered.decision;
+        let class = match refusal {
             engine::Refusal::Denied => Class::Policy,
             engine::Refusal::Pending => Class::Pending,
         };
         let (mut told, mut causes) = (String::new(), Vec::new());
         match serde_json::from_slice::<Record>(&decision.record) {
             Ok(mut record) => {
-                class = of_record(&record, class);
+                let class = of_record(&record, class);
                 engine::offer_exceptions(&mut record);
                 tell(&record, &mut told, &mut causes);
+                Self { class, told, causes }
             }
             Err(error) => {
                 tracing::error!(%error, decision = decision.id, "a decision cannot be read back");
                 told.push_str("\n  its reasons cannot be shown here");
                 causes.push(Cause { reason: class.as_str().to_owned(), message: refusal.as_str().to_owned() });
+                Self { class, told, causes }
             }
         }
-        if let Some(id) = &id {
-            let _ = write!(told, "\n  decision {id}");
+    }
+}
+
+/// What was told of decisions a short while ago, by their ids: controllers try again and again what is denied, and a record is read once.
+#[derive(Debug, Default)]
+pub(super) struct Denials(Mutex<HashMap<String, Arc<Denial>>>);
+
+impl Denials {
+    /// How many are kept.
+    const MOST: usize = 500;
+
+    fn of(&self, id: Option<&str>, read: impl FnOnce() -> Denial) -> Arc<Denial> {
+        let Some(id) = id else { return Arc::new(read()) };
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(denial) = known().get(id) {
+            return Arc::clone(denial);
         }
-        let text = format!("{}{told}", head(class, image, &decision.environment));
-        Self { class, field: image.field(), causes, text, decision: id }
+        let denial = Arc::new(read());
+        let mut known = known();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(id.to_owned(), Arc::clone(&denial));
+        denial
     }
 }
 
