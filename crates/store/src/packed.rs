@@ -44,25 +44,25 @@ pub fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let known = idle().pop();
     let mut packer = known.unwrap_or_else(|| Compress::new_gzip(Compression::fast(), WINDOW));
-    let mut packed = Vec::with_capacity(bytes.len() / 2 + 256);
+    let mut made = Vec::with_capacity(bytes.len() / 2 + 256);
     let mut rest = bytes;
     loop {
         let before = packer.total_in();
-        let status = packer.compress_vec(rest, &mut packed, FlushCompress::Finish)?;
+        let status = packer.compress_vec(rest, &mut made, FlushCompress::Finish)?;
         let read = usize::try_from(packer.total_in() - before).unwrap_or(usize::MAX);
         rest = rest.get(read..).unwrap_or(&[]);
         if status == Status::StreamEnd {
             break;
         }
-        packed.reserve(packed.capacity().max(256));
+        made.reserve(made.capacity().max(256));
     }
-    packed.shrink_to_fit();
+    made.shrink_to_fit();
     packer.reset();
     let mut idle = idle();
     if idle.len() < PACKERS {
         idle.push(packer);
     }
-    Ok(packed)
+    Ok(made)
 }
 
 /// What was packed, and not more than [`LARGEST`] of it.
@@ -104,7 +104,9 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert!((1..=PACKERS).contains(&IDLE.lock().unwrap().len()));
     }
 }
