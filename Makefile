@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e check bench fuzz docs fmt clean
+.PHONY: help demo test e2e check bench fuzz image docs fmt clean
 
 env := . tools/env;
 binary := $$CARGO_TARGET_DIR/debug/ecr-gate
@@ -51,6 +51,11 @@ bench: ## Measure the gate side by side with others
 
 fuzz: ## Run every fuzz target for a minute (ECR_GATE_FUZZ_SECONDS)
 	@fuzz/run
+
+image: ## Make the container image, without Docker: an OCI layout in target/image
+	@tools/setup demo
+	@tools/fresh-target
+	@$(env) tools/image target/image
 
 docs: ## Write docs/reference anew from the code
 	@tools/setup check

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -37,17 +38,22 @@ def judge(facts: Path, policy: str) -> dict[str, Any]:
 
 
 class Opa:
-    """`opa run --server` with the policy, and one connection to it that is kept."""
+    """`opa run --server` with the policy, and one connection to it that is kept; over TLS with certificate and key."""
 
-    def __init__(self, rules: Path = RULES / "policy.rego") -> None:
+    def __init__(self, *documents: Path, tls: tuple[Path, Path] | tuple[()] = ()) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [os.environ["ECR_GATE_OPA"], "run", "--server", "--addr", f"127.0.0.1:{self.port}", "--log-level", "error", "--disable-telemetry", str(rules)]
+        command = [os.environ["ECR_GATE_OPA"], "run", "--server", "--addr", f"127.0.0.1:{self.port}", "--log-level", "error", "--disable-telemetry"]
+        command += [f"--tls-{what}-file={file}" for what, file in zip(["cert", "private-key"], tls)]
+        command += [str(file) for file in documents or [RULES / "policy.rego"]]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         for _ in range(200):
             try:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+                if tls:
+                    self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=ssl._create_unverified_context())  # it is ours
+                else:
+                    self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
                 self.connection.request("GET", "/health")
                 self.connection.getresponse().read()
                 return
@@ -63,8 +69,8 @@ class Opa:
         self.process.terminate()
         self.process.wait()
 
-    def ask(self, body: bytes, metrics: bool = False) -> dict[str, Any]:
-        self.connection.request("POST", "/v1/data/gate/deny" + ("?metrics" if metrics else ""), body, {"Content-Type": "application/json"})
+    def ask(self, body: bytes, metrics: bool = False, path: str = "/v1/data/gate/deny") -> dict[str, Any]:
+        self.connection.request("POST", path + ("?metrics" if metrics else ""), body, {"Content-Type": "application/json"})
         return json.loads(self.connection.getresponse().read())
 
     def times(self, body: bytes) -> Times:

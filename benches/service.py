@@ -44,6 +44,17 @@ deny contains msg if {
 }
 """
 LUA = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nlocal f = io.open("%s", "rb")\nwrk.body = f:read("*all")\nf:close()\n'
+# Several bodies in turn, a line each.
+IN_TURN_LUA = """local asks, next = {}, 0
+wrk.headers["Content-Type"] = "application/json"
+init = function()
+  for line in io.lines("%s") do asks[#asks + 1] = wrk.format("POST", nil, nil, line) end
+end
+request = function()
+  next = next %% #asks + 1
+  return asks[next]
+end
+"""
 # Of 100 asks 80 are about one image, 12 about any of a thousand pairs of image and environment, and 8 are queries.
 MIXED_LUA = """local asks, queries = {}, {}
 init = function()
@@ -64,14 +75,14 @@ end
 class Service:
     """`ecr-gate serve` with everything in one folder."""
 
-    def __init__(self, gate: str, folder: Path, registry: Any, base: dict[str, str], *more: str) -> None:
+    def __init__(self, gate: str, folder: Path, registry: Any, base: dict[str, str], *more: str, policy: str = POLICY) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        policy, ready = folder / "policy.yaml", folder / "ready"
-        policy.write_text(POLICY)
-        command = [gate, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--policy", str(policy), "--ready-file", str(ready)]
+        rules, ready = folder / "policy.yaml", folder / "ready"
+        rules.write_text(policy)
+        command = [gate, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--policy", str(rules), "--ready-file", str(ready)]
         command += ["--insecure-registry", registry.host, *more]
         self.log = (folder / "log").open("w")
-        self.process = subprocess.Popen(command, env={**base, "ECR_GATE_LOG": "warn"}, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(command, env={**base, "ECR_GATE_LOG": "warn", "ECR_GATE_ALLOWED_REGISTRIES": registry.host}, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
         for _ in range(200):
             if ready.exists() and ready.read_text().endswith("\n"):
                 break
@@ -107,8 +118,8 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(gate: str, folder: Path, registry: Any, base: dict[str, str], *more: str) -> Iterator[Service]:
-    service = Service(gate, folder, registry, base, *more)
+def serving(gate: str, folder: Path, registry: Any, base: dict[str, str], *more: str, policy: str = POLICY) -> Iterator[Service]:
+    service = Service(gate, folder, registry, base, *more, policy=policy)
     try:
         yield service
     finally:
@@ -116,23 +127,24 @@ def serving(gate: str, folder: Path, registry: Any, base: dict[str, str], *more:
 
 
 @contextlib.contextmanager
-def bare(body: bytes, folder: Path) -> Iterator[str]:
-    """The bare handler, which gives back these bytes."""
+def bare(body: bytes, folder: Path, *tls: str) -> Iterator[str]:
+    """The bare handler, which gives back these bytes; over TLS with certificate and key."""
     file = folder / "answer.json"
     file.write_bytes(body)
-    with subprocess.Popen([os.environ["BENCH_BARE"], str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([os.environ["BENCH_BARE"], str(file), *tls], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process.stdout.readline().strip()
         finally:
             process.stdin.close()
 
 
-def wrk(url: str, body: bytes, folder: Path, seconds: int = SECONDS, connections: int = CONNECTIONS) -> tuple[float, float]:
-    """Requests a second, and the time in seconds below which 99 of 100 are answered. A status other than 2xx ends the measurement."""
+def wrk(url: str, bodies: list[bytes], folder: Path, seconds: int = SECONDS, connections: int = CONNECTIONS) -> tuple[float, float]:
+    """Requests a second with these bodies in turn, and the time in seconds below which 99 of 100 are answered. A status other than 2xx ends the
+    measurement."""
     file = folder / "body"
-    file.write_bytes(body)
+    file.write_bytes(b"\n".join(bodies))
     script = folder / "post.lua"
-    script.write_text(LUA % file)
+    script.write_text((LUA if len(bodies) == 1 else IN_TURN_LUA) % file)
     said = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url], stdout=subprocess.PIPE, check=True, text=True
     ).stdout
@@ -142,16 +154,18 @@ def wrk(url: str, body: bytes, folder: Path, seconds: int = SECONDS, connections
     return float(re.search(r"^Requests/sec:\s*([0-9.]+)", said, re.MULTILINE)[1]), float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
 
 
-def hey(url: str, body: bytes, folder: Path, rate: float) -> float:
-    """The time in seconds below which 99 of 100 are answered at this rate."""
+def hey(url: str, body: bytes, folder: Path, rate: float) -> tuple[float, float]:
+    """The times in seconds below which half and 99 of 100 are answered at this rate."""
     file = folder / "body"
     file.write_bytes(body)
     each = max(1, round(rate / CONNECTIONS))
+    # Without a name it says address and port as the server's name, which is none.
     said = subprocess.run(
-        ["hey", "-z", f"{SECONDS}s", "-c", str(CONNECTIONS), "-q", str(each), "-m", "POST", "-T", "application/json", "-D", str(file), url],
+        ["hey", "-host", "localhost", "-z", f"{SECONDS}s", "-c", str(CONNECTIONS), "-q", str(each), "-m", "POST", "-T", "application/json", "-D", str(file), url],
         stdout=subprocess.PIPE, check=True, text=True,
     ).stdout
-    return float(re.search(r"99%+ in ([0-9.]+) secs", said)[1])
+    middle, late = (float(re.search(rf"{part}%+ in ([0-9.]+) secs", said)[1]) for part in (50, 99))
+    return middle, late
 
 
 def recorded(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:
@@ -178,13 +192,13 @@ def recorded(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:
                 rates: dict[str, list[float]] = {name: [] for name in sides}
                 for turn in range(turns + 1):
                     for name, (url, what) in sides.items():
-                        rate, _ = wrk(url, what, folder)
+                        rate, _ = wrk(url, [what], folder)
                         if turn > 0:
                             rates[name].append(rate)
                 medians = {name: statistics.median(rate) for name, rate in rates.items()}
                 for name, rate in medians.items():
                     print(f"  {name:34} {rate:9.0f} requests/s")
-                late = hey(f"{service.url}/api/v1/decide", ask, folder, medians["ecr-gate"] / 2)
+                _, late = hey(f"{service.url}/api/v1/decide", ask, folder, medians["ecr-gate"] / 2)
             ours, handler, opas = medians.values()
             bench.goal("requests/s: gate / bare handler", 100 * ours / handler, " %", 80, at_least=True)
             bench.goal("requests/s: gate / OPA", ours / opas, "×", 5, at_least=True)
@@ -239,9 +253,9 @@ def memory(gate: str, folder: Path, base: dict[str, str], bench: Any) -> None:
         time.sleep(2)
         rest = service.memory_mib()
         url = f"{service.url}/api/v1/decide"
-        wrk(url, json.dumps(ask).encode(), folder, 5)
+        wrk(url, [json.dumps(ask).encode()], folder, 5)
         early = service.memory_mib()
-        wrk(url, json.dumps(ask).encode(), folder, SOAK)
+        wrk(url, [json.dumps(ask).encode()], folder, SOAK)
         late = service.memory_mib()
         print(f"\n(o) Memory of the service: at rest, after 5 s and after {SOAK} s more of load")
         print(f"  {'under load':34} {early:.1f} MiB, then {late:.1f} MiB")

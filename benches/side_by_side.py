@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import admission
 import evidence
 import policies
 import service
@@ -237,6 +238,7 @@ def main() -> None:
         policies.main(gate, folder, base, bench, floor)
         service.main(gate, folder, base, bench)
         store.main(folder / "store", bench)
+        admission.main(gate, folder, base, bench)
     print()
     if missed:
         sys.exit(f"bench: {len(missed)} missed: {', '.join(missed)}")

@@ -6,6 +6,8 @@ pub mod log;
 
 pub mod notation;
 
+pub mod review;
+
 pub mod signed;
 
 use std::fmt::Debug;

@@ -28,6 +28,7 @@ mod writer;
 pub use backup::restore;
 pub use batch::{Activation, Batch, Idempotency};
 pub use error::StoreError;
+pub use packed::pack;
 pub use place::Backend;
 pub use query::{DecisionQuery, ItemQuery, LeafQuery};
 pub use retention::Forgettable;

@@ -79,7 +79,7 @@ impl Gate {
         let answered = self.inner.ask(asked, &by).await?;
         if let (Ok(permit), false) = (&answered.permit, dry_run) {
             if let (Basis::Overridden(id), Some(heir)) = (permit.basis(), &seat.heir) {
-                self.inner.pass_on(id, seat, heir).await?;
+                Box::pin(self.inner.pass_on(id, seat, heir)).await?;
             }
             self.inner.note_running(seat, &answered.decision.repository, permit.subject()).await;
         }
@@ -134,7 +134,7 @@ impl Inner {
         };
         let mut workloads = vec![row(owner, now)];
         if let Some(heir) = &seat.heir {
-            match self.store.workload(&workloads[0]).await {
+            match Box::pin(self.store.workload(&workloads[0])).await {
                 Ok(known) => workloads.push(row(heir, known.map_or(now, |known| known.first_seen))),
                 Err(error) => return tracing::warn!(%error, "what runs is not noted"),
             }

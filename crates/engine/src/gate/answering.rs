@@ -50,7 +50,7 @@ impl Inner {
         let decision = &judged.decision;
         let mut leave = self.leave(judged, by.seat.as_deref(), now);
         if let (Err(_), Some(seat)) = (&leave.basis, &by.seat)
-            && let Some(other) = self.leave_by_place(judged, seat, now).await?
+            && let Some(other) = Box::pin(self.leave_by_place(judged, seat, now)).await?
         {
             leave = other;
         }
@@ -71,7 +71,7 @@ impl Inner {
                 let row = answers::row(&decision.id, by, word, now);
                 let id = row.id.clone();
                 let uses = std::mem::take(&mut uses);
-                self.store.write(Batch { answers: vec![row], uses, ..Batch::default() }).await?;
+                Box::pin(self.store.write(Batch { answers: vec![row], uses, ..Batch::default() })).await?;
                 id
             }
             None => {

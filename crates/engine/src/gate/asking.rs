@@ -1,10 +1,11 @@
 //! What is asked, by whom, and what is answered.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use model::{Digest, Reason, Timestamp, Verdict};
+use serde::Deserialize;
 use store::StoreError;
 
 use super::GateError;
@@ -124,6 +125,46 @@ pub struct RecordedDecision {
     pub valid_until: Option<Timestamp>,
     /// The decision as JSON (`ecr-gate.dev/decision/v1`), with who asked first in `answer`.
     pub record: Bytes,
+    /// Of `record`, once somebody wanted it.
+    pub brief: OnceLock<Brief>,
+}
+
+/// What of a decision is told beside its verdict, again and again.
+#[derive(Debug, Default)]
+pub struct Brief {
+    /// The digests of the policies that judged.
+    pub policies: Vec<String>,
+    /// Of who asked first.
+    pub commit: Option<String>,
+    /// Of who asked first.
+    pub pipeline: Option<String>,
+}
+
+impl RecordedDecision {
+    /// What is told beside the verdict, read of the record once. Of a record that cannot be read back it is nothing.
+    pub fn brief(&self) -> &Brief {
+        #[derive(Deserialize)]
+        struct Read {
+            #[serde(default)]
+            policies: Vec<Policy>,
+            #[serde(default)]
+            answer: Option<Origin>,
+        }
+        #[derive(Deserialize)]
+        struct Policy {
+            digest: String,
+        }
+        #[derive(Deserialize)]
+        struct Origin {
+            commit: Option<String>,
+            pipeline: Option<String>,
+        }
+        self.brief.get_or_init(|| {
+            let Ok(read) = serde_json::from_slice::<Read>(&self.record) else { return Brief::default() };
+            let (commit, pipeline) = read.answer.map_or((None, None), |answer| (answer.commit, answer.pipeline));
+            Brief { policies: read.policies.into_iter().map(|policy| policy.digest).collect(), commit, pipeline }
+        })
+    }
 }
 
 /// An answer.

@@ -50,7 +50,7 @@ impl Inner {
                 Err(AskError::Refused(why)) if by.point.repeats() => {
                     let class = why.code.class().filter(|class| is_away(*class));
                     let Some(class) = class else { return Err(AskError::Refused(why)) };
-                    let stand_in = self.without_registry(&understood, asked.dry_run, by, class).await?;
+                    let stand_in = Box::pin(self.without_registry(&understood, asked.dry_run, by, class)).await?;
                     (stand_in.ok_or(AskError::Refused(why))?, true)
                 }
                 ended => ended?,
@@ -116,7 +116,8 @@ impl Inner {
         Ok(now)
     }
 
-    /// One answer, whatever it is.
+    /// One answer, whatever it is. What takes longer than looking up what is remembered is boxed: the future of an answer that is known stays small, and
+    /// there are many of them.
     async fn once(
         self: &Arc<Self>,
         understood: &Understood,
@@ -142,14 +143,33 @@ impl Inner {
                 return Ok((answered, judged.known.degraded));
             }
             metrics.cache_miss(Cache::Judgements);
-            if let Some(answered) = self.inherited(key, understood, by, deadline).await? {
-                return Ok(answered);
-            }
         }
-        let remembered = key.as_ref().and_then(|key| self.facts(key, &force)).filter(|_| !dry_run);
+        Box::pin(self.newly(understood, dry_run, by, deadline, key, &force, now)).await
+    }
+
+    /// One answer that is not remembered.
+    #[expect(clippy::too_many_arguments, reason = "what `once` found out")]
+    async fn newly(
+        self: &Arc<Self>,
+        understood: &Understood,
+        dry_run: bool,
+        by: &Asker,
+        deadline: Instant,
+        key: Option<Key>,
+        force: &InForce,
+        now: Timestamp,
+    ) -> Result<(Answered, bool), AskError> {
+        let metrics = &self.settings.metrics;
+        if let Some(key) = &key
+            && !dry_run
+            && let Some(answered) = self.inherited(key, understood, by, deadline).await?
+        {
+            return Ok(answered);
+        }
+        let remembered = key.as_ref().and_then(|key| self.facts(key, force)).filter(|_| !dry_run);
         let remembered = match remembered {
             Some(known) if !is_news(&known) && !by.point.repeats() => {
-                let verdict = recording::judge(&force, &known, now, by)?.judgement.verdict;
+                let verdict = recording::judge(force, &known, now, by)?.judgement.verdict;
                 allows(verdict).then_some(known)
             }
             remembered => remembered,

@@ -135,7 +135,9 @@ impl Follower {
         // What was read may be old by the time it is there: a store that hung a moment is asked once more.
         for _ in 0..2 {
             // One that says nothing at all is not waited for: what it said would be too old.
-            let Ok(read) = tokio::time::timeout(self.lease.saturating_mul(2), self.catch_up()).await else { break };
+            let Ok(read) = tokio::time::timeout(self.lease.saturating_mul(2), Box::pin(self.catch_up())).await else {
+                break;
+            };
             let at = read?;
             if self.is_within_lease(at) {
                 return Ok(at);

@@ -1,13 +1,11 @@
 //! Decisions as they are recorded: the record, its facts, and its entry in the audit log, in one transaction. A judgement that says what the
 //! last one said is that decision still, and is not recorded again.
 
-use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::io::Read as _;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use model::{Digest, FactsDocument, Judgement, RecordedFacts, Timestamp, Verdict};
 use policy::trust_score;
 use serde_json::{Value, json};
@@ -117,6 +115,7 @@ pub(super) fn recorded(row: DecisionRow) -> RecordedDecision {
         recorded_at: row.recorded_at,
         valid_until: row.valid_until,
         record: Bytes::from(row.record),
+        brief: OnceLock::new(),
     }
 }
 
@@ -142,7 +141,7 @@ pub(super) fn record(
     let bytes = serde_json::to_vec(&record).map_err(|error| internal(&error))?;
     let document = FactsDocument::new(&known.ask, judgement.environment_class, &known.facts, known.at, None);
     let facts = serde_json::to_vec(&document.decided(&judgement)).map_err(|error| internal(&error))?;
-    let facts = packed(&facts).map_err(|error| internal(&error))?;
+    let facts = store::pack(&facts).map_err(|error| internal(&error))?;
     let evidence = EvidenceRow { digest: Digest::of(&facts), media_type: FACTS.to_owned(), bytes: facts };
     let children = covered(known, force);
     let row = DecisionRow {
@@ -224,12 +223,6 @@ pub(super) fn leaf(
         bytes,
         index: None,
     })
-}
-
-fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-    packer.write_all(bytes)?;
-    packer.finish()
 }
 
 /// Facts that were kept.

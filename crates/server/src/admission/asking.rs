@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use engine::words::line;
 use engine::{Answered, AskError, Asked, Asker, Basis, Point, Seat};
+use futures_util::future;
 use futures_util::stream::{self, StreamExt as _};
 use model::ImageReference;
-use serde::Deserialize;
 
 use super::glass::Glass;
 use super::images::{ImageUse, Images, every, images};
@@ -19,6 +19,7 @@ use super::review::Review;
 
 /// Images of one review that are asked about at the same time.
 const AT_ONCE: usize = 64;
+const FEW: usize = 16;
 /// How often what was answered too long ago is asked again (S42).
 const ROUNDS: usize = 3;
 /// The longest name of a user in records.
@@ -70,32 +71,6 @@ impl Call<'_> {
     }
 }
 
-/// What of a decision is told beside its verdict.
-#[derive(Deserialize)]
-pub(super) struct Brief {
-    #[serde(default)]
-    policies: Vec<Policy>,
-    pub(super) answer: Option<Origin>,
-}
-
-#[derive(Deserialize)]
-struct Policy {
-    digest: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Origin {
-    pub(super) commit: Option<String>,
-    pub(super) pipeline: Option<String>,
-}
-
-impl Brief {
-    pub(super) fn of(answered: &Answered) -> Option<Self> {
-        serde_json::from_slice(&answered.decision.record).ok()
-    }
-}
-
 impl Inner {
     /// Whether everything in an object may start.
     pub(super) async fn validate(&self, call: &Call<'_>) -> Outcome {
@@ -116,8 +91,13 @@ impl Inner {
         };
         let mut outcome = Outcome { images: uses.len(), ..Outcome::default() };
         outcome.warnings.extend(glass.warning());
-        let mut judged: Vec<Judged> =
-            stream::iter(uses).map(|one| self.judged(call, glass, one)).buffered(AT_ONCE).collect().await;
+        let judging = uses.into_iter().map(|one| self.judged(call, glass, one));
+        // What is known is there at the first look, for which a few need no queue.
+        let mut judged: Vec<Judged> = if outcome.images <= FEW {
+            future::join_all(judging).await
+        } else {
+            stream::iter(judging).buffered(AT_ONCE).collect().await
+        };
         for _ in 0..ROUNDS {
             let is_old = |one: &Judged| {
                 one.leave.as_ref().is_ok_and(|leave| leave.as_ref().is_some_and(|leave| self.is_old(leave)))
@@ -197,7 +177,7 @@ impl Inner {
                 if let Some(why) = not_broken {
                     tracing::warn!(why, workload = seat.workload, "break-glass is without effect");
                 }
-                return Err(Refusal::decided(image, &answered, *refusal));
+                return Err(Refusal::decided(image, &answered, *refusal, &self.denials));
             }
             Ok(permit) => permit,
         };
@@ -292,8 +272,7 @@ impl Told {
             self.bases.push(format!("{container}={}", permit.basis().as_str()));
             warnings.extend(warning(container, leave, permit.basis()));
         }
-        let brief = Brief::of(leave);
-        self.policies.extend(brief.into_iter().flat_map(|brief| brief.policies).map(|policy| policy.digest));
+        self.policies.extend(leave.decision.brief().policies.iter().cloned());
     }
 
     /// For the audit log of the API server.

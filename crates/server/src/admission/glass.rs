@@ -65,7 +65,7 @@ impl Inner {
         if call.review.dry_run {
             return Some(Err("a dry run breaks no glass".to_owned()));
         }
-        let made = self.app.gate().break_glass(refused, seat, says.clone(), actor).await;
+        let made = Box::pin(self.app.gate().break_glass(refused, seat, says.clone(), actor)).await;
         Some(made.map(|_| ()).map_err(|error| error.to_string()))
     }
 }

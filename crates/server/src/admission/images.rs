@@ -1,12 +1,13 @@
 //! Every image of a review, with its place. What is not understood is an error that denies: nothing to look at is not "no images".
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use engine::words::line;
 use model::ImageReference;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize as _, Deserializer as _};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -125,14 +126,12 @@ fn of(object: &RawValue, place: Place<'_>) -> Result<Vec<ImageUse>, Unread> {
     let mut found = Found(Vec::new());
     match place {
         Place::Built(path) => {
-            let mut at = String::new();
-            let mut inner = object;
-            for key in path {
-                at = format!("{at}/{key}");
-                inner = member(inner, key).map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
-            }
-            let spec: PodSpec = serde_json::from_str(inner.get()).map_err(|error| unread(&at, &error))?;
-            spec.images(&at, &mut found)?;
+            let reached = Cell::new(0);
+            let way = Way { path, at: 0, reached: &reached };
+            let read = way.deserialize(&mut serde_json::Deserializer::from_str(object.get()));
+            let at = pointer(path, reached.get());
+            let spec = read.map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
+            spec.images(&pointer(path, path.len()), &mut found)?;
         }
         Place::Custom(paths) => {
             let object = engine::distinct(object.get()).map_err(|error| unread("the object", &error))?;
@@ -182,29 +181,78 @@ fn below<'a>(at: &str, value: &'a Value, part: &str) -> Vec<(String, &'a Value)>
     }
 }
 
-/// A member of an object; an error if it is there twice.
-fn member<'a>(object: &'a RawValue, name: &str) -> serde_json::Result<Option<&'a RawValue>> {
-    struct Reader<'n>(&'n str);
-    impl<'de> Visitor<'de> for Reader<'_> {
-        type Value = Option<&'de RawValue>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
+/// The way to a pod's `spec`, gone in one reading of the object. A member that is there twice on it is an error.
+struct Way<'p> {
+    path: &'static [&'static str],
+    /// Members of the path that are behind.
+    at: usize,
+    /// How far it came, for whoever has to be told where it ended.
+    reached: &'p Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Way<'_> {
+    type Value = Option<PodSpec>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.at == self.path.len() {
+            return PodSpec::deserialize(deserializer).map(Some);
         }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(key) = map.next_key::<String>()? {
-                if key != self.0 {
-                    map.next_value::<IgnoredAny>()?;
-                } else if found.is_some() {
-                    return Err(serde::de::Error::custom(format_args!("{:?} is said twice", self.0)));
-                } else {
-                    found = Some(map.next_value()?);
-                }
-            }
-            Ok(found)
-        }
+        self.reached.set(self.at + 1);
+        deserializer.deserialize_map(self)
     }
-    serde_json::Deserializer::from_str(object.get()).deserialize_map(Reader(name))
+}
+
+impl<'de> Visitor<'de> for Way<'_> {
+    type Value = Option<PodSpec>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Self { path, at, reached } = self;
+        let Some(name) = path.get(at) else { return Ok(None) };
+        let mut found = None;
+        while let Some(is_it) = map.next_key_seed(Is(name))? {
+            if !is_it {
+                map.next_value::<IgnoredAny>()?;
+            } else if found.is_some() {
+                reached.set(at + 1);
+                return Err(serde::de::Error::custom(format_args!("{name:?} is said twice")));
+            } else {
+                found = Some(map.next_value_seed(Way { path, at: at + 1, reached })?);
+            }
+        }
+        Ok(found.flatten())
+    }
+}
+
+/// Whether a key is this one.
+struct Is(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Is {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Is {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == self.0)
+    }
+}
+
+/// The JSON pointer to so many members of a path.
+fn pointer(path: &[&str], members: usize) -> String {
+    path.iter().take(members).flat_map(|member| ["/", member]).collect()
 }
 
 fn unread(at: &str, error: &serde_json::Error) -> Unread {

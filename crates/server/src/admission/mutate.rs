@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use model::{Digest, ImageReference};
 
 use super::annotate::{self, Known};
-use super::asking::{Brief, Call, NoAnswer};
+use super::asking::{Call, NoAnswer};
 use super::images::{ImageUse, Images, every, images};
 use super::patch;
 use super::port::Inner;
@@ -102,8 +102,8 @@ impl Inner {
         if annotates && let Ok(answered) = self.looked_up(call, &reference).await {
             // What is asked here is what validation will ask: it finds the answer.
             resolved.known.decision = recorded(&answered);
-            let origin = Brief::of(&answered).and_then(|brief| brief.answer).unwrap_or_else(Default::default);
-            (resolved.known.commit, resolved.known.pipeline) = (origin.commit, origin.pipeline);
+            let brief = answered.decision.brief();
+            (resolved.known.commit, resolved.known.pipeline) = (brief.commit.clone(), brief.pipeline.clone());
         }
         resolved
     }

@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use engine::{Actor, Role};
 use tokio::sync::Semaphore;
 
+use super::refusal::Denials;
 use super::settings::AdmissionSettings;
 use super::{body, guard, handlers};
 use crate::api::health;
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     /// Slots of its own: however much is asked of the API, and the other way round.
     pub(super) working: Arc<Semaphore>,
     pub(super) memory: Arc<Semaphore>,
+    pub(super) denials: Denials,
 }
 
 impl Admission {
@@ -61,6 +63,7 @@ impl Admission {
             actor: Actor::everywhere("kubernetes", &[Role::Anonymous]),
             working: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
             memory: Arc::new(Semaphore::new(body::MEMORY)),
+            denials: Denials::default(),
             settings,
         };
         Self { inner: Arc::new(inner) }

@@ -1,6 +1,8 @@
 //! Why an image does not start, for programs and for the developer who reads it: image, rule, finding, fixed version, and how to ask for an exception.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::words::{line, sentence};
 use engine::{Answered, AskError, Record};
@@ -205,39 +207,85 @@ impl Refusal {
     }
 
     /// It is decided, and the answer is no or not yet.
-    pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal) -> Self {
+    pub(super) fn decided(image: &ImageUse, answered: &Answered, refusal: engine::Refusal, denials: &Denials) -> Self {
         let decision = &answered.decision;
         let id = recorded(answered);
+        let denial = denials.of(id.as_deref(), || Denial::read(answered, refusal));
+        Self::told(image, &decision.environment, id, &denial)
+    }
+
+    /// The same from what the decision says.
+    pub(super) fn judged(image: &ImageUse, record: Record, class: Class, decision: Option<String>) -> Self {
+        let environment = record.environment.name.clone();
+        Self::told(image, &environment, decision, &Denial::of(record, class))
+    }
+
+    fn told(image: &ImageUse, environment: &str, decision: Option<String>, denial: &Denial) -> Self {
+        let Denial { class, told, causes } = denial;
+        let mut text = format!("{}{told}", head(*class, image, environment));
+        if let Some(id) = &decision {
+            let _ = write!(text, "\n  decision {id}");
+        }
+        Self { class: *class, field: image.field(), causes: causes.clone(), text, decision, left_open: false }
+    }
+}
+
+/// What a decision says against an image, wherever that stands.
+#[derive(Debug)]
+struct Denial {
+    class: Class,
+    told: String,
+    causes: Vec<Cause>,
+}
+
+impl Denial {
+    fn read(answered: &Answered, refusal: engine::Refusal) -> Self {
+        let decision = &answered.decision;
         let class = match refusal {
             engine::Refusal::Denied => Class::Policy,
             engine::Refusal::Pending => Class::Pending,
         };
         match serde_json::from_slice::<Record>(&decision.record) {
-            Ok(record) => Self::judged(image, record, class, id),
+            Ok(record) => Self::of(record, class),
             Err(error) => {
                 tracing::error!(%error, decision = decision.id, "a decision cannot be read back");
-                let mut text = head(class, image, &decision.environment);
-                text.push_str("\n  its reasons cannot be shown here");
+                let told = "\n  its reasons cannot be shown here".to_owned();
                 let causes = vec![Cause { reason: class.as_str().to_owned(), message: refusal.as_str().to_owned() }];
-                Self::on_record(text, class, image, causes, id)
+                Self { class, told, causes }
             }
         }
     }
 
-    /// The same from what the decision says.
-    pub(super) fn judged(image: &ImageUse, mut record: Record, class: Class, id: Option<String>) -> Self {
+    fn of(mut record: Record, class: Class) -> Self {
         let class = of_record(&record, class);
         engine::offer_exceptions(&mut record);
-        let (mut text, mut causes) = (head(class, image, &record.environment.name), Vec::new());
-        tell(&record, &mut text, &mut causes);
-        Self::on_record(text, class, image, causes, id)
+        let (mut told, mut causes) = (String::new(), Vec::new());
+        tell(&record, &mut told, &mut causes);
+        Self { class, told, causes }
     }
+}
 
-    fn on_record(mut text: String, class: Class, image: &ImageUse, causes: Vec<Cause>, id: Option<String>) -> Self {
-        if let Some(id) = &id {
-            let _ = write!(text, "\n  decision {id}");
+/// What was told of decisions a short while ago, by their ids: controllers try again and again what is denied, and a record is read once.
+#[derive(Debug, Default)]
+pub(super) struct Denials(Mutex<HashMap<String, Arc<Denial>>>);
+
+impl Denials {
+    /// How many are kept.
+    const MOST: usize = 500;
+
+    fn of(&self, id: Option<&str>, read: impl FnOnce() -> Denial) -> Arc<Denial> {
+        let Some(id) = id else { return Arc::new(read()) };
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(denial) = known().get(id) {
+            return Arc::clone(denial);
         }
-        Self { class, field: image.field(), causes, text, decision: id, left_open: false }
+        let denial = Arc::new(read());
+        let mut known = known();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(id.to_owned(), Arc::clone(&denial));
+        denial
     }
 }
 

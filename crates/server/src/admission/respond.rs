@@ -89,7 +89,7 @@ pub fn respond_to_error(uid: &str, what: &str) -> Vec<u8> {
 }
 
 fn envelope(response: &Value) -> Vec<u8> {
-    json!({ "apiVersion": VERSION, "kind": "AdmissionReview", "response": response }).to_string().into_bytes()
+    format!(r#"{{"apiVersion":"{VERSION}","kind":"AdmissionReview","response":{response}}}"#).into_bytes()
 }
 
 /// The most important first.

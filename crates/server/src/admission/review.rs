@@ -118,6 +118,16 @@ struct Envelope<'a> {
     request: Option<&'a RawValue>,
 }
 
+/// A review that is as it should be.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    #[serde(borrow)]
+    request: Request<'a>,
+}
+
 #[derive(Deserialize)]
 struct Identified {
     uid: Option<String>,
@@ -227,6 +237,10 @@ pub fn parse(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     if bytes.len() > LARGEST {
         return Err(nobodys(format!("the review is larger than {LARGEST} bytes")));
     }
+    // What is as it should be is read in one go. What is not is read part by part, so that as much is known of it as can be.
+    if let Some(review) = at_once(bytes) {
+        return Ok(review);
+    }
     let envelope: Envelope<'_> = serde_json::from_slice(bytes)
         .map_err(|error| nobodys(format!("it is no AdmissionReview: {}", said(&error))))?;
     let Some(raw) = envelope.request else { return Err(nobodys("the AdmissionReview has no request".to_owned())) };
@@ -243,6 +257,14 @@ pub fn parse(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     let request: Request<'_> = serde_json::from_str(raw.get())
         .map_err(|error| wrong(format!("the request of the AdmissionReview cannot be read: {}", said(&error))))?;
     request.review().map_err(wrong)
+}
+
+fn at_once(bytes: &[u8]) -> Option<Review<'_>> {
+    let whole: Whole<'_> = serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()?;
+    if (whole.api_version, whole.kind) != (VERSION, "AdmissionReview") {
+        return None;
+    }
+    whole.request.review().ok()
 }
 
 impl<'a> Request<'a> {

@@ -18,6 +18,7 @@ fn answered(refusal: Refusal, retry_after: Option<Duration>) -> Answered {
             recorded_at: Timestamp::UNIX_EPOCH,
             valid_until: None,
             record: Bytes::from_static(br#"{"schema":"ecr-gate.dev/decision/v1", "odd" : [1.50]}"#),
+            brief: std::sync::OnceLock::new(),
         }),
         permit: Err(refusal),
         id: "0193a3f0-0000-7000-8000-000000000002".to_owned(),
