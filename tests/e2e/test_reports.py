@@ -110,7 +110,13 @@ def test_o7_a_report_counts_blocks_labels_overrides_and_time_to_allow(serve, man
     for words in ("# Monthly report", "False-block rate: 25.0 % (1 of 4 blocks)", f"| 4 | {repository} | production |", "| admin | 1 |", "Fixed: 1"):
         assert words in text, f"{words}\n{text}"
     # A week that ended long ago is empty, and says so.
+    # What judged at the end of it, as the policies say it.
+    in_force = found["inForce"]
+    assert [one["action"] for one in in_force["rules"]] and in_force["version"] in json.dumps(found["changes"]), in_force
+    assert all(isinstance(one["says"], dict) and one["says"] for one in in_force["rules"]), in_force
+    assert "## In force at the end" in text and in_force["rules"][0]["rule"] in text.partition("## In force")[2], text
     old = by(service, "read", "report", "quarterly", "--ending", "2020-03-31")
+    assert "No policies." in old, "nothing was in force then"
     assert "Nothing was decided." in old and "no rate" in old
     assert "neither a day nor a time" in by(service, "read", "report", "weekly", "--ending", "soon", code=64)
 

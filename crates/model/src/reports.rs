@@ -1,9 +1,13 @@
 //! Reports, as they are answered and read: what happened in a time, counted (O7), and what changed in one (O4).
 
+mod in_force;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Verdict};
+
+pub use in_force::{PoliciesInForce, RuleInForce, SignerInForce};
 
 /// How long a report looks back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,8 @@ pub struct PeriodReport {
     pub changes: Vec<ReportEvent>,
     /// How many more there are.
     pub changes_more: u64,
+    /// What judged at the end of the time (O7); `None` if nothing was in force, or that cannot be read: `covered.missing` says which.
+    pub in_force: Option<PoliciesInForce>,
 }
 
 /// Decisions of one environment.

@@ -18,6 +18,7 @@ mod rego;
 mod scene;
 mod set;
 mod testing;
+mod written;
 
 pub use denials::{Denial, Denials, DeniedThing, RepositoryPattern};
 pub use document::compared_host as canonical_host;
@@ -35,3 +36,4 @@ pub use set::{
     SourceOf, StandIn, StoreSigner, TrustSource, Wanted, WantedStatement, signed_by,
 };
 pub use testing::{Coverage, Difference, RuleSeen, TestCase, TestFile, TestOutcome, Tested, Why, tests_schema};
+pub use written::written;

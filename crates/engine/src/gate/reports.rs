@@ -3,6 +3,7 @@
 //! says so.
 
 pub(super) mod entries;
+pub(super) mod in_force;
 pub(super) mod incident;
 pub(super) mod tally;
 #[cfg(test)]
@@ -149,8 +150,10 @@ impl Inner {
             Ok(EnvironmentClass::NonProduction) => Some("non-production".to_owned()),
             Err(_) => None,
         };
+        let in_force = self.in_force_at(until, &mut missing).await?;
         let covered = Covered { since, until, read_until: read.until, entries: read.entries, missing };
-        Ok(tally.report(period, covered, false_blocks, overrides, exceptions, class))
+        let report = tally.report(period, covered, false_blocks, overrides, exceptions, class);
+        Ok(PeriodReport { in_force, ..report })
     }
 
     /// What blocks of this time are called: a label has the id of its decision, which begins with its time.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use model::reports::{Covered, IncidentReport, PeriodReport, Remediation, ReportEvent};
+use model::reports::{Covered, IncidentReport, PeriodReport, PoliciesInForce, Remediation, ReportEvent};
 
 use crate::commands::decisions::{seconds, short};
 use crate::output::logged;
@@ -88,7 +88,21 @@ pub(super) fn period(report: &PeriodReport) -> String {
     );
     section(&mut text, "What people changed");
     events(&mut text, &report.changes, report.changes_more);
+    in_force(&mut text, report.in_force.as_ref());
     text.trim_end().to_owned()
+}
+
+/// Thresholds, scanners and keys (O7).
+fn in_force(text: &mut String, policies: Option<&PoliciesInForce>) {
+    section(text, "In force at the end");
+    let Some(policies) = policies else { return line(text, "No policies.") };
+    let PoliciesInForce { version, since, by, rules, signers } = policies;
+    line(text, &format!("Version `{}` since {} by {}.", short(version), seconds(*since), cell(by)));
+    let says = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let rows = rules.iter().map(|one| [one.policy.clone(), one.rule.clone(), one.action.clone(), says(&one.says)]);
+    table(text, ["Policy", "Rule", "Action", "Says"], rows, 0, "It has no rules.");
+    let rows = signers.iter().map(|one| [one.policy.clone(), one.signer.clone(), says(&one.says)]);
+    table(text, ["Policy", "Signer", "Keys and identities"], rows, 0, "No signer is trusted by name.");
 }
 
 fn false_blocks(text: &mut String, report: &PeriodReport) {

@@ -200,6 +200,7 @@ impl Tally {
             exceptions,
             full_metadata: FullMetadata::of(said, complete, unknown),
             changes: self.changes,
+            in_force: None,
             changes_more: self.changes_more,
         }
     }
