@@ -91,6 +91,7 @@ pub use promote::{PromoteError, Promoted, Promotion, PromotionPhase, PromotionSt
 pub use proposals::{Proposal, ProposalState};
 pub use rollback::{Rollback, RollbackCandidate};
 pub use settings::GateSettings;
+pub use system::may_leave_open;
 pub use teams::{Team, Teams};
 pub use tokens::{NewToken, TokenMade, TokenSeen, bootstrap};
 

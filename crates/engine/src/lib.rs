@@ -47,7 +47,7 @@ pub use gate::{
     PersonClaim, Piece, Point, PolicyVersion, PromoteError, Promoted, Promotion, PromotionPhase, PromotionStatus,
     Proposal, ProposalState, RecordedDecision, Refusal, Replayed, Repositories, Right, Role, Rollback,
     RollbackCandidate, Seat, Settling, Submission, Submitted, Team, Teams, TokenMade, TokenSeen, Via, bootstrap,
-    drop_audit_entries, person,
+    drop_audit_entries, may_leave_open, person,
 };
 pub use inspect::{ConfigSummary, InspectedAttachment, InspectedManifest, InspectedSignal, Inspection, inspect};
 pub use kms::{kms_key_name, kms_public_key, kms_sign};

@@ -314,7 +314,6 @@ impl From<AskError> for Fail {
             AskError::StoreUnavailable(cause) => Self::store(cause),
             AskError::Overloaded(what) => Self::new(OVERLOADED, what).again(SOON),
             AskError::Internal(cause) => Self::internal(cause),
-            other => Self::internal(other.to_string()),
         }
     }
 }

@@ -188,7 +188,6 @@ pub struct Answered {
 
 /// Why there is no decision.
 #[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
 pub enum AskError {
     /// The ask itself is wrong: what, and what to do.
     #[error("{what}")]

@@ -3,7 +3,7 @@
 //! set up where it asks (the webhook's `failurePolicy`).
 
 use model::{Digest, Verdict};
-use store::{DecisionQuery, StoreError};
+use store::{DecisionQuery, DecisionRow, StoreError};
 
 use super::admission::Seat;
 use super::asking::{AskError, Asked, Point};
@@ -16,8 +16,9 @@ use crate::record::{Record, RuleRecord};
 
 /// The namespace of the cluster's own parts, in which what is not known softens.
 const SYSTEM: &str = "kube-system";
-/// How many decisions are looked at for one that rests on more than what is not known.
-const LOOKED_BACK: u32 = 20;
+/// Decisions that are read at once, and how often, in search of one that rests on more than what is not known. Beyond, nothing is taken for known.
+const PAGE: u32 = 50;
+const PAGES: u32 = 40;
 
 impl Seat {
     /// Whether it is among the cluster's own parts.
@@ -27,28 +28,29 @@ impl Seat {
 }
 
 impl Gate {
-    /// Whether there is no answer about an image, where none was found: it is for one of the cluster's own parts, what would tell is away, and nothing is known
-    /// against it. `why` is what was found instead of an answer; `None`: the time was up. There is no leave in any case.
-    pub async fn leaves_open(&self, asked: &Asked, seat: &Seat, why: Option<&AskError>) -> bool {
+    /// Whether something is known against an image without a look at it, where that decides whether there is no answer instead of a no: for one of the
+    /// cluster's own parts. Asked for while it is looked at, because it is needed when there is no time left. `None` for everything else.
+    pub async fn known_against(&self, asked: &Asked, seat: &Seat) -> Option<bool> {
         if !seat.is_of_the_system() {
-            return false;
+            return None;
         }
-        let (is_away, has_store) = match why {
-            None | Some(AskError::StoreUnavailable(_)) => (true, false),
-            Some(AskError::Refused(reason)) => (reason.code.class().is_some_and(is_away), true),
-            Some(_) => (false, false),
-        };
-        if !is_away {
-            return false;
-        }
-        let Ok(understood) = self.inner.understand(asked) else { return false };
-        !self.inner.knows_against(&understood, has_store).await
+        let understood = self.inner.understand(asked).ok()?;
+        Some(self.inner.knows_against(&understood).await)
+    }
+}
+
+/// Whether what would tell about an image is away. `why` is what was found instead of an answer; `None`: the time was up.
+pub fn may_leave_open(why: Option<&AskError>) -> bool {
+    match why {
+        None | Some(AskError::StoreUnavailable(_)) => true,
+        Some(AskError::Refused(reason)) => reason.code.class().is_some_and(is_away),
+        Some(_) => false,
     }
 }
 
 impl Inner {
     /// Whether something is known against an image without a look at it: it is denied by name, or was denied for more than what is not known.
-    async fn knows_against(&self, understood: &Understood, has_store: bool) -> bool {
+    async fn knows_against(&self, understood: &Understood) -> bool {
         let (image, environment) = (&understood.image, &understood.environment);
         let repository = repository(image);
         let as_asked = self.key(understood, Point::Admission);
@@ -63,9 +65,6 @@ impl Inner {
             [as_asked.as_ref(), Some(&by_digest)].into_iter().flatten().find_map(|key| self.memory.judged.get(key));
         if let Some(judged) = known.filter(|judged| judged.unknown.is_none()) {
             return judged.decision.verdict == Verdict::Deny;
-        }
-        if !has_store {
-            return false;
         }
         let Key { repository, digest, environment, .. } = &by_digest;
         match self.was_denied(repository, digest, environment).await {
@@ -85,28 +84,41 @@ impl Inner {
         digest: &Digest,
         environment: &str,
     ) -> Result<bool, StoreError> {
-        let query = DecisionQuery {
-            digest: Some(digest.clone()),
-            repository: Some(repository.to_owned()),
-            environment: Some(environment.to_owned()),
-            limit: LOOKED_BACK,
-            ..DecisionQuery::default()
-        };
-        for row in self.store.decisions(&query).await? {
-            match row.verdict {
-                Verdict::Allow | Verdict::Warn => return Ok(false),
-                Verdict::Pending => {}
-                Verdict::Deny => match serde_json::from_slice::<Record>(&row.record) {
-                    Ok(record) if record.rules.iter().any(breaks) => return Ok(true),
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::error!(%error, decision = row.id, "a decision cannot be read back");
-                        return Ok(true);
-                    }
-                },
+        let mut before = None;
+        for _ in 0..PAGES {
+            let query = DecisionQuery {
+                digest: Some(digest.clone()),
+                repository: Some(repository.to_owned()),
+                environment: Some(environment.to_owned()),
+                before,
+                limit: PAGE,
+                ..DecisionQuery::default()
+            };
+            let rows = self.store.decisions(&query).await?;
+            if let Some(was_denied) = rows.iter().find_map(says) {
+                return Ok(was_denied);
+            }
+            before = rows.last().map(|row| row.id.clone());
+            if rows.len() < PAGE as usize {
+                return Ok(false);
             }
         }
-        Ok(false)
+        Ok(true)
+    }
+}
+
+/// Whether a decision says that the image is denied for more than what is not known; `None`: it rests on that alone.
+fn says(row: &DecisionRow) -> Option<bool> {
+    match row.verdict {
+        Verdict::Allow | Verdict::Warn => Some(false),
+        Verdict::Pending => None,
+        Verdict::Deny => match serde_json::from_slice::<Record>(&row.record) {
+            Ok(record) => record.rules.iter().any(breaks).then_some(true),
+            Err(error) => {
+                tracing::error!(%error, decision = row.id, "a decision cannot be read back");
+                Some(true)
+            }
+        },
     }
 }
 

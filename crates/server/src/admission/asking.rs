@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::words::line;
-use engine::{Answered, AskError, Asked, Asker, Basis, Point, Seat};
+use engine::{Answered, AskError, Asked, Asker, Basis, Point, Seat, may_leave_open};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _};
 use model::ImageReference;
@@ -149,9 +149,9 @@ impl Inner {
     async fn leave(&self, call: &Call<'_>, glass: &Glass, image: &ImageUse) -> Result<Option<Answered>, Refusal> {
         let (review, settings) = (call.review, &self.settings);
         if let Some(settled) = settings.settled(review, image, &call.environment) {
-            let Err(mut refusal) = settled else { return Ok(None) };
-            refusal.left_open = settings.tags.fixes(review) && self.could_not_be_fixed(call, image).await;
-            return Err(refusal);
+            let Err(refusal) = settled else { return Ok(None) };
+            let is_fixed = settings.tags.fixes(review);
+            return Err(if is_fixed { self.why_no_digest(call, image, refusal).await } else { refusal });
         }
         let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.asked()));
         let admit = async || {
@@ -162,12 +162,9 @@ impl Inner {
                 Some(Err(why)) => (answered, Some(why)),
             })
         };
-        let (answered, not_broken) = match call.in_time(admit()).await {
+        let (answered, not_broken) = match self.beside(call, &asked, &seat, admit()).await {
             Ok(answered) => answered,
-            Err(no) => {
-                let left_open = self.is_left_open(call, &asked, &seat, &no).await;
-                return Err(Refusal { left_open, ..no_answer(image, &call.environment, &no) });
-            }
+            Err((no, left_open)) => return Err(Refusal { left_open, ..no_answer(image, &call.environment, &no) }),
         };
         let decision = &answered.decision;
         let is_about_it =
@@ -190,26 +187,37 @@ impl Inner {
         Ok(Some(answered))
     }
 
-    /// S40: whether there is no answer, rather than a no.
-    async fn is_left_open(&self, call: &Call<'_>, asked: &Asked, seat: &Seat, no: &NoAnswer) -> bool {
-        let why = match no {
-            NoAnswer::Late => None,
-            NoAnswer::Error(error) => Some(error),
-        };
-        let open = self.app.gate().leaves_open(asked, seat, why);
-        tokio::time::timeout_at(call.deadline.into(), open).await.unwrap_or(false)
+    /// An answer in time; or why there is none, and (S40) whether it is left open: only if it is known by then that nothing is known against the image.
+    async fn beside<T>(
+        &self,
+        call: &Call<'_>,
+        asked: &Asked,
+        seat: &Seat,
+        asking: impl Future<Output = Result<T, AskError>>,
+    ) -> Result<T, (NoAnswer, bool)> {
+        if !seat.is_of_the_system() {
+            return call.in_time(asking).await.map_err(|no| (no, false));
+        }
+        let known = tokio::time::timeout_at(call.deadline.into(), self.app.gate().known_against(asked, seat));
+        let (answered, known) = tokio::join!(call.in_time(asking), known);
+        answered.map_err(|no| {
+            let why = match &no {
+                NoAnswer::Late => None,
+                NoAnswer::Error(error) => Some(error),
+            };
+            let left_open = may_leave_open(why) && known == Ok(Some(false));
+            (no, left_open)
+        })
     }
 
-    /// S40: whether a tag has no digest because what would tell it is away.
-    async fn could_not_be_fixed(&self, call: &Call<'_>, image: &ImageUse) -> bool {
-        let seat = self.seat(call.review, image);
-        if !seat.is_of_the_system() {
-            return false;
-        }
+    /// S38: why a tag has none, where the mutating webhook puts digests in their place: what stands in the way now. Controllers show no warnings, so it is
+    /// said in the denial.
+    async fn why_no_digest(&self, call: &Call<'_>, image: &ImageUse, by_tag: Refusal) -> Refusal {
         let asked = call.asked(&image.asked());
-        match call.in_time(self.app.gate().ask(asked.clone(), &call.asker(), &self.actor)).await {
-            Ok(_) => false,
-            Err(no) => self.is_left_open(call, &asked, &seat, &no).await,
+        let (by, seat) = (call.asker(), self.seat(call.review, image));
+        match self.beside(call, &asked, &seat, self.app.gate().ask(asked.clone(), &by, &self.actor)).await {
+            Ok(_) => by_tag,
+            Err((no, left_open)) => Refusal { left_open, ..no_answer(image, &call.environment, &no) },
         }
     }
 

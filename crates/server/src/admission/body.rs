@@ -18,6 +18,9 @@ use crate::extract;
 /// Bodies that are in memory at the same time, in KiB.
 pub(super) const MEMORY: usize = 256 << 10;
 
+/// How long a body may take to come.
+const LONGEST: Duration = Duration::from_secs(3);
+
 /// A body, and its place in memory.
 pub(super) struct Body {
     pub(super) bytes: Bytes,
@@ -42,7 +45,8 @@ pub(super) async fn read(request: Request, memory: &Arc<Semaphore>, until: Insta
     let left = || until.saturating_duration_since(Instant::now());
     let place = tokio::time::timeout(left(), Arc::clone(memory).acquire_many_owned(kib)).await;
     let place = place.map_err(|_| Fail::busy())?.map_err(|_| Fail::busy())?;
-    let bytes = extract::body(request, LARGEST, left().max(Duration::from_millis(1))).await?;
+    // An API server sends a review in one go: whoever is slower holds memory that others wait for.
+    let bytes = extract::body(request, LARGEST, left().clamp(Duration::from_millis(1), LONGEST)).await?;
     let bytes = if gzip { inflated(&bytes)? } else { bytes };
     Ok(Body { bytes, _place: place })
 }

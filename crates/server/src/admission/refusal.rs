@@ -178,6 +178,7 @@ impl Refusal {
                 what,
                 hint.as_deref().unwrap_or("Correct the image, or the configuration of admission."),
             ),
+            AskError::NotSetUp { what, hint } => no(Class::Registry, "registry.notSetUp", what, hint),
             AskError::Forbidden(what) => no(Class::Policy, "auth.forbidden", what, "Ask those who run the gate."),
             AskError::Refused(reason) => {
                 let class = match Class::of(reason.code.class()) {
@@ -197,7 +198,7 @@ impl Refusal {
                 no(Class::Unavailable, "limit.overloaded", what, "Apply it again in a moment.")
             }
             // What our own faults are is for the log alone.
-            _ => no(
+            AskError::Internal(_) => no(
                 Class::Internal,
                 "internal",
                 "a fault of the gate",

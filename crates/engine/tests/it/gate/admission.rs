@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use engine::{
     Actor, Answered, AskError, Asked, BreakGlass, Bundle, Gate, GateError, GateSettings, NewDenial, Point, Refusal,
-    Role, Seat,
+    Role, Seat, may_leave_open,
 };
 use model::{SignedDuration, Timestamp, UnknownClass, Verdict};
 use serde_json::json;
@@ -259,10 +259,15 @@ async fn s40_what_was_denied_stays_denied_in_the_system_when_it_cannot_be_looked
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let answers = async |image: &str| match gate.admit(asked(image), &system, &by(Point::Admission), &anybody()).await {
         Ok(answered) => answered.permit.map_or_else(Refusal::as_str, |permit| permit.basis().as_str()).to_owned(),
-        Err(error) => format!("open: {}", gate.leaves_open(&asked(image), &system, Some(&error)).await),
+        Err(error) => format!("open: {}", leaves_open(&gate, &asked(image), &system, Some(&error)).await),
     };
     assert!(["failOpen", "open: true"].contains(&answers(&good).await.as_str()), "{}", answers(&good).await);
     assert!(["denied", "open: false"].contains(&answers(&bad).await.as_str()), "{}", answers(&bad).await);
+}
+
+/// Whether there is no answer, where none was found for this reason.
+async fn leaves_open(gate: &Gate, asked: &Asked, seat: &Seat, why: Option<&AskError>) -> bool {
+    may_leave_open(why) && gate.known_against(asked, seat).await == Some(false)
 }
 
 #[tokio::test]
@@ -270,8 +275,9 @@ async fn s40_nothing_is_said_about_the_system_while_what_would_tell_is_away_unle
     let scene = Scene::new();
     let (good, bad, listed) = (scene.push("1", "1000"), scene.push("2", "root"), scene.push("3", "1001"));
     let policy = bundle("- { id: user, config: { nonRoot: true } }");
-    let gate =
-        Gate::start(GateSettings { policy: Some(policy), ..scene.settings("") }, scene.store().await).await.unwrap();
+    let gate_store = scene.store().await;
+    let settings = GateSettings { policy: Some(policy), ..scene.settings("") };
+    let gate = Gate::start(settings, gate_store.clone()).await.unwrap();
     let denial =
         NewDenial { kind: "digest".to_owned(), what: listed.clone(), quarantine: false, reason: "stolen".to_owned() };
     gate.deny(denial, &named("admin")).await.unwrap();
@@ -282,17 +288,21 @@ async fn s40_nothing_is_said_about_the_system_while_what_would_tell_is_away_unle
     let throttled = AskError::Refused(model::Reason::new(model::ReasonCode::RegistryThrottled, "it is throttled"));
     let good = asked(&scene.named(&format!("@{good}")));
     for why in [None, Some(&away), Some(&throttled)] {
-        assert!(gate.leaves_open(&good, &system, why).await, "{why:?}");
-        assert!(gate.leaves_open(&asked(&scene.named(":unknown")), &system, why).await, "{why:?}");
-        assert!(!gate.leaves_open(&good, &seat("proxy"), why).await, "of nothing else: {why:?}");
-        assert!(!gate.leaves_open(&asked(&bad), &system, why).await, "it was denied: {why:?}");
+        assert!(leaves_open(&gate, &good, &system, why).await, "{why:?}");
+        assert!(leaves_open(&gate, &asked(&scene.named(":unknown")), &system, why).await, "{why:?}");
+        assert!(!leaves_open(&gate, &good, &seat("proxy"), why).await, "of nothing else: {why:?}");
+        assert!(!leaves_open(&gate, &asked(&bad), &system, why).await, "it was denied: {why:?}");
         let listed = asked(&scene.named(&format!("@{listed}")));
-        assert!(!gate.leaves_open(&listed, &system, why).await, "it is denied by name: {why:?}");
+        assert!(!leaves_open(&gate, &listed, &system, why).await, "it is denied by name: {why:?}");
     }
+    // Another process on the same store, which judged nothing yet, knows as much.
+    let other = Gate::start(GateSettings { policy: None, ..scene.settings("") }, gate_store).await.unwrap();
+    assert!(!leaves_open(&other, &asked(&bad), &system, None).await, "it was denied");
+    assert!(leaves_open(&other, &good, &system, None).await);
     // What is wrong with the ask, or with the gate, leaves nothing open.
     let missing = AskError::Refused(model::Reason::new(model::ReasonCode::RegistryNotFound, "there is none"));
     for why in [AskError::Internal("a fault".to_owned()), AskError::Overloaded("too much".to_owned()), missing] {
-        assert!(!gate.leaves_open(&good, &system, Some(&why)).await, "{why:?}");
+        assert!(!leaves_open(&gate, &good, &system, Some(&why)).await, "{why:?}");
     }
 }
 

@@ -99,7 +99,9 @@ async fn d2_what_cannot_be_resolved_stays_and_is_told() {
     assert!(said["allowed"] == true && said.get("patch").is_none(), "{said}");
     let warning = said["warnings"][0].as_str().unwrap();
     assert!(warning.contains("c0: no digest for") && warning.contains(&none) && warning.len() <= 256, "{warning}");
-    assert_eq!(causes(&stage.validated(&one).await), ["reference.digest"]);
+    // Controllers show no warnings: the denial says it too.
+    let denied = stage.validated(&one).await;
+    assert_eq!((&denied["status"]["code"], causes(&denied)), (&json!(422), vec!["registry.notFound"]), "{denied}");
     let unknown = stage.asked("/admission/mutate", &review("house.example", "Rollout", "shop", &json!({}))).await;
     assert!(
         unknown["allowed"] == true && unknown["warnings"][0].as_str().unwrap().contains("is not known"),
