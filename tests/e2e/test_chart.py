@@ -323,6 +323,12 @@ REFUSED = {
     "a tag in the repository": ({"image": {"repository": "registry.example/ecr-gate:1"}}, "repository"),
     "no cluster": ({"admission": {"cluster": ""}}, "admission.cluster is empty"),
     "no registry": ({"registries": {"allowed": []}}, "registries.allowed is empty"),
+    "a registry with a scheme": ({"registries": {"allowed": ["https://ghcr.io"]}}, "is no registry's host"),
+    "a registry with a repository": ({"registries": {"allowed": ["ghcr.io", "ghcr.io/you"]}}, "is no registry's host"),
+    "a registry without a name": ({"registries": {"allowed": [""]}}, "is no registry's host"),
+    "a star inside a registry": ({"registries": {"allowed": ["a.*.example"]}}, "is no registry's host"),
+    "every registry": ({"registries": {"allowed": ["*"]}}, "is no registry's host"),
+    "a network that is a name": ({"registries": {"networks": ["corp.example"]}}, "is no network"),
     "a word that is none": ({"admission": {"failurePolicy": "fail"}}, "failurePolicy"),
     "a key that is none": ({"admission": {"failPolicy": "Fail"}}, "failPolicy"),
     "a selector of two labels": ({"admission": {"environments": [{"name": "a", "namespaceSelector": {}}]}}, "namespaceSelector"),
@@ -345,6 +351,15 @@ REFUSED = {
 def test_what_does_not_go_together_is_refused_with_words(refused, name):
     values, said = REFUSED[name]
     assert said in refused(over(BASE, values))
+
+
+@pytest.mark.helm
+def test_s37_every_registry_that_the_service_takes_is_taken(render, serve):
+    allowed = ["ghcr.io", "GHCR.io", "*.dkr.ecr.eu-west-1.amazonaws.com", "10.0.0.5:5000", "*.zone.example:5000", "[::1]:5000", "localhost", "my_host:5000"]
+    values = {"allowed": allowed, "networks": ["10.0.0.0/16", "192.168.1.7", "fd12:3456::/32"]}
+    registries = render(over(BASE, {"registries": values})).configuration["registries"]
+    assert registries == values
+    serve(registries=registries)
 
 
 @pytest.mark.helm
