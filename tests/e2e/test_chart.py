@@ -235,9 +235,9 @@ def test_s38_off_is_a_word_however_yaml_reads_it(render):
 
 
 @pytest.mark.helm
-def test_its_keys_are_those_that_the_service_takes(render, serve, tmp_path):
+def test_its_keys_are_those_that_the_service_takes(render, serve, gate, tmp_path):
     """The service runs with what the chart made, all but the places of files."""
-    rendered = render(SETS["sqlite"])
+    rendered = render(over(SETS["sqlite"], {"certificates": {"names": ["localhost"]}}))
     for secret in rendered.all("Secret"):
         for name, value in secret["data"].items():
             (tmp_path / f"{secret['metadata']['name']}-{name}").write_bytes(base64.b64decode(value))
@@ -258,6 +258,13 @@ def test_its_keys_are_those_that_the_service_takes(render, serve, tmp_path):
     done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert "admin" in [grant["role"] for grant in json.loads(done.stdout)["grants"]]
+    # As somebody at a workstation calls it, through a forwarded port: by what the webhooks believe.
+    (tmp_path / "ca.pem").write_bytes(base64.b64decode(rendered.webhooks("validate")["other"]["clientConfig"]["caBundle"]))
+    flags = ("--server", f"https://localhost:{port}", "--server-ca", tmp_path / "ca.pem", "--token-file", made["keys-admin.token"])
+    for words in (("whoami",), ("token", "create", "ada", "--role", "approver", "--person", "ada@example.com", "--expires", "90d")):
+        assert gate(*words, *flags).rc == 0
+    granted = gate("override", "grant", f"ghcr.io/you/app@{DIGEST}", "--lasts", "2h", "--ticket", "INC-7", "--reason", "outage", *flags)
+    assert granted.rc == 0, granted.stderr
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------
@@ -396,16 +403,21 @@ def test_the_plain_manifests_are_valid_and_hold_no_secret(file):
 @pytest.mark.helm
 def test_what_the_guide_says_is_taken(render, gate, tmp_path):
     blocks = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", (TOP / "docs/guides/kubernetes.md").read_text(), re.S | re.M)]
+    policies = [block for block in blocks if block.get("kind") == "GatePolicy"]
     whole = [block for block in blocks if "image" in block]
-    assert len(whole) == 2 and len(blocks) >= 5
+    assert (len(whole), len(policies)) == (2, 1) and len(blocks) >= 7
+    (tmp_path / "policy.yaml").write_text(json.dumps(policies[0]))
+    assert gate("policy", "check", tmp_path / "policy.yaml").rc == 0
+    declared = set(policies[0]["spec"]["environments"])
     for values in whole:
-        assert render(values).one("Deployment")
+        assert render(over(values, {"policies": {"production.yaml": json.dumps(policies[0])}})).one("Deployment")
+        assert values["certificates"]["names"] == ["localhost"]
     for block in blocks:
-        if "image" not in block:
+        if "image" not in block and block not in policies:
             render(over(BASE, block))
-        for text in block.get("policies", {}).values():
-            (tmp_path / "policy.yaml").write_text(text)
-            assert gate("policy", "check", tmp_path / "policy.yaml").rc == 0
+        admission = block.get("admission", {})
+        named = [entry["environment"] for entry in admission.get("namespaces", [])] + [entry["name"] for entry in admission.get("environments", [])]
+        assert declared.issuperset(named), "the policy of the guide declares the environments of the guide"
 
 
 # --- in a cluster ----------------------------------------------------------------------------------------------------
