@@ -491,6 +491,44 @@ def test_the_api_server_takes_every_object(cluster, in_cluster, render, name):
 @pytest.mark.helm
 @pytest.mark.kubernetes
 @pytest.mark.timeout(300)
+def test_the_plain_manifests_are_taken_away_without_what_is_kept(cluster, in_cluster):
+    """As their README says it, all but the kinds of cert-manager, which this cluster does not know."""
+    section = (PLAIN / "README.md").read_text().split("## Uninstall")[1]
+    webhooks, rest = re.search(r"```sh\n(.*?)```", section, re.S)[1].replace("\\\n", " ").splitlines()
+    ours = [one for one in Rendered((PLAIN / "ecr-gate-sqlite.yaml").read_text()).objects if not one["apiVersion"].startswith("cert-manager.io")]
+    keys = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ecr-gate-keys", "namespace": NAMESPACE}, "stringData": {"tokens": "t"}}
+    cluster.apply(keys, *ours)
+    for line in (webhooks, re.sub(r",[a-z]+\.cert-manager\.io", "", rest)):
+        program, *words = line.split()
+        assert program == "kubectl"
+        cluster.kubectl(*words)
+
+    def there(one: dict[str, Any]) -> bool:
+        where = ("-n", NAMESPACE) if "namespace" in one["metadata"] else ()
+        return cluster.kubectl("get", one["kind"], one["metadata"]["name"], *where, check=False).returncode == 0
+
+    assert {one["kind"] for one in [keys, *ours] if there(one)} == {"Namespace", "Secret", "PersistentVolumeClaim"}
+
+
+@pytest.mark.helm
+@pytest.mark.kubernetes
+@pytest.mark.timeout(300)
+def test_what_the_guide_lists_is_every_registry(cluster):
+    """The line that finds out what runs before anything is switched on."""
+    [line] = re.findall(r"^kubectl get pods -A .*?uniq -c$", (TOP / "docs/guides/kubernetes.md").read_text(), re.S | re.M)
+    with cluster.namespace("mixed") as namespace:
+        one = pod("mixed", namespace, "nginx:1.27", "bitnami/redis@" + DIGEST, "ghcr.io/you/app:1")
+        one["spec"]["initContainers"] = [{"name": "first", "image": "localhost:5000/first:1"}]
+        cluster.apply(one)
+        asked = line.replace("kubectl get pods -A", f"kubectl --kubeconfig {cluster.kubeconfig()} get pods -n {namespace}")
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=60, check=True)
+    assert sorted(found.split()[1] for found in done.stdout.splitlines()) == ["docker.io", "ghcr.io", "localhost:5000"], done.stdout
+    assert ["2", "docker.io"] in [found.split() for found in done.stdout.splitlines()]
+
+
+@pytest.mark.helm
+@pytest.mark.kubernetes
+@pytest.mark.timeout(300)
 def test_b9_the_api_server_asks_about_what_changes_images_and_nothing_else(cluster, hook, render):
     """The chart's webhooks, with the address of ours: what the rules, selectors and conditions let through to it."""
     rendered = render(over(BASE, {"admission": {"environments": ENVIRONMENTS, "tags": "all"}}))
