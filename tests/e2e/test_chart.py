@@ -235,9 +235,9 @@ def test_s38_off_is_a_word_however_yaml_reads_it(render):
 
 
 @pytest.mark.helm
-def test_its_keys_are_those_that_the_service_takes(render, serve, tmp_path):
+def test_its_keys_are_those_that_the_service_takes(render, serve, gate, tmp_path):
     """The service runs with what the chart made, all but the places of files."""
-    rendered = render(SETS["sqlite"])
+    rendered = render(over(SETS["sqlite"], {"certificates": {"names": ["localhost"]}}))
     for secret in rendered.all("Secret"):
         for name, value in secret["data"].items():
             (tmp_path / f"{secret['metadata']['name']}-{name}").write_bytes(base64.b64decode(value))
@@ -258,6 +258,13 @@ def test_its_keys_are_those_that_the_service_takes(render, serve, tmp_path):
     done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert "admin" in [grant["role"] for grant in json.loads(done.stdout)["grants"]]
+    # As somebody at a workstation calls it, through a forwarded port: by what the webhooks believe.
+    (tmp_path / "ca.pem").write_bytes(base64.b64decode(rendered.webhooks("validate")["other"]["clientConfig"]["caBundle"]))
+    flags = ("--server", f"https://localhost:{port}", "--server-ca", tmp_path / "ca.pem", "--token-file", made["keys-admin.token"])
+    for words in (("whoami",), ("token", "create", "ada", "--role", "approver", "--person", "ada@example.com", "--expires", "90d")):
+        assert gate(*words, *flags).rc == 0
+    granted = gate("override", "grant", f"ghcr.io/you/app@{DIGEST}", "--lasts", "2h", "--ticket", "INC-7", "--reason", "outage", *flags)
+    assert granted.rc == 0, granted.stderr
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------
@@ -323,6 +330,12 @@ REFUSED = {
     "a tag in the repository": ({"image": {"repository": "registry.example/ecr-gate:1"}}, "repository"),
     "no cluster": ({"admission": {"cluster": ""}}, "admission.cluster is empty"),
     "no registry": ({"registries": {"allowed": []}}, "registries.allowed is empty"),
+    "a registry with a scheme": ({"registries": {"allowed": ["https://ghcr.io"]}}, "is no registry's host"),
+    "a registry with a repository": ({"registries": {"allowed": ["ghcr.io", "ghcr.io/you"]}}, "is no registry's host"),
+    "a registry without a name": ({"registries": {"allowed": [""]}}, "is no registry's host"),
+    "a star inside a registry": ({"registries": {"allowed": ["a.*.example"]}}, "is no registry's host"),
+    "every registry": ({"registries": {"allowed": ["*"]}}, "is no registry's host"),
+    "a network that is a name": ({"registries": {"networks": ["corp.example"]}}, "is no network"),
     "a word that is none": ({"admission": {"failurePolicy": "fail"}}, "failurePolicy"),
     "a key that is none": ({"admission": {"failPolicy": "Fail"}}, "failPolicy"),
     "a selector of two labels": ({"admission": {"environments": [{"name": "a", "namespaceSelector": {}}]}}, "namespaceSelector"),
@@ -345,6 +358,15 @@ REFUSED = {
 def test_what_does_not_go_together_is_refused_with_words(refused, name):
     values, said = REFUSED[name]
     assert said in refused(over(BASE, values))
+
+
+@pytest.mark.helm
+def test_s37_every_registry_that_the_service_takes_is_taken(render, serve):
+    allowed = ["ghcr.io", "GHCR.io", "*.dkr.ecr.eu-west-1.amazonaws.com", "10.0.0.5:5000", "*.zone.example:5000", "[::1]:5000", "localhost", "my_host:5000"]
+    values = {"allowed": allowed, "networks": ["10.0.0.0/16", "192.168.1.7", "fd12:3456::/32"]}
+    registries = render(over(BASE, {"registries": values})).configuration["registries"]
+    assert registries == values
+    serve(registries=registries)
 
 
 @pytest.mark.helm
@@ -381,16 +403,21 @@ def test_the_plain_manifests_are_valid_and_hold_no_secret(file):
 @pytest.mark.helm
 def test_what_the_guide_says_is_taken(render, gate, tmp_path):
     blocks = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", (TOP / "docs/guides/kubernetes.md").read_text(), re.S | re.M)]
+    policies = [block for block in blocks if block.get("kind") == "GatePolicy"]
     whole = [block for block in blocks if "image" in block]
-    assert len(whole) == 2 and len(blocks) >= 5
+    assert (len(whole), len(policies)) == (2, 1) and len(blocks) >= 7
+    (tmp_path / "policy.yaml").write_text(json.dumps(policies[0]))
+    assert gate("policy", "check", tmp_path / "policy.yaml").rc == 0
+    declared = set(policies[0]["spec"]["environments"])
     for values in whole:
-        assert render(values).one("Deployment")
+        assert render(over(values, {"policies": {"production.yaml": json.dumps(policies[0])}})).one("Deployment")
+        assert values["certificates"]["names"] == ["localhost"]
     for block in blocks:
-        if "image" not in block:
+        if "image" not in block and block not in policies:
             render(over(BASE, block))
-        for text in block.get("policies", {}).values():
-            (tmp_path / "policy.yaml").write_text(text)
-            assert gate("policy", "check", tmp_path / "policy.yaml").rc == 0
+        admission = block.get("admission", {})
+        named = [entry["environment"] for entry in admission.get("namespaces", [])] + [entry["name"] for entry in admission.get("environments", [])]
+        assert declared.issuperset(named), "the policy of the guide declares the environments of the guide"
 
 
 # --- in a cluster ----------------------------------------------------------------------------------------------------
@@ -459,6 +486,44 @@ def test_the_api_server_takes_every_object(cluster, in_cluster, render, name):
     ours = [one for one in made.objects if not one["apiVersion"].startswith("cert-manager.io")]
     done = cluster.apply(*ours, flags=("--dry-run=server", "--validate=strict"))
     assert "Warning" not in done.stderr, done.stderr
+
+
+@pytest.mark.helm
+@pytest.mark.kubernetes
+@pytest.mark.timeout(300)
+def test_the_plain_manifests_are_taken_away_without_what_is_kept(cluster, in_cluster):
+    """As their README says it, all but the kinds of cert-manager, which this cluster does not know."""
+    section = (PLAIN / "README.md").read_text().split("## Uninstall")[1]
+    webhooks, rest = re.search(r"```sh\n(.*?)```", section, re.S)[1].replace("\\\n", " ").splitlines()
+    ours = [one for one in Rendered((PLAIN / "ecr-gate-sqlite.yaml").read_text()).objects if not one["apiVersion"].startswith("cert-manager.io")]
+    keys = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ecr-gate-keys", "namespace": NAMESPACE}, "stringData": {"tokens": "t"}}
+    cluster.apply(keys, *ours)
+    for line in (webhooks, re.sub(r",[a-z]+\.cert-manager\.io", "", rest)):
+        program, *words = line.split()
+        assert program == "kubectl"
+        cluster.kubectl(*words)
+
+    def there(one: dict[str, Any]) -> bool:
+        where = ("-n", NAMESPACE) if "namespace" in one["metadata"] else ()
+        return cluster.kubectl("get", one["kind"], one["metadata"]["name"], *where, check=False).returncode == 0
+
+    assert {one["kind"] for one in [keys, *ours] if there(one)} == {"Namespace", "Secret", "PersistentVolumeClaim"}
+
+
+@pytest.mark.helm
+@pytest.mark.kubernetes
+@pytest.mark.timeout(300)
+def test_what_the_guide_lists_is_every_registry(cluster):
+    """The line that finds out what runs before anything is switched on."""
+    [line] = re.findall(r"^kubectl get pods -A .*?uniq -c$", (TOP / "docs/guides/kubernetes.md").read_text(), re.S | re.M)
+    with cluster.namespace("mixed") as namespace:
+        one = pod("mixed", namespace, "nginx:1.27", "bitnami/redis@" + DIGEST, "ghcr.io/you/app:1")
+        one["spec"]["initContainers"] = [{"name": "first", "image": "localhost:5000/first:1"}]
+        cluster.apply(one)
+        asked = line.replace("kubectl get pods -A", f"kubectl --kubeconfig {cluster.kubeconfig()} get pods -n {namespace}")
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=60, check=True)
+    assert sorted(found.split()[1] for found in done.stdout.splitlines()) == ["docker.io", "ghcr.io", "localhost:5000"], done.stdout
+    assert ["2", "docker.io"] in [found.split() for found in done.stdout.splitlines()]
 
 
 @pytest.mark.helm

@@ -51,6 +51,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if not $v.image.repository -}}{{- fail "image.repository is empty: where is the image of ecr-gate?" -}}{{- end -}}
 {{- if not $v.admission.cluster -}}{{- fail "admission.cluster is empty: how is this cluster called?" -}}{{- end -}}
 {{- if not $v.registries.allowed -}}{{- fail "registries.allowed is empty: the gate asks the registries listed there and no others, so that every image would be denied" -}}{{- end -}}
+{{- range $v.registries.allowed -}}
+{{- if not (regexMatch "^([*][.])?[]A-Za-z0-9_:[-][]A-Za-z0-9._:[-]*$" .) -}}
+{{- fail (printf "registries.allowed: %q is no registry's host: as images name it, with its port if it has one, or `*.` and the end of hosts; no https:// before it, and no repository behind it" .) -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.registries.networks -}}
+{{- if not (regexMatch "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$" .) -}}{{- fail (printf "registries.networks: %q is no network, such as 10.0.0.0/16" .) -}}{{- end -}}
+{{- end -}}
 {{- if and (eq $v.database.kind "sqlite") (gt (int $v.replicas) 1) -}}
 {{- fail (printf "replicas is %d, and a SQLite file belongs to one process: replicas=1, or database.kind=postgresql" (int $v.replicas)) -}}
 {{- end -}}
