@@ -22,10 +22,11 @@ const SCHEMA: &str = "ecr-gate.dev/kubernetes-certificates/v1";
 /// Keeps an authority in one Secret and a certificate of it in another, and writes the authority into `caBundle` of the webhooks that ask the gate's Service. What
 /// is in order is left alone; what broke off is made up for by running it again, and several at once do no harm. A new authority is announced for the time of
 /// `--overlap` before anything is signed by it, and the one before for as long afterwards, so that no request fails while replicas change over. The gate reads its
-/// certificate again by itself. With `certificates.from: gate` the chart runs this every day.
+/// certificate again by itself. With `certificates.from: gate` the chart makes both Secrets and runs this every day; where they are not there, the gate shows
+/// the certificate of somebody else, and nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 in order, 3 not allowed, or the account or context is wrong, 5 API server unreachable, or a webhook configuration is not there, 64 wrong usage.
+Exit codes: 0 in order, 3 not allowed, the gate shows the certificate of somebody else, or the account or context is wrong, 5 API server unreachable, or a webhook configuration is not there, 64 wrong usage.
 
 Examples:
   ecr-gate kubernetes certificates --namespace ecr-gate --name ecr-gate
@@ -107,6 +108,10 @@ impl CertificatesArgs {
         let cluster = self.cluster.connect().await?;
         let done = certificates.keep(&cluster, &now, self.dry_run).await.map_err(|error| match error {
             CertificateError::Cluster(error) => failure(&error),
+            error @ CertificateError::NotOurs { .. } => Failure::configuration(error.to_string()).hint(
+                "nothing was changed. With `certificates.from: chart` or cert-manager there is nothing to do here; to have the gate make its certificate: \
+                 `helm upgrade --set certificates.from=gate`, which makes the Secrets; else name the gate with --namespace and --name",
+            ),
             other => Failure::internal(other.to_string()).hint("run it again; what was done until then holds"),
         })?;
         // A webhook that is not there yet (the chart makes it last) has to be told too.
