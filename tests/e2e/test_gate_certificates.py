@@ -222,6 +222,7 @@ def test_d1_its_rights_are_for_these_names_alone(installed, cluster):
             assert (done.returncode == 0) == allowed, (verb, what, done.stdout)
     other = installed.gate("kubernetes", "certificates", "--kubeconfig", installed.kubeconfig, "-n", NAMESPACE, "--name", "other")
     assert other.rc == 3 and "forbidden" in other.stderr and "ecr-gate-certificates" in other.stderr, other.stderr
+    assert "the Secrets other-authorities and other-certificate in ecr-gate" in other.stderr, "what it may read and change is said"
     for flags in (("--lifetime", "20d", "--renew-before", "30d"), ("--overlap", "0s"), ("--name", "../x"), ("--authority-renew-before", "9999d")):
         assert installed.run(*flags).rc == 64, flags
 

@@ -67,7 +67,9 @@ pub enum CertificateError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The chart did not make these Secrets: the gate shows a certificate of somebody else.
-    #[error("the gate in the namespace {namespace} does not show a certificate of its own: there is no Secret {secret}")]
+    #[error(
+        "the gate in the namespace {namespace} does not show a certificate of its own: there is no Secret {secret}"
+    )]
     NotOurs {
         /// Where it was looked for.
         namespace: String,

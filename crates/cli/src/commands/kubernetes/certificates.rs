@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use kubernetes::ClusterError;
 use kubernetes::certificates::{CertificateError, Certificates, Done, Lifetimes, Step};
 use model::{SignedDuration, Timestamp, parse_duration};
 use serde::Serialize;
@@ -107,6 +108,7 @@ impl CertificatesArgs {
         };
         let cluster = self.cluster.connect().await?;
         let done = certificates.keep(&cluster, &now, self.dry_run).await.map_err(|error| match error {
+            CertificateError::Cluster(error @ ClusterError::Forbidden(_)) => failure(&error).hint(self.rights()),
             CertificateError::Cluster(error) => failure(&error),
             error @ CertificateError::NotOurs { .. } => Failure::configuration(error.to_string()).hint(
                 "nothing was changed. With `certificates.from: chart` or cert-manager there is nothing to do here; to have the gate make its certificate: \
@@ -125,6 +127,15 @@ impl CertificatesArgs {
                 .hint("the certificate is made; run it again once the webhooks are there"));
         }
         Ok(exit)
+    }
+
+    /// What it needs to be allowed.
+    fn rights(&self) -> String {
+        let Self { name, namespace, .. } = self;
+        format!(
+            "it reads and changes (get, update) the Secrets {name}-authorities and {name}-certificate in {namespace}, and the validating and mutating webhook \
+             configurations {name}, and nothing else; the chart allows that to the service account {name}-certificates"
+        )
     }
 
     fn json(&self, done: &Done, exit: Exit) -> Result<String, Failure> {
