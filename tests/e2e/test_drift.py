@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kubernetes import Cluster, pod
 from scans import CRITICAL, LOW, REGISTRY, complete
+from services import TOKENS
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(300)]
 
@@ -83,7 +84,17 @@ def test_d7_what_runs_and_should_not_is_listed(serve, moto, push_image, seed_sca
 
         table = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), *flags)
         assert table.rc == 1 and "denied" in table.stdout and "not decided" in table.stdout and "tag moved" in table.stdout
-        assert table.stdout.strip().splitlines()[-1].endswith("looked at")
+        assert "5 containers looked at" in table.stdout and "0 not started yet" in table.stdout
+        next_steps = [line for line in table.stdout.splitlines() if line.startswith("-> ")]
+        assert [line.split(":")[0] for line in next_steps] == ["-> denied", "-> not decided", "-> tag moved", "-> pull policy"], table.stdout
+
+        # Somebody lets it through for a while: it is denied all the same, and that it starts is said.
+        reference = f"{REGISTRY}/shop/bad@{digests['bad']}"
+        granted = gate("override", "grant", reference, "--lasts", "10m", "--reason", "a fix is on its way", "--server", service.url, env={"ECR_GATE_TOKEN": TOKENS["admin"]})
+        assert granted.rc == 0, granted.stderr
+        rc, answer, found = drift(service, *flags)
+        [what] = [one["what"] for one in answer["findings"] if one["kind"] == "denied" and one["workload"] == "Pod/bad"]
+        assert rc == 1 and what.startswith("denied, and an override lets it start for now: vuln.maxExceeded"), what
 
 
 def test_d7_what_is_not_known_is_never_no_drift(serve, moto, push_image, seed_scan, cluster, started, drift, gate):
@@ -120,6 +131,24 @@ def test_d7_what_is_not_known_is_never_no_drift(serve, moto, push_image, seed_sc
         rc, answer, found = drift(service, kubeconfig=file)
         assert rc == 4 and ("unknown", closed) in found and ("unknown", ours) not in found, answer
         assert any("webhooks could not be read" in note for note in answer["notes"])
+
+        # What never started runs nothing; anything less is not known.
+        cluster.kubectl("delete", "pod", "good", "-n", ours, "--grace-period=0", "--force")
+        waits = pod("waits", ours, f"{REGISTRY}/shop/good:mistyped")
+        waits["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+        cluster.apply(waits)
+        rc, answer, found = drift(service, "--namespace", ours)
+        assert (rc, found, answer["notStarted"]) == (4, {("unknown", "Pod/waits")}, 0), "no node says anything of it"
+        status = {"name": "c0", "image": image, "imageID": "", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": "ErrImagePull"}}}
+        cluster.kubectl("patch", "pod", "waits", "-n", ours, "--subresource=status", "-p", json.dumps({"status": {"phase": "Pending", "containerStatuses": [status]}}))
+        rc, answer, found = drift(service, "--namespace", ours)
+        assert (rc, found, answer["notStarted"], answer["containers"], answer["images"]) == (0, set(), 1, 1, 0), answer
+
+        # Nothing is to be asked about: a service that is away, or does not know us, is found out all the same.
+        gone = gate("drift", "--server", "http://127.0.0.1:1", "--kubeconfig", cluster.kubeconfig(), "--namespace", ours, "--timeout", "3s")
+        assert gone.rc == 5 and "cannot be reached" in gone.stderr and not gone.stdout, gone.stderr
+        stranger = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), "--namespace", ours, env={"ECR_GATE_TOKEN": "nobody"})
+        assert stranger.rc == 3 and not stranger.stdout, stranger.stderr
 
         missing = gate("drift", "--server", service.url, "--kubeconfig", cluster.kubeconfig(), "--namespace", "nowhere")
         assert missing.rc == 3 and not missing.stdout

@@ -222,5 +222,31 @@ def test_d1_its_rights_are_for_these_names_alone(installed, cluster):
             assert (done.returncode == 0) == allowed, (verb, what, done.stdout)
     other = installed.gate("kubernetes", "certificates", "--kubeconfig", installed.kubeconfig, "-n", NAMESPACE, "--name", "other")
     assert other.rc == 3 and "forbidden" in other.stderr and "ecr-gate-certificates" in other.stderr, other.stderr
+    assert "the Secrets other-authorities and other-certificate in ecr-gate" in other.stderr, "what it may read and change is said"
     for flags in (("--lifetime", "20d", "--renew-before", "30d"), ("--overlap", "0s"), ("--name", "../x"), ("--authority-renew-before", "9999d")):
         assert installed.run(*flags).rc == 64, flags
+
+
+@pytest.mark.kubernetes
+def test_d1_where_somebody_else_makes_the_certificate_nothing_is_changed(installed, cluster, gate, helm, tmp_path):
+    installed.keep()
+    (tmp_path / "chart.yaml").write_text(json.dumps({**VALUES, "certificates": {"from": "chart"}}))
+    helm("upgrade", NAMESPACE, CHART, "-n", NAMESPACE, "--kubeconfig", cluster.kubeconfig(), "-f", tmp_path / "chart.yaml")
+
+    def state() -> list[Any]:
+        hooks = [hook["clientConfig"] for kind in HOOKS for hook in cluster.get(kind, NAMESPACE)["webhooks"]]
+        return [hooks, sorted(one["metadata"]["name"] for one in cluster.get("secrets", "-n", NAMESPACE)["items"])]
+
+    before = state()
+    assert "ecr-gate-tls" in before[1] and "ecr-gate-certificate" not in before[1]
+    command = ("kubernetes", "certificates", "--kubeconfig", cluster.kubeconfig(), "-n", NAMESPACE)
+    for flags in ((), ("--dry-run",)):
+        done = gate(*command, *flags)
+        assert done.rc == 3 and not done.stdout and "helm upgrade --set certificates.from=gate" in done.stderr, done.stderr
+        assert "there is no Secret ecr-gate-certificate" in done.stderr
+    assert state() == before, "whoever may write everything breaks nothing either"
+    assert gate(*command[:-1], "nowhere").rc == 3
+    # One of the two alone is not enough to begin with.
+    cluster.kubectl("create", "secret", "generic", "ecr-gate-certificate", "-n", NAMESPACE)
+    done = gate(*command)
+    assert done.rc == 3 and "there is no Secret ecr-gate-authorities" in done.stderr and state()[0] == before[0], done.stderr

@@ -97,6 +97,15 @@ def test_d1_a_gate_that_does_not_answer_is_told_and_what_is_right_is_not_complai
     serving(cluster)
     rc, report = doctor("--no-trial")
     assert (rc, found(report, "problem", "warning", "unknown")) == (0, {})
+    # Its own namespace, mistyped; and the certificate, gone.
+    done = gate("kubernetes", "doctor", "--kubeconfig", cluster.kubeconfig(), "-n", "nope", "--output", "json")
+    [check] = json.loads(done.stdout)["checks"]
+    assert done.rc == 1 and check["found"] == "there is no gate in the namespace nope; the webhooks ask one in ecr-gate" and "--namespace ecr-gate" in check["remedy"]
+    cluster.kubectl("delete", "secret", "ecr-gate-tls", "-n", NAMESPACE)
+    rc, report = doctor("--no-trial")
+    assert (rc, found(report, "problem")) == (1, {"kubernetes.certificate": ["there is no Secret ecr-gate-tls in ecr-gate"]})
+    installed("upgrade")
+    assert doctor("--no-trial")[0] == 0, "as the remedy says"
     text = gate("kubernetes", "doctor", "--kubeconfig", cluster.kubeconfig(), "--context", "tests", "-n", NAMESPACE)
     assert text.rc == 1 and "FAIL  Trial: " in text.stdout and "      -> " in text.stdout and "2 of 2 ready" in text.stdout
 

@@ -123,6 +123,8 @@ def test_nothing_at_all_is_no_admission(gate, tmp_path):
     done = gate("kubernetes", "simulate", "-f", "-", stdin="# nothing\n---\n")
     assert done.rc == 3 and "holds no object" in done.stderr
     assert gate("kubernetes", "simulate", "-f", tmp_path / "missing.yaml").rc == 3
+    folder = gate("kubernetes", "simulate", "-f", tmp_path)
+    assert folder.rc == 3 and "is a folder" in folder.stderr and "give each file of it" in folder.stderr
 
 
 def test_d1_the_service_is_asked_without_a_record_and_the_words_are_those_of_its_webhook(serve, simulate, images, gate):

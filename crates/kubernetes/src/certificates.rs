@@ -66,6 +66,16 @@ pub enum CertificateError {
     /// The API server gives no answer, or does not allow it.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The chart did not make these Secrets: the gate shows a certificate of somebody else.
+    #[error(
+        "the gate in the namespace {namespace} does not show a certificate of its own: there is no Secret {secret}"
+    )]
+    NotOurs {
+        /// Where it was looked for.
+        namespace: String,
+        /// What is not there.
+        secret: String,
+    },
     /// A certificate cannot be made or read.
     #[error("a certificate cannot be made: {0}")]
     Making(String),
@@ -127,6 +137,12 @@ impl Certificates {
     ) -> Result<Done, CertificateError> {
         let mut store = Stored::read(cluster, &self.namespace, &self.authorities).await?;
         let mut served = Stored::read(cluster, &self.namespace, &self.certificate).await?;
+        // Where the chart did not make them, the gate shows another certificate, and webhooks that are told of this one would believe it no longer.
+        for (stored, secret) in [(&served, &self.certificate), (&store, &self.authorities)] {
+            if !stored.is_there() {
+                return Err(CertificateError::NotOurs { namespace: self.namespace.clone(), secret: secret.clone() });
+            }
+        }
         let authorities = Authorities::of(&store);
         let known = self.known(authorities.as_ref(), &served, now);
         let steps = plan(&known, &self.lifetimes, now.as_second());

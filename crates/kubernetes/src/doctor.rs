@@ -7,6 +7,7 @@ mod fetch;
 mod gate;
 mod hooks;
 mod namespaces;
+mod place;
 mod probe;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,17 @@ pub(crate) use self::hooks::{Hook, Webhook, of as hooks_of};
 
 /// What was looked for: there, or why that is not known.
 pub type Look<T> = Result<T, String>;
+
+/// What is in a Secret that the gate's certificate should be in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// `tls.crt` as it stands there.
+    Found(String),
+    /// There is no such Secret.
+    NoSecret,
+    /// It has no `tls.crt`.
+    Empty,
+}
 
 /// What was fetched.
 #[derive(Debug)]
@@ -55,7 +67,7 @@ pub struct Observed {
     /// Its ConfigMaps.
     pub settings: Look<Vec<Value>>,
     /// The certificates of Secrets that its Deployments mount as `tls.crt`, by the Secret's name.
-    pub certificates: BTreeMap<String, Look<String>>,
+    pub certificates: BTreeMap<String, Look<Certificate>>,
     /// What came of trying.
     pub probe: Probe,
 }
@@ -72,7 +84,12 @@ impl Observed {
 /// Looks at everything. `environment_of` says which environment a namespace is where the webhook leaves it to the gate; `None`: that is not known.
 pub fn examine(observed: &Observed, environment_of: Option<&dyn Fn(&str) -> String>) -> Vec<Check> {
     let hooks = observed.hooks();
-    let mut checks = hooks::checks(observed, &hooks);
+    // Whoever looks into another namespace hears that, and nothing about a gate that is not there.
+    if let Some(elsewhere) = place::elsewhere(observed, &hooks) {
+        return vec![elsewhere];
+    }
+    let mut checks: Vec<Check> = place::missing(observed, &hooks).into_iter().collect();
+    checks.extend(hooks::checks(observed, &hooks));
     checks.extend(namespaces::checks(observed, &hooks, environment_of));
     checks.extend(gate::checks(observed, &hooks));
     checks.extend(certificates::checks(observed, &hooks));

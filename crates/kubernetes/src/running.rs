@@ -19,6 +19,8 @@ pub struct Running {
     pub image: String,
     /// The digest that the node runs; else why that is not known.
     pub digest: Result<String, &'static str>,
+    /// It waits for its first start, and nothing of it ever ran.
+    pub is_waiting: bool,
     /// When the node looks for the image anew.
     pub pull: Pull,
 }
@@ -67,6 +69,7 @@ pub fn containers(pod: &Value) -> Vec<Running> {
                 workload: workload(pod).unwrap_or_else(|| format!("Pod/{name}")),
                 container,
                 digest: digest(status),
+                is_waiting: status.is_some_and(is_waiting),
                 pull: pull(spec.get("imagePullPolicy").and_then(Value::as_str), &image),
                 image,
             });
@@ -94,6 +97,24 @@ fn digest(status: Option<&Value>) -> Result<String, &'static str> {
         Some((_, digest)) if digest.starts_with("sha256:") || digest.starts_with("sha512:") => Ok(digest.to_owned()),
         _ => Err("the node does not say which manifest it runs: the image was loaded there, or built"),
     }
+}
+
+/// Whether a container has never started: it waits, names no image that it runs, and none that it ran. Anything else is not known.
+fn is_waiting(status: &Value) -> bool {
+    let state = status.get("state").and_then(Value::as_object);
+    let waits = state.is_some_and(|state| {
+        state.get("waiting").is_some_and(Value::is_object)
+            && state.iter().all(|(key, value)| key == "waiting" || value.is_null())
+    });
+    let is_nothing = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(parts)) => parts.values().all(Value::is_null),
+        Some(_) => false,
+    };
+    let has_no_image = matches!(status.get("imageID"), None | Some(Value::Null))
+        || status.get("imageID").and_then(Value::as_str) == Some("");
+    let never_ran = status.get("restartCount").is_none_or(|count| count.as_u64() == Some(0));
+    waits && has_no_image && never_ran && is_nothing(status.get("lastState"))
 }
 
 /// As the API server fills in what is not written.
@@ -146,8 +167,40 @@ mod tests {
         );
         assert!(found.iter().all(|one| one.workload == "ReplicaSet/web" && one.namespace == "shop"));
         assert_eq!(found[1].digest.as_deref(), Ok(one.as_str()));
+        assert!(found.iter().all(|one| !one.is_waiting));
         let mut over = pod;
         over["status"]["phase"] = json!("Succeeded");
         assert!(containers(&over).is_empty());
+    }
+
+    #[test]
+    fn d7_only_what_waits_and_never_ran_has_not_started() {
+        let waiting = json!({ "waiting": { "reason": "ErrImagePull" } });
+        let id = format!("host/web@sha256:{}", "1".repeat(64));
+        for (status, is) in [
+            (json!({ "imageID": "", "state": waiting, "restartCount": 0, "lastState": {} }), true),
+            (json!({ "state": waiting }), true),
+            (json!({ "imageID": id, "state": waiting }), false),
+            (json!({ "imageID": "", "state": waiting, "restartCount": 1 }), false),
+            (json!({ "imageID": "", "state": waiting, "lastState": { "terminated": { "exitCode": 1 } } }), false),
+            (json!({ "imageID": "", "state": { "running": {} } }), false),
+            (json!({ "imageID": "", "state": { "waiting": {}, "running": {} } }), false),
+            (json!({ "imageID": "", "state": { "terminated": {} } }), false),
+            (json!({ "imageID": "", "state": {} }), false),
+            (json!({ "imageID": 1, "state": waiting }), false),
+            (json!({ "imageID": "" }), false),
+        ] {
+            let mut status = status;
+            status["name"] = json!("web");
+            let pod = json!({
+                "metadata": { "namespace": "shop", "name": "web" },
+                "spec": { "containers": [{ "name": "web", "image": "host/web:1" }] },
+                "status": { "phase": "Pending", "containerStatuses": [status] },
+            });
+            assert_eq!(containers(&pod)[0].is_waiting, is, "{status}");
+        }
+        // A pod of which no node says anything is not known.
+        let bare = json!({ "spec": { "containers": [{ "name": "web", "image": "host/web:1" }] }, "status": { "phase": "Pending" } });
+        assert!(!containers(&bare)[0].is_waiting);
     }
 }

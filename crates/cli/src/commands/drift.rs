@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::WhoAmI;
 use engine::Reach;
 use kubernetes::{Cluster, ClusterError, Places, Pull, Running, running};
 use model::{EcrHost, ImageReference, SignedDuration, parse_duration};
@@ -20,7 +21,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::logged;
-use crate::server::{Patience, ServerArgs};
+use crate::server::{Ask, Patience, ServerArgs};
 use crate::ui::{ListFormat, Ui};
 
 /// Lists what runs in a cluster and is denied, was never decided about, comes from another registry, or by a tag that moved
@@ -31,7 +32,7 @@ use crate::ui::{ListFormat, Ui};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 no drift, 1 drift, 3 the account, the context or the token is wrong, 4 no drift as far as it is known, and something is not,
-            5 cluster or service unreachable, 64 wrong usage.
+            5 cluster or service unreachable, 64 wrong usage. What waits for its first start is counted apart: nothing of it runs.
 
 Examples:
   ecr-gate drift --server https://gate.example.com
@@ -86,12 +87,17 @@ impl DriftArgs {
             away: Duration::from_secs(30).min(timeout),
         };
         let server = self.service.connect(patience)?;
+        // A cluster in which nothing is to be asked about does not make up for a service that is not there, or does not know us.
+        let known = server.send(&Ask::get("whoami")).await.and_then(|reply| reply.read::<WhoAmI>());
+        known.map_err(|trouble| trouble.failure(&server))?;
         let cluster = self.cluster.connect().await?;
         let (places, mut report) = match Places::fetch(&cluster, &self.gate_namespace).await {
             Ok(places) => (Some(places), Report::default()),
             // Whoever may look into some namespaces alone says which.
             Err(error @ ClusterError::Forbidden(_)) if self.namespace.is_empty() => {
-                return Err(failure(&error).hint("name the namespaces that may be looked into: --namespace NAME"));
+                return Err(failure(&error).hint(
+                    "it lists namespaces and pods, and reads the validating webhook configurations; name the namespaces that may be looked into: --namespace NAME",
+                ));
             }
             Err(ClusterError::Forbidden(_)) => (None, Report::default()),
             Err(error) => return Err(failure(&error)),
@@ -115,7 +121,7 @@ impl DriftArgs {
                 if let Ok(digest) = &one.digest {
                     subjects.insert((repository(&image), digest.clone(), environment.clone()));
                 }
-                if image.digest.is_none() {
+                if image.digest.is_none() && !one.is_waiting {
                     tags.insert((image.to_string(), environment.clone()));
                 }
             }
@@ -277,6 +283,11 @@ impl DriftArgs {
             // The digest is right, whoever pulled it; but nobody asks the registry whether this pod may have it.
             (Pull::Cached, false) if host.parse::<EcrHost>().is_ok() => report.cached_private += 1,
             _ => {}
+        }
+        // Nothing of it runs, so there is nothing to judge or to compare a tag with.
+        if one.is_waiting {
+            report.not_started += 1;
+            return;
         }
         for environment in environments {
             match &one.digest {

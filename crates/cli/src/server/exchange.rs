@@ -339,8 +339,12 @@ impl Trouble {
         let address = server.address();
         match self {
             Self::Away { why, .. } => {
-                Failure::internal(format!("the decision service {address} cannot be reached: {why}"))
-                    .hint("check the address, the network between here and there, and the service's own log")
+                let hint = if why.contains("UnknownIssuer") {
+                    "its certificate is of an authority that this machine does not know: name the authority's certificate with --server-ca FILE, or ECR_GATE_SERVER_CA"
+                } else {
+                    "check the address, the network between here and there, and the service's own log"
+                };
+                Failure::internal(format!("the decision service {address} cannot be reached: {why}")).hint(hint)
             }
             Self::NotUnderstood(why) => {
                 not_understood(format!("the decision service {address} is not understood: {why}"))

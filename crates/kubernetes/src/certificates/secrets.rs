@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::make::{Authority, fits};
 use crate::client::{Cluster, ClusterError};
@@ -11,7 +11,7 @@ use crate::x509::certificates;
 /// When it was changed over, in seconds since 1970.
 const CHANGED_OVER: &str = "ecr-gate.dev/changed-over";
 
-/// A Secret as it was read; with nothing in it where there is none.
+/// A Secret as it was read; with nothing in it where there is none. The chart makes it, nobody here.
 pub(super) struct Stored {
     collection: String,
     name: String,
@@ -26,12 +26,14 @@ impl Stored {
         let collection = format!("/api/v1/namespaces/{namespace}/secrets");
         let found = cluster.get(&format!("{collection}/{name}")).await?;
         let is_there = found.is_some();
-        let object = found.unwrap_or_else(|| {
-            json!({ "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": { "name": name, "namespace": namespace } })
-        });
+        let object = found.unwrap_or(Value::Null);
         let map = |pointer: &str| object.pointer(pointer).and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
         let (data, annotations) = (map("/data"), map("/metadata/annotations"));
         Ok(Self { collection, name: name.to_owned(), object, data, annotations, is_there })
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.is_there
     }
 
     pub(super) fn get(&self, key: &str) -> Option<String> {
@@ -52,12 +54,7 @@ impl Stored {
         if let Value::Object(parts) = &mut object {
             parts.insert("data".to_owned(), Value::Object(self.data.clone()));
         }
-        self.object = if self.is_there {
-            cluster.replace(&format!("{}/{}", self.collection, self.name), &object).await?
-        } else {
-            cluster.create(&self.collection, &object).await?
-        };
-        self.is_there = true;
+        self.object = cluster.replace(&format!("{}/{}", self.collection, self.name), &object).await?;
         Ok(())
     }
 

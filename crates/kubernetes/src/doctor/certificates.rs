@@ -6,9 +6,9 @@ use model::Timestamp;
 use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 
-use super::Observed;
 use super::check::{About, Check, LOOK, names};
 use super::hooks::Hook;
+use super::{Certificate, Observed};
 use crate::x509::{believed, encoded as read, validity};
 
 const AUTHORITY: About = About {
@@ -49,12 +49,26 @@ pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
     for (secret, certificate) in &observed.certificates {
         for (bundle, name) in &asked {
             checks.push(match certificate {
-                Ok(pem) => served(secret, pem, bundle, name, observed.now),
+                Ok(Certificate::Found(pem)) => served(secret, pem, bundle, name, observed.now),
+                Ok(Certificate::NoSecret) => {
+                    let what = format!("there is no Secret {secret} in {}", observed.namespace);
+                    CERTIFICATE.problem(Some(secret), what, &again(&observed.namespace))
+                }
+                Ok(Certificate::Empty) => {
+                    CERTIFICATE.problem(Some(secret), "the Secret has no tls.crt", &again(&observed.namespace))
+                }
                 Err(why) => CERTIFICATE.unknown(Some(secret), why.clone(), LOOK),
             });
         }
     }
     checks
+}
+
+/// What to do where the certificate is gone.
+fn again(namespace: &str) -> String {
+    format!(
+        "Run `helm upgrade`: the chart makes it again, or the Secret that the gate fills (`kubectl -n {namespace} get jobs` shows how that went). With cert-manager: `kubectl -n {namespace} describe certificate` says why it makes none."
+    )
 }
 
 /// When it ends, in seconds since 1970.

@@ -6,7 +6,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::hooks::{self, Webhook};
-use super::{Look, Observed, Probe};
+use super::{Certificate, Look, Observed, Probe};
 use crate::client::{Cluster, ClusterError};
 use crate::selector::chooses;
 
@@ -100,11 +100,12 @@ fn secrets(deployments: &Look<Vec<Value>>, selectors: &[Value]) -> BTreeSet<Stri
 }
 
 /// The certificate of a Secret, as it stands there. Its key is let go of at once.
-async fn certificate(cluster: &Cluster, path: &str) -> Look<String> {
-    let secret = cluster.get(path).await.map_err(|error| error.to_string())?;
-    let secret = secret.ok_or_else(|| "there is no such Secret".to_owned())?;
+async fn certificate(cluster: &Cluster, path: &str) -> Look<Certificate> {
+    let Some(secret) = cluster.get(path).await.map_err(|error| error.to_string())? else {
+        return Ok(Certificate::NoSecret);
+    };
     let certificate = secret.pointer("/data/tls.crt").and_then(Value::as_str);
-    certificate.map(str::to_owned).ok_or_else(|| "it has no tls.crt".to_owned())
+    Ok(certificate.map_or(Certificate::Empty, |pem| Certificate::Found(pem.to_owned())))
 }
 
 async fn probe(cluster: &Cluster, observed: &Observed) -> Probe {

@@ -86,7 +86,10 @@ fn service(observed: &Observed, name: &str, port: u64) -> Check {
         (0, 0) => SERVICE.problem(
             subject,
             "nothing is behind it",
-            "Look at the Deployment and its pods: `kubectl -n NAMESPACE get deployment,replicaset,pods`, and at their events.",
+            &format!(
+                "Look at the Deployment and its pods: `kubectl -n {} get deployment,replicaset,pods`, and at their events.",
+                observed.namespace
+            ),
         ),
         (0, all) => SERVICE.problem(
             subject,

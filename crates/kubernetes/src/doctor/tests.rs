@@ -10,7 +10,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
-use super::{Check, Observed, Probe, State, examine};
+use super::{Certificate, Check, Observed, Probe, State, examine};
 
 const EXPRESSION: &str = include_str!("../../../../deploy/helm/ecr-gate/templates/_webhooks.tpl");
 
@@ -97,7 +97,7 @@ fn right() -> Observed {
         pods: Ok(vec![pod.clone(), pod]),
         budgets: Ok(vec![json!({ "spec": { "selector": { "matchLabels": { "app.kubernetes.io/name": "ecr-gate" } } } })]),
         settings: Ok(Vec::new()),
-        certificates: BTreeMap::from([("gate-tls".to_owned(), Ok(leaf))]),
+        certificates: BTreeMap::from([("gate-tls".to_owned(), Ok(Certificate::Found(leaf)))]),
         probe: Probe::Refused(
             "admission webhook \"other.validate.ecr-gate.dev\" denied the request: ecr-gate: registry\n[registry] trial: …".to_owned(),
         ),
@@ -132,7 +132,9 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
         ("none", Problem, "kubernetes.webhooks: none asks the gate: everything starts", |o| {
             o.validating = Ok(Vec::new());
         }),
-        ("of another gate", Problem, "everything starts", |o| o.namespace = "elsewhere".to_owned()),
+        ("none, nor a gate", Problem, "there is no gate in the namespace ecr-gate", |o| {
+            (o.validating, o.mutating, o.deployments) = (Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new()));
+        }),
         ("no mutation", Problem, "tags stay tags", |o| o.mutating = Ok(Vec::new())),
         ("unread", Unknown, "kubernetes.webhooks: forbidden", |o| o.validating = Err("forbidden".to_owned())),
         ("ignore", Problem, "kubernetes.failurePolicy: Ignore", |o| {
@@ -215,7 +217,10 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
             other(&mut o.mutating)["clientConfig"]["caBundle"] = json!(STANDARD.encode("hello"));
         }),
         ("another authority", Problem, "none of the authorities signed it", |o| {
-            o.certificates.insert("gate-tls".to_owned(), Ok(certificates(&["gate.ecr-gate.svc"], (2027, 1, 1)).1));
+            o.certificates.insert(
+                "gate-tls".to_owned(),
+                Ok(Certificate::Found(certificates(&["gate.ecr-gate.svc"], (2027, 1, 1)).1)),
+            );
         }),
         ("an ended certificate", Problem, "kubernetes.certificate: it ended on 2026-05-31", |o| {
             renewed(o, &["gate.ecr-gate.svc"], (2026, 5, 31));
@@ -226,6 +231,12 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
         ("another name", Problem, "it is for other names", |o| renewed(o, &["gate.elsewhere.svc"], (2027, 1, 1))),
         ("a secret that may not be read", Unknown, "kubernetes.certificate: forbidden", |o| {
             o.certificates.insert("gate-tls".to_owned(), Err("forbidden".to_owned()));
+        }),
+        ("a secret that is gone", Problem, "there is no Secret gate-tls in ecr-gate", |o| {
+            o.certificates.insert("gate-tls".to_owned(), Ok(Certificate::NoSecret));
+        }),
+        ("a secret without it", Problem, "the Secret has no tls.crt", |o| {
+            o.certificates.insert("gate-tls".to_owned(), Ok(Certificate::Empty));
         }),
         ("admitted", Problem, "would start in default", |o| o.probe = Probe::Admitted("default".to_owned())),
         ("unreachable", Problem, "failed calling webhook", |o| {
@@ -248,12 +259,45 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
     }
 }
 
+#[test]
+fn d1_whoever_looks_into_another_namespace_is_told_where_the_gate_is() {
+    let mistyped = Observed { namespace: "nope".to_owned(), deployments: Ok(Vec::new()), ..right() };
+    let said = "kubernetes.gate: there is no gate in the namespace nope; the webhooks ask one in ecr-gate".to_owned();
+    assert_eq!(complaints(&mistyped), [(State::Problem, said)]);
+    assert_eq!(looked(&mistyped)[0].remedy.as_deref().unwrap().matches("--namespace ecr-gate").count(), 1);
+    // Webhooks that name an address are found whatever the namespace is.
+    let mut outside = right();
+    for list in [&mut outside.validating, &mut outside.mutating] {
+        for hook in list.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap() {
+            let path = hook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
+            hook["clientConfig"] =
+                json!({ "url": format!("https://10.0.0.1:9443{path}"), "caBundle": hook["clientConfig"]["caBundle"] });
+        }
+    }
+    let is_missed = |observed: &Observed| looked(observed).iter().any(|check| check.id == "kubernetes.gate");
+    assert!(!is_missed(&outside), "{:#?}", complaints(&outside));
+    outside.namespace = "nope".to_owned();
+    // Nothing of it is in the cluster, and every namespace is asked about.
+    outside.deployments = Ok(Vec::new());
+    outside.namespaces.as_mut().unwrap().retain(|one| one["metadata"]["name"] != "ecr-gate");
+    for one in outside.namespaces.as_mut().unwrap() {
+        one["metadata"]["labels"] = json!({ "kubernetes.io/metadata.name": one["metadata"]["name"] });
+    }
+    assert!(!is_missed(&outside), "{:#?}", complaints(&outside));
+    outside
+        .namespaces
+        .as_mut()
+        .unwrap()
+        .push(namespace("ecr-gate", &json!({ "kubernetes.io/metadata.name": "ecr-gate" })));
+    assert!(is_missed(&outside), "its own namespace is left out, and is not the one that was named");
+}
+
 /// Another certificate and its authority.
 fn renewed(observed: &mut Observed, names: &[&str], last: (i32, u8, u8)) {
     let (authority, leaf) = certificates(names, last);
     observed.validating = Ok(hooks("validate", &authority));
     observed.mutating = Ok(hooks("mutate", &authority));
-    observed.certificates.insert("gate-tls".to_owned(), Ok(leaf));
+    observed.certificates.insert("gate-tls".to_owned(), Ok(Certificate::Found(leaf)));
 }
 
 #[test]

@@ -145,7 +145,10 @@ impl Answers {
             );
             return Ok(match verdict {
                 Judged::Allow | Judged::Warn => Verdict::Allowed,
-                Judged::Deny => Verdict::Denied(why),
+                Judged::Deny => {
+                    let is_overridden = self.is_overridden(&format!("{repository}@{digest}"), environment).await;
+                    Verdict::Denied(if is_overridden { overridden(&why) } else { why })
+                }
                 Judged::Pending => Verdict::Unknown(why),
             });
         }
@@ -159,8 +162,8 @@ impl Answers {
         environment: &str,
         was_decided: bool,
     ) -> Result<Verdict, Failure> {
-        let record = match dry_decision(&self.server, image, environment).await {
-            Ok((record, _)) => record,
+        let (record, is_overridden) = match dry_decision(&self.server, image, environment).await {
+            Ok(decided) => decided,
             Err(no) if was_decided => return self.words(no).map(Verdict::Unknown),
             Err(no) => return self.words(no).map(|why| Verdict::None(format!("and cannot be decided now: {why}"))),
         };
@@ -177,9 +180,14 @@ impl Answers {
                 Judged::Pending => format!("it would not be decided now: {why}"),
             }),
             Judged::Allow | Judged::Warn => Verdict::Allowed,
-            Judged::Deny => Verdict::Denied(why),
+            Judged::Deny => Verdict::Denied(if is_overridden { overridden(&why) } else { why }),
             Judged::Pending => Verdict::Unknown(why),
         })
+    }
+
+    /// Whether somebody lets it through for now. Not known is no: it is denied all the same.
+    async fn is_overridden(&self, image: &str, environment: &str) -> bool {
+        dry_decision(&self.server, image, environment).await.is_ok_and(|(_, is_overridden)| is_overridden)
     }
 
     /// Why there is no answer about one image; a service that gives none to anybody is the end.
@@ -194,4 +202,8 @@ impl Answers {
             NoDecision::Trouble(trouble) => Err(trouble.failure(&self.server)),
         }
     }
+}
+
+fn overridden(why: &str) -> String {
+    format!("denied, and an override lets it start for now: {why}")
 }

@@ -44,6 +44,26 @@ impl Kind {
             Self::Unknown => "not known",
         }
     }
+
+    /// What to do about it.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Denied => {
+                "see why with `ecr-gate check IMAGE@DIGEST --environment NAME --server ADDRESS`, roll a better image out, or ask for an exception"
+            }
+            Self::Undecided => {
+                "have it decided with `ecr-gate check IMAGE@DIGEST`, and see why admission was not asked: `ecr-gate kubernetes doctor`"
+            }
+            Self::Tag => "write the digest that is meant into the manifest, and roll it out",
+            Self::Registry => "take the image from a registry of `registries.allowed`, or add the registry there",
+            Self::PullPolicy => "write the digest into the manifest, or `imagePullPolicy: Always`",
+            Self::Unknown => "look into it before this is taken for no drift: each line says why it is not known",
+        }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// One thing about containers of one workload.
@@ -96,6 +116,8 @@ pub(super) struct Report {
     findings: BTreeSet<Finding>,
     pub(super) containers: usize,
     pub(super) images: usize,
+    /// Containers that wait for their first start.
+    pub(super) not_started: usize,
     /// Containers with a private image that a node gives to every pod once it has it.
     pub(super) cached_private: usize,
     pub(super) notes: BTreeSet<String>,
@@ -118,6 +140,7 @@ struct Document<'a> {
     complete: bool,
     containers: usize,
     images: usize,
+    not_started: usize,
     cached_private: usize,
     findings: &'a BTreeSet<Finding>,
     notes: &'a BTreeSet<String>,
@@ -170,6 +193,7 @@ impl Report {
             complete: self.count(|kind| kind == Kind::Unknown) == 0,
             containers: self.containers,
             images: self.images,
+            not_started: self.not_started,
             cached_private: self.cached_private,
             findings: &self.findings,
             notes: &self.notes,
@@ -205,9 +229,15 @@ impl Report {
         let (drift, unknown) = (self.count(|kind| kind != Kind::Unknown), self.count(|kind| kind == Kind::Unknown));
         let _ = writeln!(
             text,
-            "{drift} drifted, {unknown} not known; {} containers of {} images looked at",
-            self.containers, self.images
+            "{drift} drifted, {unknown} not known, {} not started yet; {} looked at, {} asked about",
+            self.not_started,
+            counted(self.containers, "container"),
+            counted(self.images, "image"),
         );
+        let kinds: BTreeSet<Kind> = self.findings.iter().map(|finding| finding.kind).collect();
+        for kind in kinds {
+            let _ = writeln!(text, "-> {}: {}", kind.as_str(), kind.remedy());
+        }
         text
     }
 }

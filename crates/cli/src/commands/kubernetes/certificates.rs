@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use kubernetes::ClusterError;
 use kubernetes::certificates::{CertificateError, Certificates, Done, Lifetimes, Step};
 use model::{SignedDuration, Timestamp, parse_duration};
 use serde::Serialize;
@@ -22,10 +23,11 @@ const SCHEMA: &str = "ecr-gate.dev/kubernetes-certificates/v1";
 /// Keeps an authority in one Secret and a certificate of it in another, and writes the authority into `caBundle` of the webhooks that ask the gate's Service. What
 /// is in order is left alone; what broke off is made up for by running it again, and several at once do no harm. A new authority is announced for the time of
 /// `--overlap` before anything is signed by it, and the one before for as long afterwards, so that no request fails while replicas change over. The gate reads its
-/// certificate again by itself. With `certificates.from: gate` the chart runs this every day.
+/// certificate again by itself. With `certificates.from: gate` the chart makes both Secrets and runs this every day; where they are not there, the gate shows
+/// the certificate of somebody else, and nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 in order, 3 not allowed, or the account or context is wrong, 5 API server unreachable, or a webhook configuration is not there, 64 wrong usage.
+Exit codes: 0 in order, 3 not allowed, the gate shows the certificate of somebody else, or the account or context is wrong, 5 API server unreachable, or a webhook configuration is not there, 64 wrong usage.
 
 Examples:
   ecr-gate kubernetes certificates --namespace ecr-gate --name ecr-gate
@@ -106,7 +108,12 @@ impl CertificatesArgs {
         };
         let cluster = self.cluster.connect().await?;
         let done = certificates.keep(&cluster, &now, self.dry_run).await.map_err(|error| match error {
+            CertificateError::Cluster(error @ ClusterError::Forbidden(_)) => failure(&error).hint(self.rights()),
             CertificateError::Cluster(error) => failure(&error),
+            error @ CertificateError::NotOurs { .. } => Failure::configuration(error.to_string()).hint(
+                "nothing was changed. With `certificates.from: chart` or cert-manager there is nothing to do here; to have the gate make its certificate: \
+                 `helm upgrade --set certificates.from=gate`, which makes the Secrets; else name the gate with --namespace and --name",
+            ),
             other => Failure::internal(other.to_string()).hint("run it again; what was done until then holds"),
         })?;
         // A webhook that is not there yet (the chart makes it last) has to be told too.
@@ -120,6 +127,15 @@ impl CertificatesArgs {
                 .hint("the certificate is made; run it again once the webhooks are there"));
         }
         Ok(exit)
+    }
+
+    /// What it needs to be allowed.
+    fn rights(&self) -> String {
+        let Self { name, namespace, .. } = self;
+        format!(
+            "it reads and changes (get, update) the Secrets {name}-authorities and {name}-certificate in {namespace}, and the validating and mutating webhook \
+             configurations {name}, and nothing else; the chart allows that to the service account {name}-certificates"
+        )
     }
 
     fn json(&self, done: &Done, exit: Exit) -> Result<String, Failure> {

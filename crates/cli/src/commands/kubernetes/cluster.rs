@@ -36,10 +36,7 @@ pub(crate) fn failure(error: &ClusterError) -> Failure {
             Exit::Configuration,
             "see what `kubectl config get-contexts` and `kubectl auth whoami` say; name another with --kubeconfig or --context",
         ),
-        ClusterError::Forbidden(_) => (
-            Exit::Configuration,
-            "`kubectl auth can-i --list` says what this account may; the guide lists what the command reads",
-        ),
+        ClusterError::Forbidden(_) => (Exit::Configuration, "`kubectl auth can-i --list` says what this account may"),
         ClusterError::Unreachable(_) => (Exit::Unavailable, "see whether `kubectl version` reaches it from here"),
         ClusterError::Conflict(_) => (Exit::Unavailable, "somebody else changed it at the same time: do it again"),
         _ => (Exit::Unavailable, "see what `kubectl get --raw` says to the same"),

@@ -198,7 +198,7 @@ fn tls_with_an_authority_of_ones_own() {
     check(&gate, &service).args(&["--server-ca", &authority]).run().exits(0);
     check(&gate, &service).env("ECR_GATE_SERVER_CA", &authority).run().exits(0);
     // Not believed is not tried again: another look would not help.
-    let ran = check(&gate, &service).timeout("30s").run().exits(5).says("certificate");
+    let ran = check(&gate, &service).timeout("30s").run().exits(5).says("certificate").says("--server-ca");
     assert!(ran.took.as_secs() < 10, "{ran:?}");
     assert_eq!(service.seen().len(), 2, "the token went to nobody else");
     let none = gate.write("none.pem", "no certificate");

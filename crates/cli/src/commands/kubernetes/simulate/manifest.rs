@@ -33,6 +33,10 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Found>, Failure> {
         if path.as_os_str() == "-" {
             add("stdin", &stdin()?, &mut found)?;
         } else {
+            if path.is_dir() {
+                let what = format!("the manifest {} is a folder", path.display());
+                return Err(Failure::configuration(what).hint("give each file of it: `-f one.yaml -f two.yaml`"));
+            }
             add(&path.display().to_string(), &files::read_text("the manifest", path, FILE)?, &mut found)?;
         }
     }
