@@ -234,7 +234,7 @@ impl Gate {
             access: RegistryAccess::new(settings.registries.clone(), (settings.now)()).within(settings.reach.clone()),
             follower,
             identities,
-            memory: Memory::new(),
+            memory: Memory::new(settings.fresh),
             flights: Flights::default(),
             slots: Semaphore::new(settings.collecting.max(1)),
             deciding: Locks::new(),

@@ -15,7 +15,7 @@ use super::asking::AskError;
 use super::documents::Places;
 use super::force::InForce;
 use super::last_good;
-use super::memory::Known;
+use super::memory::{Known, Look};
 use crate::check::{Found, Question, look};
 use crate::collect::{Event, Progress};
 use crate::evidence::{HandedFile, HandedOver};
@@ -233,23 +233,21 @@ impl Inner {
             wanted.as_if.is_none() && last_good::stand_in(&self.store, &ask, &force.version, &mut facts).await?;
         let manifests = manifests(&facts);
         let passes = passes(&facts);
-        Ok(Known {
+        let look = Look {
             wants: force.wants(&ask),
             collected: Instant::now(),
             // What could not be asked is asked again soon, and so is what is on its way.
             fresh_until: Instant::now() + if passes { self.settings.pace.floor.max(SOON) } else { self.settings.fresh },
             whole: !passes && !degraded,
             size: size(&facts) + raw.iter().map(|row| row.bytes.len() + 256).sum::<usize>(),
-            raw,
-            facts: Arc::new(facts),
             ask,
-            warnings,
             ticket,
             manifests,
             at: now,
             took,
             degraded,
-        })
+        };
+        Ok(Known { look: Arc::new(look), facts: Arc::new(facts), raw, warnings })
     }
 
     /// The manifests that a digest stands for, as far as that is known: of an index, whose digest says for good what it holds, from an earlier look.

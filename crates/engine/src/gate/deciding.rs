@@ -15,11 +15,11 @@ use super::asking::{Answered, AskError, Asked, Asker, Point, RecordedDecision, V
 use super::collecting::{Wanted, repository};
 use super::force::InForce;
 use super::grandfathering::{only_old_news, only_unknown};
-use super::memory::{Good, Judged, Key, Known};
+use super::memory::{Good, Judged, Key, Known, Look};
 use super::overrides::may_be_overridden;
 use super::permit::{Basis, Permit};
 use super::recording::{self, Draft};
-use super::without_registry::is_away;
+use super::without_registry::{is_away, may_stand_in};
 use super::{Inner, counting, exceptions, packages};
 
 /// An ask that was understood.
@@ -140,7 +140,7 @@ impl Inner {
             {
                 metrics.cache_hit(Cache::Judgements);
                 let answered = self.answer(&judged, Via::Recorded, None, false, by, now, confirmed).await?;
-                return Ok((answered, judged.known.degraded));
+                return Ok((answered, judged.look.degraded));
             }
             metrics.cache_miss(Cache::Judgements);
         }
@@ -221,7 +221,7 @@ impl Inner {
     pub(super) async fn still_in_force(&self, judged: &Judged, confirmed: Instant) -> Result<Instant, AskError> {
         let confirmed = if self.follower.is_within_lease(confirmed) { confirmed } else { self.confirmed().await? };
         if judged.global == self.follower.force().global
-            && self.follower.unchanged(&judged.known.manifests, judged.known.ticket)
+            && self.follower.unchanged(&judged.look.manifests, judged.look.ticket)
         {
             return Ok(confirmed);
         }
@@ -253,7 +253,8 @@ impl Inner {
     ) -> Result<(Arc<Judged>, Option<String>), AskError> {
         let key = Key::of(&known.ask);
         let _one = self.deciding.of(&key).lock().await;
-        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.known, known)) {
+        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.look, &known.look))
+        {
             return Ok((judged, None));
         }
         let (judged, batch) = self.judged(known, force, by, now, false).await?;
@@ -269,8 +270,8 @@ impl Inner {
             self.store.write(batch).await?;
         }
         let judged = Arc::new(judged);
-        if known.whole && allows(judged.decision.verdict) {
-            let good = Good { judged: Arc::clone(&judged), version: force.version.clone() };
+        if known.whole && allows(judged.decision.verdict) && may_stand_in(force, &known.ask) {
+            let good = Good { judged: Arc::clone(&judged), known: Arc::clone(known), version: force.version.clone() };
             self.memory.good.insert(key.clone(), Arc::new(good));
         }
         self.memory.judged.insert(key, Arc::clone(&judged));
@@ -318,7 +319,7 @@ impl Inner {
         let judged = self.memory.judged.get(key)?;
         let holds = judged.global == force.global
             && judged.valid_until.is_none_or(|until| now < until)
-            && self.is_fresh(&judged.known);
+            && self.is_fresh(&judged.look);
         holds.then_some(judged)
     }
 
@@ -327,8 +328,8 @@ impl Inner {
         (self.is_fresh(&known) && force.wants(&known.ask) == known.wants).then_some(known)
     }
 
-    pub(super) fn is_fresh(&self, known: &Known) -> bool {
-        Instant::now() < known.fresh_until && self.follower.unchanged(&known.manifests, known.ticket)
+    pub(super) fn is_fresh(&self, look: &Look) -> bool {
+        Instant::now() < look.fresh_until && self.follower.unchanged(&look.manifests, look.ticket)
     }
 
     /// Judges facts. What says the same as the last decision is that decision; else there is something to record.
@@ -363,8 +364,8 @@ impl Inner {
             }
         };
         let children = recording::covered(known, force);
-        let (known, global) = (Arc::clone(known), force.global);
-        let judged = Judged { decision, known, overridable, runs_on, unknown, children, global, valid_until };
+        let (look, global) = (Arc::clone(&known.look), force.global);
+        let judged = Judged { decision, look, overridable, runs_on, unknown, children, global, valid_until };
         Ok((judged, batch))
     }
 
@@ -444,7 +445,7 @@ impl Inner {
 
 /// The moment at which a judgement ends, by time or because what it rests on has to be looked at again.
 pub(super) fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
-    let fresh_until = judged.known.fresh_until;
+    let fresh_until = judged.look.fresh_until;
     let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
     left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
 }
@@ -475,14 +476,14 @@ const SEEN_AGAIN: model::SignedDuration = model::SignedDuration::from_mins(30);
 /// Facts that were collected so long ago are news still.
 const NEWS: Duration = Duration::from_secs(2);
 
-fn is_news(known: &Known) -> bool {
-    known.collected.elapsed() < NEWS
+fn is_news(look: &Look) -> bool {
+    look.collected.elapsed() < NEWS
 }
 
 /// Whether a remembered judgement is answered with. Who signs an image, or attaches what was missing, and then asks, is not told no from what was seen
 /// before. Where the same is asked again and again by machines, it is.
 fn may_say(judged: &Judged, point: Point) -> bool {
-    allows(judged.decision.verdict) || is_news(&judged.known) || point.repeats()
+    allows(judged.decision.verdict) || is_news(&judged.look) || point.repeats()
 }
 
 pub(super) fn allows(verdict: Verdict) -> bool {

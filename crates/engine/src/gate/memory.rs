@@ -16,6 +16,8 @@ use super::asking::RecordedDecision;
 const FACTS: u64 = 128 << 20;
 /// Judgements together, in bytes.
 const JUDGED: u64 = 64 << 20;
+/// The longest time that a cache knows.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
 /// How long a tag is taken to stand for what it stood for.
 const TAG: Duration = Duration::from_secs(10);
 /// Indexes whose manifests are known.
@@ -50,11 +52,25 @@ impl Key {
 /// What was collected about an image.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) ask: Ask,
+    pub(super) look: Arc<Look>,
     pub(super) facts: Arc<Facts>,
     /// The bytes that they were read from, packed: kept with the first decision on them.
     pub(super) raw: Vec<EvidenceRow>,
     pub(super) warnings: Vec<String>,
+}
+
+impl std::ops::Deref for Known {
+    type Target = Look;
+
+    fn deref(&self) -> &Look {
+        &self.look
+    }
+}
+
+/// What an image was looked at for, and when: what a judgement keeps. The facts themselves, which are much larger, are judged anew only while they are fresh.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) ask: Ask,
     /// What it was collected for: another policy may want more.
     pub(super) wants: Digest,
     /// Changes up to this number are in it.
@@ -72,7 +88,7 @@ pub(super) struct Known {
     pub(super) degraded: bool,
     /// Nothing in it is on its way or could not be asked for, and nothing stands in for it.
     pub(super) whole: bool,
-    /// In bytes, roughly.
+    /// With the facts, in bytes, roughly.
     pub(super) size: usize,
 }
 
@@ -80,7 +96,8 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) decision: Arc<RecordedDecision>,
-    pub(super) known: Arc<Known>,
+    /// That of the facts that were judged.
+    pub(super) look: Arc<Look>,
     /// Nothing in it stands above an override (S6).
     pub(super) overridable: bool,
     /// How long what ran before may run on, if nothing but vulnerabilities or the age of scans stands against it and the policy says so (S32).
@@ -98,6 +115,7 @@ pub(super) struct Judged {
 #[derive(Debug)]
 pub(super) struct Good {
     pub(super) judged: Arc<Judged>,
+    pub(super) known: Arc<Known>,
     /// The policies that judged.
     pub(super) version: Digest,
 }
@@ -115,17 +133,22 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
+    /// Facts are of no use after `fresh`: then they are collected again.
+    pub(super) fn new(fresh: Duration) -> Self {
         let bytes = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         Self {
-            known: Cache::builder().max_capacity(FACTS).weigher(move |_, known: &Arc<Known>| bytes(known.size)).build(),
+            known: Cache::builder()
+                .max_capacity(FACTS)
+                .weigher(move |_, known: &Arc<Known>| bytes(known.size))
+                .time_to_live(fresh.min(LONGEST))
+                .build(),
             judged: Cache::builder()
                 .max_capacity(JUDGED)
                 .weigher(move |_, judged: &Arc<Judged>| bytes(judged.decision.record.len().saturating_add(1024)))
                 .build(),
             good: Cache::builder()
                 .max_capacity(FACTS)
-                .weigher(move |_, good: &Arc<Good>| bytes(good.judged.known.size.saturating_add(1024)))
+                .weigher(move |_, good: &Arc<Good>| bytes(good.known.size.saturating_add(1024)))
                 .build(),
             parts: Cache::builder().max_capacity(INDEXES).build(),
             tags: Cache::builder().max_capacity(TAGS).time_to_live(TAG).build(),

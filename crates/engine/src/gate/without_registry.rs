@@ -3,18 +3,26 @@
 
 use std::time::Instant;
 
-use model::UnknownClass;
+use model::{Ask, UnknownClass};
 use policy::StandIn;
 
 use super::asking::{Answered, AskError, Asker};
 use super::deciding::{Understood, allows};
+use super::force::InForce;
 use super::without_store::StoodIn;
 use super::{Inner, recording};
 
+/// What a registry that is away looks like.
+const AWAY: [UnknownClass; 3] = [UnknownClass::RegistryUnavailable, UnknownClass::Throttled, UnknownClass::Deadline];
+
 /// Whether this is what a registry that is away looks like.
 pub(super) fn is_away(class: UnknownClass) -> bool {
-    use UnknownClass::{Deadline, RegistryUnavailable, Throttled};
-    matches!(class, RegistryUnavailable | Throttled | Deadline)
+    AWAY.contains(&class)
+}
+
+/// Whether the policies in force may ever let an earlier judgement stand in; if not, it need not be kept for that. Under other policies it would not count.
+pub(super) fn may_stand_in(force: &InForce, ask: &Ask) -> bool {
+    AWAY.iter().any(|class| force.policies.stand_in(ask, *class) != StandIn::Refuse)
 }
 
 impl Inner {
@@ -31,7 +39,7 @@ impl Inner {
         let force = self.follower.force();
         let good = self.key(understood, by.point).and_then(|key| self.memory.good.get(&key));
         let Some(good) = good.filter(|good| good.version == force.version) else { return Ok(None) };
-        let (judged, known) = (&good.judged, &good.judged.known);
+        let (judged, known) = (&good.judged, &good.known);
         if !self.follower.unchanged(&known.manifests, known.ticket) {
             return Ok(None);
         }

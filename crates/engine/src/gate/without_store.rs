@@ -40,11 +40,11 @@ impl Inner {
             judged.global == force.global
                 && allows(judged.decision.verdict)
                 && judged.valid_until.is_none_or(|until| now < until)
-                && self.follower.unchanged(&judged.known.manifests, judged.known.ticket)
+                && self.follower.unchanged(&judged.look.manifests, judged.look.ticket)
         }) else {
             return Err(why);
         };
-        let known = &judged.known;
+        let known = &judged.look;
         match force.policies.stand_in(&known.ask, UnknownClass::StoreUnavailable) {
             StandIn::Refuse => return Err(why),
             // S5: the age counts from the evidence, and a stand-in is no evidence to stand in again.

@@ -74,3 +74,45 @@ async fn s42_what_comes_into_force_while_an_answer_is_put_on_record_takes_it_bac
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert!(matches!(inner.still_in_force(&second, old).await, Err(AskError::StoreUnavailable(_))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_go_when_they_are_no_longer_fresh_and_what_was_judged_of_them_stays() {
+    const FRESH: Duration = Duration::from_millis(1500);
+    let (registry, folder) = (Registry::start(), tempfile::tempdir().unwrap());
+    let image = ImageBuilder::new().layer(Layer::new().file("etc/os-release", "ID=debian\n")).user("1000").build();
+    let digest = registry.push("team/app", Some("1"), &image);
+    let image = format!("{}@{digest}", registry.reference("team/app"));
+    let asked = Asked { image, environment: None, wait: Duration::from_secs(5), dry_run: false };
+    let by = Asker { identity: None, point: Point::Api, pipeline: None, commit: None, trace_id: None, seat: None };
+    let stands_in = bundle(
+        "{ id: user, config: { nonRoot: true } }\n  onUnknown: { registryUnavailable: { lastKnownGood: 1h }, default: deny }",
+    );
+    for (policy, stays) in [(bundle("{ id: user, config: { nonRoot: true } }"), false), (stands_in, true)] {
+        let place = folder.path().join(stays.to_string());
+        std::fs::create_dir(&place).unwrap();
+        let url = format!("sqlite:{}", place.join("gate.db").display());
+        let store = Store::open(store::Options { url, migrate: true, readers: 2 }).await.unwrap();
+        let mut settings = GateSettings::new(place.join("audit.key"), "gate.example/log".to_owned(), now);
+        settings.registries.insecure.push(registry.host());
+        settings.policy = Some(policy);
+        settings.fresh = FRESH;
+        let gate = Gate::start(settings, store).await.unwrap();
+        let inner = &gate.inner;
+        let first = inner.ask(asked.clone(), &by).await.unwrap();
+        let key = inner.key(&inner.understand(&asked).unwrap(), Point::Api).unwrap();
+        let facts = Arc::downgrade(&inner.memory.known.get(&key).unwrap().facts);
+        assert!(facts.upgrade().is_some());
+        tokio::time::sleep(FRESH + Duration::from_millis(200)).await;
+        assert!(inner.memory.known.get(&key).is_none());
+        inner.memory.known.run_pending_tasks();
+        // Only what may stand in while the registry is away is kept.
+        assert_eq!(facts.upgrade().is_some(), stays);
+        assert_eq!(inner.memory.good.get(&key).is_some(), stays);
+        assert_eq!(inner.memory.judged.get(&key).unwrap().decision.id, first.decision.id);
+        // They are collected again, and say the same.
+        let before = registry.requests().len();
+        assert_eq!(inner.ask(asked.clone(), &by).await.unwrap().decision.id, first.decision.id);
+        assert!(registry.requests().len() > before);
+        gate.stop().await;
+    }
+}
