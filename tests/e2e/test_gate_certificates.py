@@ -246,7 +246,11 @@ def test_d1_where_somebody_else_makes_the_certificate_nothing_is_changed(install
         assert "there is no Secret ecr-gate-certificate" in done.stderr
     assert state() == before, "whoever may write everything breaks nothing either"
     assert gate(*command[:-1], "nowhere").rc == 3
-    # One of the two alone is not enough to begin with.
-    cluster.kubectl("create", "secret", "generic", "ecr-gate-certificate", "-n", NAMESPACE)
+    # Secrets that somebody else made under these names are not those that the gate shows; one of the two alone is not enough.
+    for name in ("ecr-gate-certificate", "ecr-gate-authorities"):
+        cluster.kubectl("create", "secret", "generic", name, "-n", NAMESPACE)
+    done = gate(*command)
+    assert done.rc == 3 and "there is no Secret ecr-gate-certificate" in done.stderr and state()[0] == before[0], done.stderr
+    cluster.kubectl("label", "secret", "ecr-gate-certificate", "-n", NAMESPACE, "app.kubernetes.io/name=ecr-gate")
     done = gate(*command)
     assert done.rc == 3 and "there is no Secret ecr-gate-authorities" in done.stderr and state()[0] == before[0], done.stderr

@@ -68,7 +68,7 @@ pub enum CertificateError {
     Cluster(#[from] ClusterError),
     /// The chart did not make these Secrets: the gate shows a certificate of somebody else.
     #[error(
-        "the gate in the namespace {namespace} does not show a certificate of its own: there is no Secret {secret}"
+        "the gate in the namespace {namespace} does not show a certificate of its own: there is no Secret {secret} that the chart made"
     )]
     NotOurs {
         /// Where it was looked for.
@@ -139,7 +139,7 @@ impl Certificates {
         let mut served = Stored::read(cluster, &self.namespace, &self.certificate).await?;
         // Where the chart did not make them, the gate shows another certificate, and webhooks that are told of this one would believe it no longer.
         for (stored, secret) in [(&served, &self.certificate), (&store, &self.authorities)] {
-            if !stored.is_there() {
+            if !stored.is_of_the_chart() {
                 return Err(CertificateError::NotOurs { namespace: self.namespace.clone(), secret: secret.clone() });
             }
         }

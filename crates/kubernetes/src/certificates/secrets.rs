@@ -18,22 +18,24 @@ pub(super) struct Stored {
     object: Value,
     data: Map<String, Value>,
     annotations: Map<String, Value>,
-    is_there: bool,
+    is_of_the_chart: bool,
 }
 
 impl Stored {
     pub(super) async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Self, ClusterError> {
         let collection = format!("/api/v1/namespaces/{namespace}/secrets");
         let found = cluster.get(&format!("{collection}/{name}")).await?;
-        let is_there = found.is_some();
         let object = found.unwrap_or(Value::Null);
+        let is_of_the_chart =
+            object.pointer("/metadata/labels/app.kubernetes.io~1name").and_then(Value::as_str) == Some("ecr-gate");
         let map = |pointer: &str| object.pointer(pointer).and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
         let (data, annotations) = (map("/data"), map("/metadata/annotations"));
-        Ok(Self { collection, name: name.to_owned(), object, data, annotations, is_there })
+        Ok(Self { collection, name: name.to_owned(), object, data, annotations, is_of_the_chart })
     }
 
-    pub(super) fn is_there(&self) -> bool {
-        self.is_there
+    /// Whether it is there, and bears the label that the chart gives to what it makes.
+    pub(super) fn is_of_the_chart(&self) -> bool {
+        self.is_of_the_chart
     }
 
     pub(super) fn get(&self, key: &str) -> Option<String> {
