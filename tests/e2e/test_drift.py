@@ -96,6 +96,12 @@ def test_d7_what_runs_and_should_not_is_listed(serve, moto, push_image, seed_sca
         [what] = [one["what"] for one in answer["findings"] if one["kind"] == "denied" and one["workload"] == "Pod/bad"]
         assert rc == 1 and what.startswith("denied, and an override lets it start for now: vuln.maxExceeded"), what
 
+        # What was allowed and came onto the deny list since is drift, although nobody asked again.
+        denied = gate("deny", "add", "--digest", digests["good"], "--reason", "stolen", "--server", service.url, env={"ECR_GATE_TOKEN": TOKENS["admin"]})
+        assert denied.rc == 0, denied.stderr
+        rc, answer, found = drift(service, *flags)
+        assert rc == 1 and ("denied", "Pod/good") in found, answer["findings"]
+
 
 def test_d7_what_is_not_known_is_never_no_drift(serve, moto, push_image, seed_scan, cluster, started, drift, gate):
     digest = push_image("shop/good", "1")

@@ -26,8 +26,8 @@ use crate::ui::{ListFormat, Ui};
 
 /// Lists what runs in a cluster and is denied, was never decided about, comes from another registry, or by a tag that moved
 ///
-/// Reads the pods of all namespaces and asks the decision service about each digest that runs: for the last decision, and where there is none, or it is over,
-/// what it would be now (as a trial, which is recorded nowhere). A tag that is written without a digest is asked about too: it may stand for something else by now,
+/// Reads the pods of all namespaces and asks the decision service about each digest that runs: for a deny on record, and else what it would say now (as a trial,
+/// which is recorded nowhere). A tag that is written without a digest is asked about too: it may stand for something else by now,
 /// and with `imagePullPolicy: IfNotPresent` or `Never` a node runs whatever it has under that name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

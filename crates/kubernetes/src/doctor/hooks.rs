@@ -33,11 +33,16 @@ impl<'a> Hook<'a> {
 
     /// Whether it is for kube-system alone.
     fn is_of_the_system(&self) -> bool {
-        let namespace = |name: &str| {
-            let labels = serde_json::json!({ "kubernetes.io/metadata.name": name });
-            crate::selector::chooses(self.value.get("namespaceSelector"), Some(&labels))
+        const NAME: &str = "kubernetes.io/metadata.name";
+        let part = |name: &str| self.value.get("namespaceSelector").and_then(|selector| selector.get(name));
+        let by_label = part("matchLabels").and_then(|labels| labels.get(NAME)).is_some_and(|name| name == "kube-system");
+        // All requirements have to hold: one that names it alone is enough.
+        let names_it = |one: &Value| {
+            one.get("key").is_some_and(|key| key == NAME)
+                && one.get("operator").is_some_and(|operator| operator == "In")
+                && one.get("values").is_some_and(|values| *values == serde_json::json!(["kube-system"]))
         };
-        namespace("kube-system") == Ok(true) && namespace("some-other-namespace") == Ok(false)
+        by_label || part("matchExpressions").and_then(Value::as_array).is_some_and(|list| list.iter().any(names_it))
     }
 
     /// The Service that it asks.

@@ -20,8 +20,9 @@ const PROBE: About = About {
     title: "Trial",
     why: "A pod with an image that nobody can allow has to be denied by the gate, and by nobody before it.",
 };
-/// Classes of denials that say that the gate works.
-const SOUND: [&str; 5] = ["policy", "request", "registry", "pending", "unavailable"];
+/// Classes of denials that say that the gate works. That a request is not understood is none of them: so is an environment that nobody declared, and then
+/// nothing starts.
+const SOUND: [&str; 4] = ["policy", "registry", "pending", "unavailable"];
 
 pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Option<Check> {
     let is_registered = hooks.iter().any(|hook| hook.webhook == Webhook::Validating);

@@ -140,6 +140,11 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
         ("ignore", Problem, "kubernetes.failurePolicy: Ignore", |o| {
             other(&mut o.validating)["failurePolicy"] = json!("Ignore");
         }),
+        ("ignore for more than kube-system", Problem, "kubernetes.failurePolicy: Ignore", |o| {
+            let names = json!({ "key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system", "shop"] });
+            other(&mut o.validating)["failurePolicy"] = json!("Ignore");
+            other(&mut o.validating)["namespaceSelector"] = json!({ "matchExpressions": [names] });
+        }),
         ("two seconds", Problem, "kubernetes.timeout: 2 s", |o| other(&mut o.validating)["timeoutSeconds"] = json!(2)),
         ("four seconds", Warning, "kubernetes.timeout: 4 s", |o| other(&mut o.mutating)["timeoutSeconds"] = json!(4)),
         ("thirty seconds", Warning, "kubernetes.timeout: 30 s", |o| {
@@ -244,6 +249,10 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
         }),
         ("undecided", Problem, "cannot decide (store)", |o| {
             o.probe = Probe::Refused("admission webhook \"x\" denied the request: ecr-gate: store\n[store]".to_owned());
+        }),
+        ("no such environment", Problem, "cannot decide (request)", |o| {
+            let words = "denied the request: ecr-gate: request\n[request] environment \"staging\" is not declared";
+            o.probe = Probe::Refused(format!("admission webhook \"x\" {words}"));
         }),
         ("somebody else", Unknown, "somebody else said no", |o| o.probe = Probe::Refused("exceeded quota".to_owned())),
         ("not tried", Unknown, "forbidden", |o| o.probe = Probe::NotTried("forbidden".to_owned())),

@@ -100,7 +100,10 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
     {
         return Ok(Images::None("the sub-resource holds no images"));
     }
-    let found = every(review, kinds)?;
+    let found = match every(review, kinds) {
+        Err(_) if is_as_before(review, kinds) => return Ok(Images::None("nothing but metadata and status is another")),
+        found => found?,
+    };
     if review.operation == Operation::Create {
         return Ok(Images::Some(found));
     }
@@ -110,6 +113,29 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
     let before: BTreeSet<&str> = before.iter().map(|one| one.image.as_str()).collect();
     let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(one.image.as_str())).collect();
     if new.is_empty() { Ok(Images::None("the images were there before")) } else { Ok(Images::Some(new)) }
+}
+
+/// Whether an object that cannot be read was there before, and nothing that could start anything is another now: labels and finalizers of it may change, or
+/// it could never be deleted.
+fn is_as_before(review: &Review<'_>, kinds: &Kinds) -> bool {
+    let is_in_spec = |place: Place<'_>| match place {
+        Place::Built(_) => true,
+        Place::Custom(Paths::PodSpec(pointers) | Paths::Images(pointers)) => {
+            pointers.iter().all(|pointer| pointer.starts_with("/spec/"))
+        }
+    };
+    let without_words = |object: &RawValue| match engine::distinct(object.get()) {
+        Ok(Value::Object(mut object)) => {
+            object.remove("metadata");
+            object.remove("status");
+            Some(object)
+        }
+        _ => None,
+    };
+    let (Some(object), Some(old)) = (review.object, review.old) else { return false };
+    review.operation == Operation::Update
+        && kinds.place(&review.kind).is_some_and(is_in_spec)
+        && without_words(object).is_some_and(|now| without_words(old).is_some_and(|before| now == before))
 }
 
 /// Every image of an object, also those that were in it before.

@@ -1,4 +1,5 @@
-//! What the decision service says about what runs: its last decision, which costs a look; and where there is none, or it is over, what it would be now.
+//! What the decision service says about what runs: a deny on record, which costs a look; everything else is asked anew, because the deny list, a policy or a
+//! finding may have changed since an image was allowed, and a decision on record stays as it was.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,19 +139,13 @@ impl Answers {
         };
         // One that is over is judged anew: time alone may have changed it.
         let lasting = last.as_ref().filter(|last| last.valid_until.is_none_or(|until| until > now()));
-        if let Some(Summary { id, verdict, reasons, .. }) = lasting {
+        if let Some(Summary { id, verdict: Judged::Deny, reasons, .. }) = lasting {
             let why = reasons.first().map_or_else(
                 || format!("decision {id}"),
                 |reason| format!("{}: {} (decision {id})", reason.code, reason.message),
             );
-            return Ok(match verdict {
-                Judged::Allow | Judged::Warn => Verdict::Allowed,
-                Judged::Deny => {
-                    let is_overridden = self.is_overridden(&format!("{repository}@{digest}"), environment).await;
-                    Verdict::Denied(if is_overridden { overridden(&why) } else { why })
-                }
-                Judged::Pending => Verdict::Unknown(why),
-            });
+            let is_overridden = self.is_overridden(&format!("{repository}@{digest}"), environment).await;
+            return Ok(Verdict::Denied(if is_overridden { overridden(&why) } else { why }));
         }
         self.ask_now(&format!("{repository}@{digest}"), digest, environment, last.is_some()).await
     }

@@ -131,6 +131,21 @@ async fn what_is_not_understood_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn b9_what_cannot_be_read_and_was_there_before_may_change_its_words_and_nothing_else() {
+    let stage = Stage::new().await;
+    let mut one = pod("shop", &["registry.example/Team/App:1"]);
+    assert_eq!(stage.validated(&one).await["allowed"], false);
+    one["request"]["operation"] = json!("UPDATE");
+    one["request"]["oldObject"] = one["request"]["object"].clone();
+    one["request"]["object"]["metadata"]["finalizers"] = json!([]);
+    one["request"]["object"]["status"] = json!({ "phase": "Failed" });
+    let said = stage.validated(&one).await;
+    assert!(said["allowed"] == true && said["auditAnnotations"]["why"].is_string(), "it could never be deleted: {said}");
+    one["request"]["object"]["spec"]["containers"][0]["image"] = json!("registry.example/Team/Other:1");
+    assert_eq!(stage.validated(&one).await["allowed"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s38_what_runs_is_a_digest() {
     let stage = Stage::new().await;
     stage.good("team/good");
