@@ -35,7 +35,8 @@ impl<'a> Hook<'a> {
     fn is_of_the_system(&self) -> bool {
         const NAME: &str = "kubernetes.io/metadata.name";
         let part = |name: &str| self.value.get("namespaceSelector").and_then(|selector| selector.get(name));
-        let by_label = part("matchLabels").and_then(|labels| labels.get(NAME)).is_some_and(|name| name == "kube-system");
+        let by_label =
+            part("matchLabels").and_then(|labels| labels.get(NAME)).is_some_and(|name| name == "kube-system");
         // All requirements have to hold: one that names it alone is enough.
         let names_it = |one: &Value| {
             one.get("key").is_some_and(|key| key == NAME)

@@ -141,7 +141,8 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
             other(&mut o.validating)["failurePolicy"] = json!("Ignore");
         }),
         ("ignore for more than kube-system", Problem, "kubernetes.failurePolicy: Ignore", |o| {
-            let names = json!({ "key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system", "shop"] });
+            let names =
+                json!({ "key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system", "shop"] });
             other(&mut o.validating)["failurePolicy"] = json!("Ignore");
             other(&mut o.validating)["namespaceSelector"] = json!({ "matchExpressions": [names] });
         }),

@@ -140,7 +140,10 @@ async fn b9_what_cannot_be_read_and_was_there_before_may_change_its_words_and_no
     one["request"]["object"]["metadata"]["finalizers"] = json!([]);
     one["request"]["object"]["status"] = json!({ "phase": "Failed" });
     let said = stage.validated(&one).await;
-    assert!(said["allowed"] == true && said["auditAnnotations"]["why"].is_string(), "it could never be deleted: {said}");
+    assert!(
+        said["allowed"] == true && said["auditAnnotations"]["why"].is_string(),
+        "it could never be deleted: {said}"
+    );
     one["request"]["object"]["spec"]["containers"][0]["image"] = json!("registry.example/Team/Other:1");
     assert_eq!(stage.validated(&one).await["allowed"], false);
 }
