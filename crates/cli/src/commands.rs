@@ -32,6 +32,7 @@ pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod signals;
 pub(crate) mod store;
+pub(crate) mod time_limit;
 pub(crate) mod token;
 pub(crate) mod trust_policy;
 pub(crate) mod verify;

@@ -18,6 +18,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+use crate::failure::Failure;
+
 pub(crate) use admission::{Admission, BreakGlass, KindEntry, Own, Tags};
 pub(crate) use identities::{GrantEntry, Identities, IssuerKind, Role, RuleEntry, TokenEntry};
 pub(crate) use notifications::{NotificationEntry, NotificationEvent, NotificationKind};
@@ -127,6 +129,17 @@ pub(crate) struct Registries {
     pub mirrors: Vec<String>,
     /// Hosts that may hand out tokens for registries that are not their own.
     pub token_realms: Vec<String>,
+}
+
+impl Registries {
+    /// The registries that a gate with this configuration asks; any, if it names none.
+    pub(crate) fn reach(&self) -> Result<engine::Reach, Failure> {
+        if self.allowed.is_empty() {
+            return Ok(engine::Reach::Anywhere);
+        }
+        engine::Reach::listed(&self.allowed, &self.networks)
+            .map_err(|why| Failure::configuration(format!("registries: {why}")))
+    }
 }
 
 /// How scans are waited for.

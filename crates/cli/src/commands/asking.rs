@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::{Checked, HandedOver, Pace, Place, Question, Refused, RegistryAccess, Trust};
-use model::{EnvironmentClass, SignedDuration, parse_duration};
+use model::EnvironmentClass;
 use policy::{Exceptions, FailOn, PolicySet};
 
+use super::time_limit::time_limit;
 use crate::clock::now;
 use crate::env;
 use crate::exit::Exit;
@@ -176,11 +177,7 @@ impl AskArgs {
                 (None, Some(text)) => (variable.name, text),
                 (None, None) => return Ok(Duration::from_secs(default)),
             };
-            let parsed = parse_duration(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-            if parsed <= SignedDuration::ZERO || parsed > SignedDuration::from_hours(24) {
-                return Err(Failure::usage(format!("{name}: {text} is not between 1ms and 24h")));
-            }
-            Duration::try_from(parsed).map_err(|error| Failure::usage(format!("{name}: {error}")))
+            time_limit(name, &text)
         };
         let timeout = duration("--timeout", self.timeout.as_ref(), env::TIMEOUT, 600)?;
         let call_timeout = duration("--call-timeout", self.call_timeout.as_ref(), env::CALL_TIMEOUT, 30)?;

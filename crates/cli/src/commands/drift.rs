@@ -10,13 +10,14 @@ use std::time::Duration;
 use api::WhoAmI;
 use engine::Reach;
 use kubernetes::{Cluster, ClusterError, Places, Pull, Running, running};
-use model::{EcrHost, ImageReference, SignedDuration, parse_duration};
+use model::{EcrHost, ImageReference};
 use server::admission::{Environments, as_nodes_read};
 
 use self::ask::{Answers, Verdict};
 use self::report::{Finding, Kind, Report};
 use super::kubernetes::{ClusterArgs, failure};
 use super::serve::admission::AdmissionSetup;
+use crate::commands::time_limit::time_limit;
 use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -75,7 +76,7 @@ type Subject = (String, String, String);
 impl DriftArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         crate::env::check()?;
-        let timeout = self.timeout()?;
+        let timeout = time_limit("--timeout", &self.timeout)?;
         if self.service.address().is_none() {
             return Err(Failure::usage("which decision service? Neither --server nor ECR_GATE_SERVER is given")
                 .hint("verdicts come from the service that admission asks too"));
@@ -151,23 +152,12 @@ impl DriftArgs {
         Ok(report.exit())
     }
 
-    fn timeout(&self) -> Result<Duration, Failure> {
-        let parsed = parse_duration(&self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let is_sound = parsed > SignedDuration::ZERO && parsed <= SignedDuration::from_hours(24);
-        is_sound
-            .then(|| Duration::try_from(parsed).ok())
-            .flatten()
-            .ok_or_else(|| Failure::usage(format!("--timeout: {} is not between 1ms and 24h", self.timeout)))
-    }
-
     fn rules(&self) -> Result<Rules, Failure> {
         let Some(path) = &self.config else {
             return Ok(Rules { environments: Environments::default(), reach: Reach::Anywhere });
         };
         let config = config::read(Some(path))?;
-        let config::Registries { allowed, networks, .. } = &config.registries;
-        let reach = if allowed.is_empty() { Ok(Reach::Anywhere) } else { Reach::listed(allowed, networks) };
-        let reach = reach.map_err(|why| Failure::configuration(format!("registries: {why}")))?;
+        let reach = config.registries.reach()?;
         let admission = config.admission.map(|one| AdmissionSetup::of(one, config.tls.as_ref())).transpose()?;
         let environments = admission.map_or_else(Environments::default, |one| one.settings.environments);
         Ok(Rules { environments, reach })

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::commands::asking::interrupted;
 use crate::commands::decisions::{segment, short};
+use crate::commands::time_limit::time_limit;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{inert_json, logged};
@@ -93,13 +94,7 @@ pub(super) struct WaitArgs {
 
 impl WaitArgs {
     pub(super) fn timeout(&self) -> Result<Duration, Failure> {
-        let parsed =
-            model::parse_duration(&self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let timeout = Duration::try_from(parsed).unwrap_or(Duration::ZERO);
-        if timeout.is_zero() || timeout > Duration::from_hours(24) {
-            return Err(Failure::usage(format!("--timeout: {} is not between 1ms and 24h", self.timeout)));
-        }
-        Ok(timeout)
+        time_limit("--timeout", &self.timeout)
     }
 
     /// The service, which has to be there: `why`.

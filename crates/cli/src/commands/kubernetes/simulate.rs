@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::Reach;
-use model::{SignedDuration, parse_duration};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use server::admission::{
@@ -21,6 +20,7 @@ use self::judge::{Answer, Judge};
 use self::manifest::Found;
 use self::report::{Entry, Report, State};
 use crate::commands::serve::admission::AdmissionSetup;
+use crate::commands::time_limit::time_limit;
 use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -95,7 +95,7 @@ impl SimulateArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
         crate::env::check()?;
         let cluster = self.cluster()?;
-        let timeout = self.timeout()?;
+        let timeout = time_limit("--timeout", &self.timeout)?;
         let judge = match self.service.address() {
             Some(_) if !self.policy.is_empty() => {
                 return Err(Failure::usage("--policy means nothing to the decision service, which judges by what it has itself")
@@ -134,15 +134,6 @@ impl SimulateArgs {
         Ok(report.exit())
     }
 
-    fn timeout(&self) -> Result<Duration, Failure> {
-        let parsed = parse_duration(&self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-        let is_sound = parsed > SignedDuration::ZERO && parsed <= SignedDuration::from_hours(24);
-        is_sound
-            .then(|| Duration::try_from(parsed).ok())
-            .flatten()
-            .ok_or_else(|| Failure::usage(format!("--timeout: {} is not between 1ms and 24h", self.timeout)))
-    }
-
     fn cluster(&self) -> Result<Cluster, Failure> {
         let common = (self.environment.clone(), self.namespace.clone());
         let Some(path) = &self.config else {
@@ -165,9 +156,7 @@ impl SimulateArgs {
                 .hint("give the configuration that the gate of the cluster is started with: with the chart, `serve.yaml` of its ConfigMap"));
         };
         let settings = AdmissionSetup::of(admission, config.tls.as_ref())?.settings;
-        let config::Registries { allowed, networks, .. } = &config.registries;
-        let reach = if allowed.is_empty() { Ok(Reach::Anywhere) } else { Reach::listed(allowed, networks) };
-        let reach = reach.map_err(|why| Failure::configuration(format!("registries: {why}")))?;
+        let reach = config.registries.reach()?;
         Ok(Cluster { settings, reach, environment: common.0, namespace: common.1 })
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use engine::{AskError, Reach, Record};
 use futures_util::stream::{self, StreamExt as _};
-use model::{ImageReference, Reason, ReasonCode};
+use model::{ImageReference, Reason};
 
 use crate::commands::asking::AskArgs;
 use crate::commands::check::asker;
@@ -88,12 +88,11 @@ impl<'a> Judge<'a> {
         let listed = host.as_deref().is_some_and(|host| reach.allows(host));
         (matches!(self.way, Way::Here { .. }) && !listed).then(|| {
             let host = host.as_deref().unwrap_or("the registry");
-            let what = format!("{image}: not asked: {host} is not in `registries.allowed` of the configuration");
-            AskError::Refused(
-                Reason::new(ReasonCode::RegistryAccessDenied, what).remedy(
-                    "The service asks registries of its `registries.allowed` alone; whoever runs it adds to them.",
-                ),
-            )
+            // In the words of the webhook.
+            AskError::NotSetUp {
+                what: format!("the gate is not set up for the registry {host}"),
+                hint: "whoever runs the gate lists it in `registries.allowed`".to_owned(),
+            }
         })
     }
 
@@ -142,6 +141,10 @@ fn undecided(trouble: Trouble, server: &Server) -> Result<AskError, Failure> {
         }));
     }
     match (problem.status, &problem.what) {
+        (_, Some(what)) if problem.code.as_deref() == Some("registry.notSetUp") => {
+            let hint = problem.hint.clone().unwrap_or_else(|| "whoever runs the gate lists it".to_owned());
+            Ok(AskError::NotSetUp { what: what.clone(), hint })
+        }
         (400 | 422, Some(what)) => Ok(AskError::Usage { what: what.clone(), hint: problem.hint.clone() }),
         _ => Err(Trouble::Problem(problem).failure(server)),
     }
@@ -151,8 +154,8 @@ fn undecided(trouble: Trouble, server: &Server) -> Result<AskError, Failure> {
 pub(super) fn exit_of(error: &AskError) -> Exit {
     match error {
         AskError::Refused(reason) => Exit::of_reason(reason.code),
-        AskError::Usage { .. } | AskError::Forbidden(_) => Exit::Configuration,
-        _ => Exit::Unavailable,
+        AskError::Usage { .. } | AskError::NotSetUp { .. } | AskError::Forbidden(_) => Exit::Configuration,
+        AskError::StoreUnavailable(_) | AskError::Overloaded(_) | AskError::Internal(_) => Exit::Unavailable,
     }
 }
 
