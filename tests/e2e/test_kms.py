@@ -132,7 +132,7 @@ def test_s27_without_a_region_the_arn_says_it(make_key, gate):
     assert run.rc == 5 and "no region is set" in run.stderr, run.stderr
 
 
-@pytest.mark.skipif("ECR_GATE_COSIGN3" not in os.environ, reason="ECR_GATE_COSIGN3 does not name cosign")
+@pytest.mark.peers("cosign3")
 def test_b4_cosign_verifies_what_a_key_in_kms_signed(moto, make_key, sign, image, tmp_path):
     make_key()
     assert sign("awskms:///alias/release").rc == 0

@@ -81,6 +81,27 @@ def test_s38_a_tag_is_what_the_webhooks_make_of_it(simulate, images, tmp_path):
     assert bad["answer"] == "denied" and "CVE-2021-44228" in bad["status"]["message"]
 
 
+NAMES = """apiVersion: ecr-gate.dev/v1
+kind: GatePolicy
+metadata: { name: names }
+spec:
+  environments: { production: { class: production } }
+  rules: [{ id: names, registries: { digestOnly: true, tags: { deny: [latest] } } }]
+"""
+
+
+@pytest.mark.parametrize("by", ["itself", "service"])
+def test_s38_rules_on_names_see_what_mutation_leaves(simulate, images, serve, tmp_path, by):
+    (tmp_path / "names.yaml").write_text(NAMES)
+    flags = ("--policy", tmp_path / "names.yaml") if by == "itself" else ("--server", serve(policy=tmp_path / "names.yaml").url)
+    name, digest = images["good"].split("@")
+    written = {"tag": f"{name}:1", "both": f"{name}:1@{digest}", "never-pushed": f"{name}:9@{digest}", "latest": f"{name}:latest@{digest}", "digest": f"{name}@{digest}"}
+    _, found = simulate(*(pod(key, "shop", image) for key, image in written.items()), workload("Deployment", "web", "shop", written["tag"]), flags=flags)
+    denied = {key: entry["status"]["details"]["causes"] for key, entry in found.items() if entry["answer"] == "denied"}
+    assert set(denied) == {"Pod/latest", "Deployment/web"}, "mutation gives pods their digests, and nobody asks what the tag beside one stands for"
+    assert denied["Pod/latest"][0]["reason"] == "reference.tag" and denied["Deployment/web"][0]["reason"] == "reference.digest"
+
+
 def test_d1_the_configuration_says_environments_kinds_and_registries(simulate, images, tmp_path):
     admission = {
         "listen": "127.0.0.1:9443", "cluster": "test", "namespaces": [{"names": ["dev-*"], "environment": "staging"}],

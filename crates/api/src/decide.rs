@@ -10,6 +10,10 @@ use serde_json::value::RawValue;
 pub struct DecideRequest {
     /// The image, with its registry host, by tag or digest.
     pub image: String,
+    /// The tag that stands beside the digest where the image is used, for rules on names (`registries.tags`): where nothing but the digest counts for what
+    /// runs, nobody looks whether it stands for the digest. `image` names a digest and no tag then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The environment; `production` if it is left out (S7).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,

@@ -256,6 +256,11 @@ impl Image {
         reference
     }
 
+    /// The tag that is written beside a digest.
+    pub(crate) fn name_beside_digest(&self) -> Option<Tag> {
+        self.reference.digest.as_ref().and(self.reference.tag.clone())
+    }
+
     /// `host/repository`, or a local image as it was written.
     pub(crate) fn shown_name(&self) -> String {
         self.local.as_ref().map_or_else(|| self.name(), |(text, _)| text.clone())

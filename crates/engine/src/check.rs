@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Target;
-use model::{Ask, Digest, EcrHost, Facts, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Timestamp};
+use model::{
+    Ask, Digest, EcrHost, Facts, ImageReference, Judgement, ManifestFacts, Reason, ReasonCode, Tag, Timestamp,
+};
 use policy::{Exceptions, Needs, PolicySet, TrustScore, evaluate, trust_score};
 use registry::Reference;
 
@@ -32,6 +34,9 @@ pub struct Question<'a> {
     /// It is asked as if the image were this one, with the host that policies match on: `None`, as the one that it is. What is known about it is looked
     /// up where it is.
     pub as_if: Option<ImageReference>,
+    /// The tag that was written beside the digest, where nothing but the digest counts for what runs: rules on names see it, and nobody looks whether it
+    /// stands for the digest.
+    pub name: Option<Tag>,
     /// What the caller hands over.
     pub handed: &'a HandedOver,
     /// How registries are spoken to.
@@ -217,7 +222,10 @@ fn judge(
 impl Question<'_> {
     /// What is asked of the policies.
     pub(crate) fn ask(&self, digest: Digest, account: Option<&str>) -> Ask {
-        let image = self.as_if.clone().unwrap_or_else(|| self.at(account));
+        let mut image = self.as_if.clone().unwrap_or_else(|| self.at(account));
+        if self.name.is_some() {
+            image.tag.clone_from(&self.name);
+        }
         Ask { image, digest, environment: self.environment.clone() }
     }
 

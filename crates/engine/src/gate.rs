@@ -46,6 +46,7 @@ mod submitting;
 mod system;
 mod teams;
 mod tokens;
+mod understanding;
 mod versions;
 mod without_registry;
 mod without_store;

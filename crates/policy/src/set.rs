@@ -273,6 +273,15 @@ impl PolicySet {
         shortest
     }
 
+    /// Whether a rule looks at the tag in a reference: then one digest under two tags is two questions.
+    pub fn looks_at_tags(&self) -> bool {
+        let rules = self.members.iter().flat_map(|member| &member.policy.spec.rules);
+        rules.filter_map(|rule| rule.check().ok()).any(|check| match check {
+            Check::Registries(rule) => rule.looks_at_tags(),
+            _ => false,
+        })
+    }
+
     /// What has to be collected to answer this question.
     pub fn needs(&self, ask: &Ask) -> Needs {
         let mut needs = Needs {

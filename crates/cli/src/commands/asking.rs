@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::{Checked, HandedOver, Pace, Place, Question, Refused, RegistryAccess, Trust};
-use model::EnvironmentClass;
+use model::{EnvironmentClass, ImageReference, Tag};
 use policy::{Exceptions, FailOn, PolicySet};
 
 use super::time_limit::time_limit;
@@ -68,6 +68,8 @@ pub(crate) struct AskArgs {
 /// The question, read and checked.
 pub(crate) struct Asking {
     pub(crate) image: Image,
+    /// The tag beside its digest, if that is a name alone.
+    name: Option<Tag>,
     pub(crate) place: Place,
     pub(crate) pace: Pace,
     pub(crate) environment: String,
@@ -130,6 +132,7 @@ impl AskArgs {
         }
         Ok(Asking {
             image,
+            name: None,
             place: whereabouts,
             pace,
             environment,
@@ -244,14 +247,23 @@ impl AskArgs {
 }
 
 impl Asking {
+    /// The same as admission asks: a tag beside a digest is a name, and nothing but the digest counts for what runs.
+    pub(crate) fn by_digest(mut self) -> Self {
+        self.name = self.image.name_beside_digest();
+        self
+    }
+
     /// Asks; with `dry` no scan is started.
     pub(crate) async fn ask(&self, dry: bool, verbose: bool, ui: Ui) -> Result<Result<Checked, Refused>, Failure> {
+        let image = self.image.canonical();
+        let tag = image.tag.clone().filter(|_| self.name.is_none());
         let question = Question {
-            image: self.image.canonical(),
+            image: ImageReference { tag, ..image },
             place: self.place.clone(),
             account: self.image.account.clone(),
             environment: self.environment.clone(),
             as_if: None,
+            name: self.name.clone(),
             handed: &self.handed,
             access: &self.access,
             trust: &self.trust,

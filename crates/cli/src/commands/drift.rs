@@ -70,8 +70,34 @@ struct Rules {
     reach: Reach,
 }
 
-/// One image that runs for one environment, once.
-type Subject = (String, String, String);
+/// One image that runs for one environment under one name, once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    /// `host/repository`
+    repository: String,
+    digest: String,
+    /// The tag it is written with: rules on names see it, as at admission.
+    name: Option<String>,
+    environment: String,
+}
+
+impl Subject {
+    fn of(image: &ImageReference, digest: &str, environment: &str) -> Self {
+        Self {
+            repository: repository(image),
+            digest: digest.to_owned(),
+            name: image.tag.as_ref().map(ToString::to_string),
+            environment: environment.to_owned(),
+        }
+    }
+
+    /// As admission asks about it.
+    fn image(&self) -> String {
+        let Self { repository, digest, name, .. } = self;
+        let name = name.as_ref().map_or_else(String::new, |name| format!(":{name}"));
+        format!("{repository}{name}@{digest}")
+    }
+}
 
 impl DriftArgs {
     pub(crate) async fn run(&self, ui: Ui) -> Result<Exit, Failure> {
@@ -120,7 +146,7 @@ impl DriftArgs {
             let (Ok(image), Some(of)) = (as_nodes_read(&one.image), environments.get(&one.namespace)) else { continue };
             for environment in of {
                 if let Ok(digest) = &one.digest {
-                    subjects.insert((repository(&image), digest.clone(), environment.clone()));
+                    subjects.insert(Subject::of(&image, digest, environment));
                 }
                 if image.digest.is_none() && !one.is_waiting {
                     tags.insert((image.to_string(), environment.clone()));
@@ -282,7 +308,7 @@ impl DriftArgs {
         for environment in environments {
             match &one.digest {
                 Err(why) => add(report, Kind::Unknown, Some(environment), (*why).to_owned()),
-                Ok(digest) => match answers.verdict(&repository(&image), digest, environment) {
+                Ok(digest) => match answers.verdict(&Subject::of(&image, digest, environment)) {
                     Verdict::Allowed => {}
                     Verdict::Denied(why) => add(report, Kind::Denied, Some(environment), why),
                     Verdict::None(why) => add(report, Kind::Undecided, Some(environment), why),

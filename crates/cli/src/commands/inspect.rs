@@ -97,6 +97,7 @@ impl InspectArgs {
             account: image.account.clone(),
             environment: self.environment.clone(),
             as_if: None,
+            name: None,
             handed: &handed,
             access: &access,
             trust: &trust,

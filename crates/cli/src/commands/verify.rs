@@ -122,6 +122,7 @@ impl VerifyArgs {
             account: image.account.clone(),
             environment,
             as_if: None,
+            name: None,
             handed: &handed,
             access: &access,
             trust: &trust,

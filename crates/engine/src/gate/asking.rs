@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use model::{Digest, Reason, Timestamp, Verdict};
+use model::{Digest, Reason, Tag, Timestamp, Verdict};
 use serde::Deserialize;
 use store::StoreError;
 
@@ -17,6 +17,9 @@ use super::permit::{Permit, Refusal};
 pub struct Asked {
     /// The image as the caller names it: with registry host, and tag or digest.
     pub image: String,
+    /// The tag that stands beside the digest where the image is used, if `image` leaves it out because nothing but the digest counts for what runs: for
+    /// rules on names alone. Nobody looks whether it stands for the digest.
+    pub name: Option<Tag>,
     /// The environment; `None` is `production` (S7).
     pub environment: Option<String>,
     /// How long to wait for what is pending. Never longer than the gate's own bound.

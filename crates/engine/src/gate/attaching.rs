@@ -65,6 +65,7 @@ impl Inner {
         let image = format!("{repository}@{digest}");
         let asked = Asked {
             image: image.clone(),
+            name: None,
             environment: Some(environment.clone()),
             wait: Duration::ZERO,
             dry_run: false,

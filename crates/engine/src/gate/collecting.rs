@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use model::{Digest, ImageReference, Reason, ReasonCode, Signal, UnknownClass};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signal, Tag, UnknownClass};
 use store::{EvidenceRow, SignalRow};
 use tokio::sync::Notify;
 
@@ -45,6 +45,8 @@ pub(super) struct Wanted {
     pub(super) environment: String,
     /// For whoever asks what would be said of it elsewhere: where.
     pub(super) as_if: Option<ImageReference>,
+    /// The tag beside the digest, where rules look at it and nothing else does.
+    pub(super) name: Option<Tag>,
     /// S15: nothing is started.
     pub(super) dry_run: bool,
     /// One look: what is pending is not waited for.
@@ -205,6 +207,7 @@ impl Inner {
             account: None,
             environment: wanted.environment.clone(),
             as_if: wanted.as_if.clone(),
+            name: wanted.name.clone(),
             handed,
             access: &access,
             trust: &force.trust,

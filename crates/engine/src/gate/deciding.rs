@@ -1,12 +1,10 @@
 //! From an ask to an answer: what is remembered and still holds, else known facts judged anew, else facts collected now. Nothing is answered
 //! that is not on record, and nothing remembered is acted on unless all changes up to a moment ago are known (S42).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ImageReference, Timestamp, Verdict};
-use registry::Reach;
 use store::{Batch, NewJob};
 use telemetry::Cache;
 
@@ -19,14 +17,9 @@ use super::memory::{Good, Judged, Key, Known, Look};
 use super::overrides::may_be_overridden;
 use super::permit::{Basis, Permit};
 use super::recording::{self, Draft};
+use super::understanding::Understood;
 use super::without_registry::{is_away, may_stand_in};
 use super::{Inner, counting, exceptions, packages};
-
-/// An ask that was understood.
-pub(super) struct Understood {
-    pub(super) image: ImageReference,
-    pub(super) environment: String,
-}
 
 impl Inner {
     /// Answers within `asked.wait`.
@@ -65,45 +58,6 @@ impl Inner {
         }
     }
 
-    pub(super) fn understand(&self, asked: &Asked) -> Result<Understood, AskError> {
-        let usage = |what: String, hint: &str| AskError::Usage { what, hint: Some(hint.to_owned()) };
-        let image: ImageReference = asked.image.parse().map_err(|error| {
-            usage(
-                format!("{:?} is no image reference: {error}", asked.image.chars().take(300).collect::<String>()),
-                "write the whole reference, as docker push does: HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…",
-            )
-        })?;
-        let Some(host) = &image.host else {
-            let what = format!("{image} names no registry");
-            return Err(usage(what, "write the whole reference, with the registry's host"));
-        };
-        if image.tag.is_none() && image.digest.is_none() {
-            let what = format!("{image} has neither tag nor digest");
-            return Err(usage(what, "name exactly what was pushed: `…:TAG` or, better, `…@sha256:…`"));
-        }
-        // Addresses of the link are where clouds keep credentials; no registry is there.
-        let reach = &self.settings.reach;
-        let is_listed = (matches!(reach, Reach::Listed(_)) && reach.allows(host))
-            || self.settings.registries.insecure.iter().any(|one| one == host);
-        if is_of_the_link(host) && !is_listed {
-            return Err(usage(
-                format!("{host} is an address of the link, and no registry"),
-                "name the registry by its host",
-            ));
-        }
-        if !reach.allows(host) {
-            let what = format!("the gate is not set up for the registry {host}");
-            let hint = "whoever runs the gate lists it in `registries.allowed`".to_owned();
-            return Err(AskError::NotSetUp { what, hint });
-        }
-        let image = canonical(image);
-        let environment = asked.environment.clone().unwrap_or_else(|| "production".to_owned());
-        self.follower.force().policies.environment(&environment).map_err(|error| {
-            usage(error.to_string(), "environments are declared in `spec.environments` of the policy in force")
-        })?;
-        Ok(Understood { image, environment })
-    }
-
     /// S9: a clock that went back would let the past count as now.
     pub(super) fn now(&self) -> Result<Timestamp, AskError> {
         let now = (self.settings.now)();
@@ -130,7 +84,7 @@ impl Inner {
         let now = self.now()?;
         let force = self.follower.force();
         let metrics = &self.settings.metrics;
-        let key = self.key(understood, by.point);
+        let key = self.key(understood, by.point, &force);
         if let Some(key) = &key
             && !dry_run
         {
@@ -180,7 +134,7 @@ impl Inner {
             known
         } else {
             metrics.cache_miss(Cache::Facts);
-            self.wanted(understood, dry_run, deadline).await?
+            self.wanted(understood, force, dry_run, deadline).await?
         };
         if !dry_run {
             self.deny_platforms(&known).await?;
@@ -193,7 +147,7 @@ impl Inner {
         let known = if force.wants(&known.ask) == known.wants {
             known
         } else {
-            self.wanted(understood, dry_run, deadline).await?
+            self.wanted(understood, &force, dry_run, deadline).await?
         };
         if force.wants(&known.ask) != known.wants {
             return Err(AskError::Overloaded("policies change faster than the image can be looked at".to_owned()));
@@ -233,12 +187,14 @@ impl Inner {
     async fn wanted(
         self: &Arc<Self>,
         understood: &Understood,
+        force: &InForce,
         dry_run: bool,
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
-        let Understood { image, environment } = understood;
+        let Understood { image, environment, .. } = understood;
         let (image_name, environment) = (image.to_string(), environment.clone());
-        let wanted = Wanted { image: image_name, environment, as_if: None, dry_run, brief: false };
+        let name = understood.name(force).cloned();
+        let wanted = Wanted { image: image_name, environment, as_if: None, name, dry_run, brief: false };
         self.collected(image, wanted, deadline).await
     }
 
@@ -280,7 +236,7 @@ impl Inner {
 
     /// Under what the image is remembered; `None` if nobody knows what its tag stands for. Where what runs is the digest that was decided about, a tag
     /// may have been looked up a moment ago; whoever pushes and then asks means what was pushed.
-    pub(super) fn key(&self, understood: &Understood, point: Point) -> Option<Key> {
+    pub(super) fn key(&self, understood: &Understood, point: Point, force: &InForce) -> Option<Key> {
         let image = &understood.image;
         let repository = repository(image);
         let digest = match (&image.digest, &image.tag) {
@@ -301,7 +257,7 @@ impl Inner {
         Some(Key {
             repository,
             digest,
-            tag: image.tag.as_ref().map(ToString::to_string),
+            tag: image.tag.as_ref().or(understood.name(force)).map(ToString::to_string),
             pinned: image.digest.is_some(),
             environment: understood.environment.clone(),
         })
@@ -309,7 +265,8 @@ impl Inner {
 
     pub(super) fn remember(&self, known: &Arc<Known>) {
         let key = Key::of(&known.ask);
-        if let Some(tag) = &key.tag {
+        // Beside a digest it may be a name alone.
+        if let Some(tag) = key.tag.as_ref().filter(|_| !key.pinned) {
             self.memory.tags.insert(format!("{}:{tag}", key.repository), key.digest.clone());
         }
         self.memory.known.insert(key, Arc::clone(known));
@@ -392,7 +349,10 @@ impl Inner {
     /// What is pending is looked at again although nobody asks, so that its decision is there when somebody does (F5).
     fn look_again(&self, known: &Known, now: Timestamp) -> Result<NewJob, AskError> {
         let image = &known.ask.image;
-        let payload = serde_json::json!({ "image": image.to_string(), "environment": known.ask.environment });
+        let name = image.digest.as_ref().and(image.tag.as_ref());
+        let asked = ImageReference { tag: image.tag.clone().filter(|_| name.is_none()), ..image.clone() };
+        let environment = &known.ask.environment;
+        let payload = serde_json::json!({ "image": asked.to_string(), "name": name, "environment": environment });
         let wait = model::SignedDuration::try_from(self.settings.pace.poll_interval)
             .map_err(|error| AskError::Internal(error.to_string()))?;
         Ok(NewJob {
@@ -411,7 +371,7 @@ impl Inner {
         by: &Asker,
         deadline: Instant,
     ) -> Result<Option<(Answered, bool)>, AskError> {
-        if key.tag.is_some() {
+        if understood.image.tag.is_some() {
             return Ok(None);
         }
         // What somebody handed in about the child itself counts for it.
@@ -421,7 +381,7 @@ impl Inner {
         let parent = self.store.parent_decision(&key.repository, &key.digest, &key.environment).await?;
         let Some(parent) = parent.filter(|parent| parent.digest != key.digest) else { return Ok(None) };
         let image = ImageReference { digest: Some(parent.digest), tag: None, ..understood.image.clone() };
-        let parent = Understood { image, environment: understood.environment.clone() };
+        let parent = Understood { image, name: understood.name.clone(), environment: understood.environment.clone() };
         let (answered, degraded) = match Box::pin(self.once(&parent, false, by, deadline, true)).await {
             Ok(answered) => answered,
             // What its index is cannot be told: then it is judged by itself.
@@ -448,26 +408,6 @@ pub(super) fn holds_until(judged: &Judged, now: Timestamp) -> Instant {
     let fresh_until = judged.look.fresh_until;
     let left = judged.valid_until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
     left.map_or(fresh_until, |left| fresh_until.min(Instant::now() + left))
-}
-
-fn is_of_the_link(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    match name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => address.is_link_local() || address.is_unspecified(),
-        Ok(IpAddr::V6(address)) => address.is_unicast_link_local() || address.is_unspecified(),
-        Err(_) => false,
-    }
-}
-
-/// The reference with one spelling of its registry, whichever it was written with: what is known about an image is known under it.
-pub(super) fn canonical(image: ImageReference) -> ImageReference {
-    let host = image.host.as_deref().map(policy::canonical_host);
-    let official = host.as_deref() == Some("docker.io") && !image.repository.as_str().contains('/');
-    let repository = if official { format!("library/{}", image.repository).parse().ok() } else { None };
-    ImageReference { host, repository: repository.unwrap_or(image.repository), ..image }
 }
 
 /// How old recorded facts become before the same facts are recorded again, where a policy may fall back on them.

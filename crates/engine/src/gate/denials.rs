@@ -171,8 +171,13 @@ impl Inner {
 
     /// Looks what platforms a denied index has: whoever collects it adds them.
     async fn look_at_denied(self: &Arc<Self>, image: &str) {
-        let asked =
-            Asked { image: image.to_owned(), environment: None, wait: std::time::Duration::ZERO, dry_run: false };
+        let asked = Asked {
+            image: image.to_owned(),
+            name: None,
+            environment: None,
+            wait: std::time::Duration::ZERO,
+            dry_run: false,
+        };
         if let Err(error) = self.ask(asked, &Asker::gate()).await {
             tracing::warn!(image, %error, "what platforms a denied image has is not known");
         }

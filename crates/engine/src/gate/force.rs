@@ -30,6 +30,8 @@ pub(super) struct InForce {
     /// The digest of the bundle.
     pub(super) version: Digest,
     pub(super) policies: PolicySet,
+    /// A rule looks at tags.
+    pub(super) names: bool,
     /// Those of files that the policies list, and those that were granted.
     pub(super) exceptions: Exceptions,
     pub(super) standing: Standing,
@@ -61,7 +63,7 @@ impl InForce {
     pub(super) fn wants(&self, ask: &Ask) -> Digest {
         let needs = self.policies.needs(ask);
         let elsewhere = self.policies.signature_repositories(ask);
-        Digest::of(format!("{needs:?} {elsewhere:?} {}", self.material).as_bytes())
+        Digest::of(format!("{needs:?} {elsewhere:?} {} {}", self.names, self.material).as_bytes())
     }
 }
 
@@ -241,6 +243,7 @@ async fn load(store: &Store, global: i64) -> Result<InForce, GateError> {
     Ok(InForce {
         global,
         version: activation.policy,
+        names: policies.looks_at_tags(),
         policies,
         exceptions,
         standing,

@@ -30,6 +30,9 @@ const PAGE: u32 = 200;
 #[derive(Deserialize)]
 struct Collect {
     image: String,
+    /// The tag beside the digest, which is a name alone.
+    #[serde(default)]
+    name: Option<String>,
     environment: String,
 }
 
@@ -102,8 +105,11 @@ impl Inner {
 
     /// F5: what was pending is looked at again, so that its decision is there when somebody asks.
     async fn collect_job(self: &Arc<Self>, job: &Job) -> Result<Batch, GateError> {
-        let Collect { image, environment } = payload(job)?;
-        let asked = Asked { image, environment: Some(environment), wait: self.settings.pace.timeout, dry_run: false };
+        let Collect { image, name, environment } = payload(job)?;
+        let name = name.map(|name| name.parse()).transpose();
+        let name = name.map_err(|error| GateError::invalid(format!("a job's tag cannot be read: {error}")))?;
+        let wait = self.settings.pace.timeout;
+        let asked = Asked { image, name, environment: Some(environment), wait, dry_run: false };
         let by = Asker::gate();
         let answered = self.ask(asked, &by).await.map_err(|error| GateError::invalid(error.to_string()))?;
         if answered.retry_after.is_some() {

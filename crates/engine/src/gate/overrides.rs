@@ -14,9 +14,9 @@ use store::{Batch, ItemQuery, ItemRow, Job, NewJob, Scope, Store, StoreError};
 use super::actor::{Actor, Right};
 use super::admission::Seat;
 use super::collecting::repository;
-use super::deciding::canonical;
 use super::denials::sound_reason;
 use super::scope::LOOKED_THROUGH;
+use super::understanding::canonical;
 use super::{GateError, Inner, recording};
 pub(super) use rollback::of_rollback;
 

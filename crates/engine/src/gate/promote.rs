@@ -21,8 +21,8 @@ use store::StoreError;
 use super::actor::{Actor, Right};
 use super::asking::{AskError, Asked, Asker, Point, RecordedDecision};
 use super::collecting::repository;
-use super::deciding::canonical;
 use super::permit::Refusal;
+use super::understanding::canonical;
 use super::{Gate, GateError, Inner};
 
 pub(super) use tracking::Runs;
@@ -250,6 +250,7 @@ impl Inner {
     fn understand_promotion(&self, wanted: &Promotion, by: &Asker, actor: &Actor) -> Result<Plan, PromoteError> {
         let asked = |image: &str| Asked {
             image: image.to_owned(),
+            name: None,
             environment: wanted.environment.clone(),
             wait: wanted.wait,
             dry_run: false,

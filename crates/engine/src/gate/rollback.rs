@@ -131,7 +131,13 @@ impl Inner {
         // Judged where it came from: what was handed in about it is there.
         let source = format!("{}@{}", row.source, row.digest);
         // The registry has to be one that the gate asks, and the environment one that is declared.
-        let asked = Asked { image: source, environment: Some(environment.clone()), wait: wanted.wait, dry_run: false };
+        let asked = Asked {
+            image: source,
+            name: None,
+            environment: Some(environment.clone()),
+            wait: wanted.wait,
+            dry_run: false,
+        };
         let there = Asked { image: format!("{name}@{}", row.digest), ..asked.clone() };
         let source = self.understand(&asked)?.image;
         let may_override = actor.may(Right::Override, &name, Some(&environment));

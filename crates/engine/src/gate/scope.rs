@@ -8,7 +8,7 @@ use store::LeafRow;
 use super::actor::{Actor, Grant, Right};
 use super::asking::{AskError, Asked};
 use super::collecting::repository;
-use super::deciding::canonical;
+use super::understanding::canonical;
 use super::{GateError, Submission};
 
 /// The environment of an ask that names none (S7).

@@ -10,8 +10,8 @@ use store::{Batch, EvidenceRow, Scope, SignalRow};
 use super::actor::{Actor, Right};
 use super::asking::Asker;
 use super::collecting::repository;
-use super::deciding::canonical;
 use super::documents::{self, Places};
+use super::understanding::canonical;
 use super::{Gate, GateError, Inner, Submission, Submitted, recording};
 
 /// The most documents about one image in one repository that count in the same environments.

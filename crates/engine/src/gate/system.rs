@@ -8,8 +8,8 @@ use store::{DecisionQuery, DecisionRow, StoreError};
 use super::admission::Seat;
 use super::asking::{AskError, Asked, Point};
 use super::collecting::repository;
-use super::deciding::Understood;
 use super::memory::Key;
+use super::understanding::Understood;
 use super::without_registry::is_away;
 use super::{Gate, Inner};
 use crate::record::{Record, RuleRecord};
@@ -53,9 +53,10 @@ impl Inner {
     async fn knows_against(&self, understood: &Understood) -> bool {
         let (image, environment) = (&understood.image, &understood.environment);
         let repository = repository(image);
-        let as_asked = self.key(understood, Point::Admission);
+        let force = self.follower.force();
+        let as_asked = self.key(understood, Point::Admission, &force);
         let digest = image.digest.clone().or_else(|| as_asked.as_ref().map(|key| key.digest.clone()));
-        if self.follower.force().standing.denials.name(&repository, digest.as_ref()) {
+        if force.standing.denials.name(&repository, digest.as_ref()) {
             return true;
         }
         let Some(digest) = digest else { return false };

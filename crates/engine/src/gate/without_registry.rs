@@ -7,8 +7,9 @@ use model::{Ask, UnknownClass};
 use policy::StandIn;
 
 use super::asking::{Answered, AskError, Asker};
-use super::deciding::{Understood, allows};
+use super::deciding::allows;
 use super::force::InForce;
+use super::understanding::Understood;
 use super::without_store::StoodIn;
 use super::{Inner, recording};
 
@@ -37,7 +38,7 @@ impl Inner {
         let confirmed = self.confirmed().await?;
         let now = self.now()?;
         let force = self.follower.force();
-        let good = self.key(understood, by.point).and_then(|key| self.memory.good.get(&key));
+        let good = self.key(understood, by.point, &force).and_then(|key| self.memory.good.get(&key));
         let Some(good) = good.filter(|good| good.version == force.version) else { return Ok(None) };
         let (judged, known) = (&good.judged, &good.known);
         if !self.follower.unchanged(&known.manifests, known.ticket) {

@@ -10,9 +10,10 @@ use policy::StandIn;
 use super::Inner;
 use super::answers::is_durable;
 use super::asking::{Answered, AskError, Asker, Via};
-use super::deciding::{Understood, ago, allows, holds_until};
+use super::deciding::{ago, allows, holds_until};
 use super::memory::Judged;
 use super::permit::{Basis, Permit};
+use super::understanding::Understood;
 
 /// Why an earlier decision stands in, how long its leave holds, and when it was last known that nothing changed.
 pub(super) struct StoodIn {
@@ -35,7 +36,7 @@ impl Inner {
             return Err(why);
         }
         let force = self.follower.force();
-        let judged = self.key(understood, by.point).and_then(|key| self.memory.judged.get(&key));
+        let judged = self.key(understood, by.point, &force).and_then(|key| self.memory.judged.get(&key));
         let Some(judged) = judged.filter(|judged| {
             judged.global == force.global
                 && allows(judged.decision.verdict)

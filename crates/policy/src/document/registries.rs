@@ -39,6 +39,11 @@ pub(crate) struct Tags {
 }
 
 impl Registries {
+    /// Whether what it says may depend on the tag.
+    pub(crate) fn looks_at_tags(&self) -> bool {
+        self.tags.is_some() || self.except.iter().flatten().any(ImagePattern::names_tags)
+    }
+
     /// The checks that a schema cannot express.
     pub(crate) fn check(&self, rule: &str) -> Result<(), (String, &'static str)> {
         let wrong = |what: String, hint| Err((format!("rule {rule:?}: {what}"), hint));

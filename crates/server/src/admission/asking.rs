@@ -52,9 +52,13 @@ impl Call<'_> {
         }
     }
 
+    /// What is judged: the image by its digest where it has one. A tag beside a digest is a name: rules see it, nodes do not look at it.
     pub(super) fn asked(&self, image: &ImageReference) -> Asked {
+        let name = image.tag.clone().filter(|_| image.digest.is_some());
+        let image = ImageReference { tag: image.tag.clone().filter(|_| name.is_none()), ..image.clone() };
         Asked {
             image: image.to_string(),
+            name,
             environment: Some(self.environment.clone()),
             // S11: what is pending is said at once; whoever writes the object writes it again.
             wait: Duration::ZERO,
@@ -153,7 +157,7 @@ impl Inner {
             let is_fixed = settings.tags.fixes(review);
             return Err(if is_fixed { self.why_no_digest(call, image, refusal).await } else { refusal });
         }
-        let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.asked()));
+        let (seat, by, asked) = (self.seat(review, image), call.asker(), call.asked(&image.reference));
         let admit = async || {
             let answered = self.app.gate().admit(asked.clone(), &seat, &by, &self.actor).await?;
             Ok(match self.broken(call, glass, &answered, &seat).await {
@@ -166,9 +170,6 @@ impl Inner {
             Ok(answered) => answered,
             Err((no, left_open)) => return Err(Refusal { left_open, ..no_answer(image, &call.environment, &no) }),
         };
-        let decision = &answered.decision;
-        let is_about_it =
-            |digest: &model::Digest| decision.digest == *digest && decision.environment == call.environment;
         let permit = match &answered.permit {
             Err(refusal) => {
                 if let Some(why) = not_broken {
@@ -178,9 +179,11 @@ impl Inner {
             }
             Ok(permit) => permit,
         };
-        let of_another =
-            image.reference.digest.as_ref().is_some_and(|digest| !is_about_it(digest) || permit.subject() != digest);
-        if of_another || permit.environment() != call.environment || permit.point() != Point::Admission {
+        // The decision may be that of an index, whose leave is for its platforms too (S1).
+        let of_another = image.reference.digest.as_ref().is_some_and(|digest| permit.subject() != digest);
+        let elsewhere =
+            [permit.environment(), &answered.decision.environment].iter().any(|one| **one != call.environment);
+        if of_another || elsewhere || permit.point() != Point::Admission {
             let cause = "the leave is for something else".to_owned();
             return Err(Refusal::of_error(image, &call.environment, &AskError::Internal(cause)));
         }
@@ -213,7 +216,7 @@ impl Inner {
     /// S38: why a tag has none, where the mutating webhook puts digests in their place: what stands in the way now. Controllers show no warnings, so it is
     /// said in the denial.
     async fn why_no_digest(&self, call: &Call<'_>, image: &ImageUse, by_tag: Refusal) -> Refusal {
-        let asked = call.asked(&image.asked());
+        let asked = call.asked(&image.reference);
         let (by, seat) = (call.asker(), self.seat(call.review, image));
         match self.beside(call, &asked, &seat, self.app.gate().ask(asked.clone(), &by, &self.actor)).await {
             Ok(_) => by_tag,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use engine::words::line;
-use model::ImageReference;
+use model::{Digest, ImageReference};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
@@ -54,13 +54,12 @@ impl ImageUse {
         field
     }
 
-    /// What is judged: the image by its digest where it has one. A tag beside a digest is for people; nodes do not look at it.
-    pub fn asked(&self) -> ImageReference {
-        let mut reference = self.reference.clone();
-        if reference.digest.is_some() {
-            reference.tag = None;
-        }
-        reference
+    /// The image as it is written, with its digest. A tag that was meant and not written is written too: rules look at tags, and beside a digest none is meant.
+    pub(super) fn with(&self, digest: &Digest) -> String {
+        let is_tagged = as_written(&self.image).is_ok_and(|written| written.tag.is_some());
+        let meant =
+            self.reference.tag.as_ref().filter(|_| !is_tagged).map_or_else(String::new, |tag| format!(":{tag}"));
+        format!("{}{meant}@{digest}", self.image)
     }
 }
 
@@ -317,7 +316,7 @@ impl Found {
 /// # Errors
 /// What is no reference of an image.
 pub fn as_nodes_read(image: &str) -> Result<ImageReference, String> {
-    let mut reference: ImageReference = image.parse().map_err(|error: model::ReferenceError| error.to_string())?;
+    let mut reference = as_written(image)?;
     if reference.host.is_none() {
         reference.host = Some("docker.io".to_owned());
     }
@@ -330,4 +329,8 @@ pub fn as_nodes_read(image: &str) -> Result<ImageReference, String> {
         reference.tag = Some("latest".parse().map_err(|error: model::ReferenceError| error.to_string())?);
     }
     Ok(reference)
+}
+
+fn as_written(image: &str) -> Result<ImageReference, String> {
+    image.parse().map_err(|error: model::ReferenceError| error.to_string())
 }

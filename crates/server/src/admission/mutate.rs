@@ -56,7 +56,7 @@ impl Inner {
         let mut outcome = Outcome { images: resolved.len(), ..Outcome::default() };
         for one in &resolved {
             if let Some(digest) = &one.digest {
-                outcome.patch.push(patch::replace(&one.image.pointer, &format!("{}@{digest}", one.image.image)));
+                outcome.patch.push(patch::replace(&one.image.pointer, &one.image.with(digest)));
                 self.app.shared.metrics.tag_resolved();
             }
             outcome.warnings.extend(one.why.clone());
@@ -80,7 +80,7 @@ impl Inner {
             resolved.known.digest = resolved.image.reference.digest.as_ref().map(ToString::to_string);
             return resolved;
         }
-        let mut reference = resolved.image.asked();
+        let mut reference = resolved.image.reference.clone();
         if reference.digest.is_none() {
             if !gets_digest {
                 return resolved;
@@ -88,7 +88,7 @@ impl Inner {
             match self.looked_up(call, &reference).await {
                 Ok(answered) => {
                     let digest = answered.decision.digest.clone();
-                    reference = ImageReference { tag: None, digest: Some(digest.clone()), ..reference };
+                    reference.digest = Some(digest.clone());
                     resolved.digest = Some(digest);
                 }
                 Err(why) => {

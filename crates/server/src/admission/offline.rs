@@ -38,7 +38,12 @@ impl AdmissionSettings {
         environment: &str,
     ) -> Option<Result<(), Refusal>> {
         let settled = self.settled(review, image, environment);
-        settled.filter(|settled| settled.is_ok() || !self.tags.fixes(review))
+        settled.filter(|settled| settled.is_ok() || !self.fixes(review))
+    }
+
+    /// Whether mutation puts digests in the place of tags in this object, before it is validated.
+    pub fn fixes(&self, review: &Review<'_>) -> bool {
+        self.tags.fixes(review)
     }
 }
 

@@ -285,15 +285,15 @@ fn an_image_is_read_as_nodes_read_it() {
         let Images::Some(mut uses) = images(&parse(bytes.as_bytes()).unwrap(), &Kinds::default()).unwrap() else {
             panic!()
         };
-        uses.remove(0).asked().to_string()
+        uses.remove(0).reference.to_string()
     };
     assert_eq!(of("nginx"), "docker.io/library/nginx:latest");
     assert_eq!(of("docker.io/nginx:1"), "docker.io/library/nginx:1");
     assert_eq!(of("team/app"), "docker.io/team/app:latest");
     assert_eq!(of("r.example/app:1"), "r.example/app:1");
     assert_eq!(of("localhost:5000/app"), "localhost:5000/app:latest");
-    // A tag beside a digest is for people.
-    assert_eq!(of(&format!("r.example/app:1@{DIGEST}")), format!("r.example/app@{DIGEST}"));
+    assert_eq!(of(&format!("r.example/app:1@{DIGEST}")), format!("r.example/app:1@{DIGEST}"));
+    assert_eq!(of(&format!("nginx@{DIGEST}")), format!("docker.io/library/nginx@{DIGEST}"));
 }
 
 fn refusal(class: Class, text: &str) -> Refusal {

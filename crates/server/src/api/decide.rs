@@ -111,11 +111,14 @@ fn wants_later(headers: &HeaderMap) -> bool {
 }
 
 fn ask(request: DecideRequest, caller: &Caller, trace: &Trace, longest: Duration) -> Result<(Asked, Asker), Fail> {
-    let DecideRequest { image, environment, wait_seconds, dry_run, point, pipeline, commit } = request;
+    let DecideRequest { image, name, environment, wait_seconds, dry_run, point, pipeline, commit } = request;
     sound("image", &image, NAME)?;
+    sound_if_given("name", name.as_deref(), NAME)?;
     sound_if_given("environment", environment.as_deref(), NAME)?;
     sound_if_given("pipeline", pipeline.as_deref(), NAME)?;
     sound_if_given("commit", commit.as_deref(), NAME)?;
+    let name =
+        name.map(|name| name.parse().map_err(|error| Fail::invalid(format!("name is no tag: {error}")))).transpose()?;
     let wait = wait_seconds.map_or(WAIT, |wait| Duration::from_secs(wait.into())).min(longest);
     let point = match point {
         None | Some(DecidePoint::Api) => Point::Api,
@@ -130,7 +133,7 @@ fn ask(request: DecideRequest, caller: &Caller, trace: &Trace, longest: Duration
         trace_id: trace.trace.as_deref().map(str::to_owned),
         seat: None,
     };
-    Ok((Asked { image, environment, wait, dry_run: dry_run == Some(true) }, by))
+    Ok((Asked { image, name, environment, wait, dry_run: dry_run == Some(true) }, by))
 }
 
 /// Everything of [`api::Decided`] before the decision, which is written as it is stored.

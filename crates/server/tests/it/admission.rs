@@ -13,6 +13,7 @@ use testkit::oci::{Fault, ImageBuilder, Layer, Registry};
 use crate::stage::{ADMIN, Answer, How, PIPELINE, Served, served};
 
 mod mutation;
+mod names;
 mod system;
 mod validation;
 
@@ -33,6 +34,10 @@ fn settings() -> AdmissionSettings {
     }
 }
 
+fn non_root() -> Value {
+    json!({ "id": "user", "config": { "nonRoot": true } })
+}
+
 /// A gate whose policy denies images that run as root.
 struct Stage {
     served: Served,
@@ -43,14 +48,21 @@ impl Stage {
     async fn with(settings: AdmissionSettings) -> Self {
         let registry = Registry::start();
         let how = How { insecure: vec![registry.host()], admission: Some(settings), ..How::default() };
-        let served = served(how).await;
+        let stage = Self { served: served(how).await, registry };
+        stage.rules(&json!([non_root()])).await;
+        stage
+    }
+
+    /// Puts these rules in force.
+    async fn rules(&self, rules: &Value) {
+        let served = &self.served;
         let policy = json!({
             "apiVersion": "ecr-gate.dev/v1",
             "kind": "GatePolicy",
             "metadata": { "name": "house" },
             "spec": {
                 "environments": { "production": { "class": "production" }, "staging": { "class": "non-production" } },
-                "rules": [{ "id": "user", "config": { "nonRoot": true } }],
+                "rules": rules,
             },
         });
         let bundle = json!({ "documents": [["policy.yaml", policy.to_string()]], "files": [{}] }).to_string();
@@ -59,7 +71,6 @@ impl Stage {
         let digest = uploaded.json()["digest"].as_str().unwrap().to_owned();
         let active = served.post(&format!("/api/v1/policies/{digest}/activate"), Some(ADMIN), "{}").await;
         assert_eq!(active.json()["inForce"], true, "{}", active.body);
-        Self { served, registry }
     }
 
     async fn new() -> Self {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use engine::Record;
+use model::ImageReference;
 use serde::Serialize;
 
 use super::believed::{Question, believed};
@@ -18,6 +19,8 @@ const DECISION: usize = 64 << 20;
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     environment: &'a str,
     wait_seconds: u64,
     dry_run: bool,
@@ -38,7 +41,8 @@ impl From<Trouble> for NoDecision {
     }
 }
 
-/// What the service says now, and whether an override lets the image through all the same. What is pending is not waited for (S11).
+/// What the service says now, and whether an override lets the image through all the same. What is pending is not waited for (S11). Of a name with tag and
+/// digest the tag is a name alone, as where images start.
 pub(crate) async fn dry_decision(
     server: &Server,
     image: &str,
@@ -52,7 +56,10 @@ pub(crate) async fn dry_decision(
         environment: environment.to_owned(),
         dry_run: true,
     };
-    let body = Body { image: question.image.to_string(), environment, wait_seconds: 0, dry_run: true, point: "api" };
+    let name = named.name_beside_digest();
+    let image = ImageReference { tag: question.image.tag.clone().filter(|_| name.is_none()), ..question.image.clone() };
+    let (image, name) = (image.to_string(), name.map(|name| name.to_string()));
+    let body = Body { image, name, environment, wait_seconds: 0, dry_run: true, point: "api" };
     let ask = Ask::post("decide", &body).map_err(|failure| Trouble::NotUnderstood(failure.what))?;
     let reply = server.send(&ask.longer(Duration::from_secs(10)).limit(DECISION)).await?;
     Ok(believed(&reply, &question)?)

@@ -109,9 +109,8 @@ impl Answers {
         self.verdicts.borrow().len()
     }
 
-    pub(super) fn verdict(&self, repository: &str, digest: &str, environment: &str) -> Verdict {
-        let subject = (repository.to_owned(), digest.to_owned(), environment.to_owned());
-        let known = self.verdicts.borrow().get(&subject).cloned();
+    pub(super) fn verdict(&self, subject: &Subject) -> Verdict {
+        let known = self.verdicts.borrow().get(subject).cloned();
         known.unwrap_or_else(|| Verdict::Unknown("it was not asked about".to_owned()))
     }
 
@@ -120,7 +119,8 @@ impl Answers {
         known.unwrap_or_else(|| Err("it was not asked about".to_owned()))
     }
 
-    async fn ask(&self, (repository, digest, environment): &Subject) -> Result<Verdict, Failure> {
+    async fn ask(&self, subject: &Subject) -> Result<Verdict, Failure> {
+        let Subject { repository, digest, environment, .. } = subject;
         let name = canonical_name(repository).unwrap_or_else(|| repository.clone());
         let ask = Ask::get("decisions")
             .query("image", Some(&name))
@@ -139,25 +139,22 @@ impl Answers {
         };
         // One that is over is judged anew: time alone may have changed it.
         let lasting = last.as_ref().filter(|last| last.valid_until.is_none_or(|until| until > now()));
+        // It may have been denied under another name.
+        let by_name = |last: &&Summary| last.reasons.iter().any(|reason| reason.code.starts_with("reference."));
+        let lasting = lasting.filter(|last| !by_name(last));
         if let Some(Summary { id, verdict: Judged::Deny, reasons, .. }) = lasting {
             let why = reasons.first().map_or_else(
                 || format!("decision {id}"),
                 |reason| format!("{}: {} (decision {id})", reason.code, reason.message),
             );
-            let is_overridden = self.is_overridden(&format!("{repository}@{digest}"), environment).await;
+            let is_overridden = self.is_overridden(&subject.image(), environment).await;
             return Ok(Verdict::Denied(if is_overridden { overridden(&why) } else { why }));
         }
-        self.ask_now(&format!("{repository}@{digest}"), digest, environment, last.is_some()).await
+        self.ask_now(subject, last.is_some()).await
     }
 
-    async fn ask_now(
-        &self,
-        image: &str,
-        digest: &str,
-        environment: &str,
-        was_decided: bool,
-    ) -> Result<Verdict, Failure> {
-        let (record, is_overridden) = match dry_decision(&self.server, image, environment).await {
+    async fn ask_now(&self, subject: &Subject, was_decided: bool) -> Result<Verdict, Failure> {
+        let (record, is_overridden) = match dry_decision(&self.server, &subject.image(), &subject.environment).await {
             Ok(decided) => decided,
             Err(no) if was_decided => return self.words(no).map(Verdict::Unknown),
             Err(no) => return self.words(no).map(|why| Verdict::None(format!("and cannot be decided now: {why}"))),
@@ -167,7 +164,7 @@ impl Answers {
             |one| format!("{}: {}", one.reason.code, one.reason.message),
         );
         // What an index says covers the manifests in it (S1).
-        let is_inherited = record.image.digest.as_deref() != Some(digest);
+        let is_inherited = record.image.digest.as_deref() != Some(subject.digest.as_str());
         Ok(match record.verdict {
             _ if !was_decided && !is_inherited => Verdict::None(match record.verdict {
                 Judged::Allow | Judged::Warn => "it would be allowed now".to_owned(),

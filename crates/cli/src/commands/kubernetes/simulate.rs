@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::Reach;
+use model::{Digest, ImageReference};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use server::admission::{
@@ -229,7 +230,18 @@ impl Cluster {
         let mut outcome = Outcome { images: uses.len(), ..Outcome::default() };
         let mut worst = Exit::Allowed;
         let wanted = |image: &&ImageUse| self.settings.settled_as_written(review, image, environment).is_none();
-        let images: Vec<String> = uses.iter().filter(wanted).map(|image| image.asked().to_string()).collect();
+        let mut images: Vec<String> = uses.iter().filter(wanted).map(|image| image.reference.to_string()).collect();
+        judge.learn(&images, environment, &self.reach, ui).await?;
+        // Mutation writes the digest beside the tag, and that is what validation sees.
+        let fixes = self.settings.fixes(review);
+        let validated = |image: &ImageUse| {
+            let digest = (fixes && image.reference.digest.is_none())
+                .then(|| judge.answer(&image.reference.to_string(), environment)?.digest())
+                .flatten();
+            let ImageReference { digest: written, .. } = &image.reference;
+            ImageReference { digest: digest.or_else(|| written.clone()), ..image.reference.clone() }.to_string()
+        };
+        images = uses.iter().filter(wanted).map(validated).collect();
         judge.learn(&images, environment, &self.reach, ui).await?;
         for image in uses {
             let exit = match self.settings.settled_as_written(review, image, environment) {
@@ -238,7 +250,7 @@ impl Cluster {
                     outcome.refusals.push(refusal);
                     Exit::Blocked
                 }
-                None => match judge.answer(&image.asked().to_string(), environment) {
+                None => match judge.answer(&validated(image), environment) {
                     Some(answer) => answer.add(image, environment, &mut outcome),
                     None => return Err(Failure::internal("an image was not asked about")),
                 },
@@ -250,6 +262,14 @@ impl Cluster {
 }
 
 impl Answer {
+    /// The digest that was judged.
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Decided { record, .. } => record.image.digest.as_deref()?.parse().ok(),
+            Self::Undecided(_) => None,
+        }
+    }
+
     /// Adds what it says about an image, and says the exit code that follows.
     fn add(&self, image: &ImageUse, environment: &str, outcome: &mut Outcome) -> Exit {
         match self {

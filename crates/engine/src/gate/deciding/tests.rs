@@ -38,12 +38,12 @@ async fn s42_what_comes_into_force_while_an_answer_is_put_on_record_takes_it_bac
     let gate = Gate::start(settings, store.clone()).await.unwrap();
     let inner = &gate.inner;
     let image = format!("{}@{digest}", registry.reference("team/app"));
-    let asked = Asked { image, environment: None, wait: Duration::from_secs(5), dry_run: false };
+    let asked = Asked { image, name: None, environment: None, wait: Duration::from_secs(5), dry_run: false };
     let by = Asker { identity: None, point: Point::Ci, pipeline: None, commit: None, trace_id: None, seat: None };
     let understood = inner.understand(&asked).unwrap();
     let judged = async || {
         inner.ask(asked.clone(), &by).await.unwrap();
-        inner.memory.judged.get(&inner.key(&understood, Point::Ci).unwrap()).unwrap()
+        inner.memory.judged.get(&inner.key(&understood, Point::Ci, &inner.follower.force()).unwrap()).unwrap()
     };
     // Nothing changed: it may be given, and what it rests on is never older than the lease.
     let first = judged().await;
@@ -82,7 +82,7 @@ async fn facts_go_when_they_are_no_longer_fresh_and_what_was_judged_of_them_stay
     let image = ImageBuilder::new().layer(Layer::new().file("etc/os-release", "ID=debian\n")).user("1000").build();
     let digest = registry.push("team/app", Some("1"), &image);
     let image = format!("{}@{digest}", registry.reference("team/app"));
-    let asked = Asked { image, environment: None, wait: Duration::from_secs(5), dry_run: false };
+    let asked = Asked { image, name: None, environment: None, wait: Duration::from_secs(5), dry_run: false };
     let by = Asker { identity: None, point: Point::Api, pipeline: None, commit: None, trace_id: None, seat: None };
     let stands_in = bundle(
         "{ id: user, config: { nonRoot: true } }\n  onUnknown: { registryUnavailable: { lastKnownGood: 1h }, default: deny }",
@@ -99,7 +99,7 @@ async fn facts_go_when_they_are_no_longer_fresh_and_what_was_judged_of_them_stay
         let gate = Gate::start(settings, store).await.unwrap();
         let inner = &gate.inner;
         let first = inner.ask(asked.clone(), &by).await.unwrap();
-        let key = inner.key(&inner.understand(&asked).unwrap(), Point::Api).unwrap();
+        let key = inner.key(&inner.understand(&asked).unwrap(), Point::Api, &inner.follower.force()).unwrap();
         let facts = Arc::downgrade(&inner.memory.known.get(&key).unwrap().facts);
         assert!(facts.upgrade().is_some());
         tokio::time::sleep(FRESH + Duration::from_millis(200)).await;

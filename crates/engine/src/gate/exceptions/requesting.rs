@@ -9,7 +9,7 @@ use super::scope::LONGEST;
 use super::{Exception, ExceptionScope, ExceptionState, Found, Hand, Held, ending, written};
 use crate::gate::actor::{Actor, Right};
 use crate::gate::collecting::repository;
-use crate::gate::deciding::canonical;
+use crate::gate::understanding::canonical;
 use crate::gate::{GateError, Inner};
 
 /// The longest reason, and the longest name of anything.

@@ -47,6 +47,7 @@ impl Inner {
     async fn leave_where_it_is(self: &Arc<Self>, plan: &Plan, image: &ImageReference) -> Result<Leave, PromoteError> {
         let asked = Asked {
             image: image.to_string(),
+            name: None,
             environment: Some(plan.environment.clone()),
             wait: plan.wait,
             dry_run: false,

@@ -143,6 +143,7 @@ impl Inner {
             image: at.to_string(),
             environment: ask.environment.clone(),
             as_if: Some(ask.image.clone()),
+            name: None,
             dry_run: false,
             brief: false,
         };

@@ -89,7 +89,7 @@ pub(crate) fn by(point: Point) -> Asker {
 }
 
 pub(crate) fn asked(image: &str) -> Asked {
-    Asked { image: image.to_owned(), environment: None, wait: Duration::from_secs(5), dry_run: false }
+    Asked { image: image.to_owned(), name: None, environment: None, wait: Duration::from_secs(5), dry_run: false }
 }
 
 pub(crate) async fn ask(gate: &Gate, image: &str) -> Result<Answered, AskError> {

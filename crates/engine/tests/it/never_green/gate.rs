@@ -93,6 +93,7 @@ impl Gate {
             account: Some(ACCOUNT.to_owned()),
             environment: self.ask.environment.clone(),
             as_if: None,
+            name: None,
             handed: &handed,
             access: &self.access,
             trust: &trust,

@@ -65,6 +65,11 @@ impl TagPattern {
 }
 
 impl ImagePattern {
+    /// True if it is about some tags alone.
+    pub(crate) fn names_tags(&self) -> bool {
+        self.tag.is_some()
+    }
+
     /// True if this is about the repository of this compared name, and the tag.
     pub(crate) fn is_match(&self, name: &str, tag: Option<&str>) -> bool {
         self.name.is_match(name) && self.tag.as_ref().is_none_or(|pattern| tag.is_some_and(|tag| pattern.is_match(tag)))

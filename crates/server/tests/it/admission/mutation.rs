@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 
 /// Applies a patch, as far as the gate makes any.
-fn patched(mut review: Value, response: &Value) -> Value {
+pub(super) fn patched(mut review: Value, response: &Value) -> Value {
     let Some(patch) = response["patch"].as_str() else { return review };
     assert_eq!(response["patchType"], "JSONPatch");
     let patch: Vec<Value> = serde_json::from_slice(&STANDARD.decode(patch).unwrap()).unwrap();

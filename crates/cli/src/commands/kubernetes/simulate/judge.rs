@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
                 let ask = AskArgs::about(image, environment, policy, registry).within(timeout);
                 // Several at the same time would write over each other's progress.
                 let asking = match ask.read(Ui { quiet: true, ..ui }) {
-                    Ok(asking) => asking,
+                    Ok(asking) => asking.by_digest(),
                     Err(failure) if failure.exit == Exit::Usage => return Ok(Answer::Undecided(usage(failure))),
                     Err(failure) => return Err(failure),
                 };
