@@ -275,10 +275,12 @@ impl PolicySet {
 
     /// Whether a rule looks at the tag in a reference: then one digest under two tags is two questions.
     pub fn looks_at_tags(&self) -> bool {
-        let rules = self.members.iter().flat_map(|member| &member.policy.spec.rules);
-        rules.filter_map(|rule| rule.check().ok()).any(|check| match check {
-            Check::Registries(rule) => rule.looks_at_tags(),
-            _ => false,
+        let mut rules = self.members.iter().flat_map(|member| &member.policy.spec.rules);
+        rules.any(|rule| match rule.check() {
+            Ok(Check::Registries(rule)) => rule.looks_at_tags(),
+            Ok(_) => false,
+            // What it looks at is not known.
+            Err(_) => true,
         })
     }
 
