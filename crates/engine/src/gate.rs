@@ -38,6 +38,7 @@ mod reading;
 mod recording;
 mod reports;
 mod rollback;
+mod room;
 mod ruling;
 mod scope;
 mod settings;
@@ -202,7 +203,6 @@ struct Inner {
     identities: Identities,
     memory: Memory,
     flights: Flights,
-    slots: Semaphore,
     deciding: Locks,
     answers: Answers,
     log: Log,
@@ -235,8 +235,7 @@ impl Gate {
             follower,
             identities,
             memory: Memory::new(settings.fresh),
-            flights: Flights::default(),
-            slots: Semaphore::new(settings.collecting.max(1)),
+            flights: Flights::new(&settings),
             deciding: Locks::new(),
             answers: Answers::default(),
             log,
