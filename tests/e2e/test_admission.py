@@ -157,6 +157,40 @@ def test_d1_reviews_are_taken_compressed_and_refused_where_they_are_none(cluster
     assert cluster.post("/admission/validate", b" " * (9 << 20)).status_code == 413
 
 
+def test_s30_millions_of_containers_are_refused_before_they_take_memory(cluster, many_images, tmp_path):
+    cluster = cluster(policy=policy(tmp_path / "p.yaml", NON_ROOT))
+    assert cluster.validated(pod(many_images[0]))["allowed"]
+    empty = b"[" + b",".join([b"{}"] * 2_000_000) + b"]"
+
+    def memory_mib(line: str) -> float:
+        status = Path(f"/proc/{cluster.service.process.pid}/status").read_text()
+        [value] = [text.split()[1] for text in status.splitlines() if text.startswith(f"{line}:")]
+        return int(value) / 1024
+
+    def sent(review: dict[str, Any], text: str) -> dict[str, Any]:
+        body = json.dumps(review).encode()
+        assert body.count(text.encode()) == 1
+        packed = gzip.compress(body.replace(text.encode(), empty), compresslevel=1)
+        answer = cluster.post("/admission/validate", packed, timeout_s=30, **{"Content-Encoding": "gzip"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["response"]
+
+    before = memory_mib("VmRSS")
+    for list_ in ("containers", "initContainers", "ephemeralContainers", "volumes"):
+        review = pod(many_images[0])
+        review["request"]["object"]["spec"][list_] = "HERE"
+        denied = sent(review, '"HERE"')
+        assert (denied["allowed"], denied["status"]["code"]) == (False, 400), denied
+        assert "a list has more than 1000 entries" in denied["status"]["message"], denied
+    for place in ("ownerReferences", "annotations"):
+        review = pod(many_images[0])
+        review["request"]["object"]["metadata"][place] = "HERE"
+        assert not sent(review, '"HERE"')["allowed"], place
+    grown = memory_mib("VmHWM") - before
+    assert grown < 40, f"{grown:.0f} MiB"
+    assert cluster.validated(pod(many_images[0]))["allowed"]
+
+
 def test_f9_a_silent_registry_is_a_deadline_and_not_policy(cluster, serve, many_images, tmp_path):
     cluster = cluster(policy=policy(tmp_path / "p.yaml", NON_ROOT), registries={"allowed": ["127.0.0.1:9", many_images[0].split("/")[0]]})
     gone = f"127.0.0.1:9/team/app@sha256:{'1' * 64}"

@@ -447,6 +447,7 @@ def in_cluster(cluster: Cluster, helm: Callable[..., Any], tmp_path: Path) -> It
 def test_it_is_installed_and_upgraded_and_keeps_its_keys(cluster, in_cluster):
     notes = in_cluster("install", SETS["everything"]).stdout
     assert "rollout status deployment/ecr-gate" in notes and "admin\\.token" in notes and "delete validatingwebhookconfiguration" in notes
+    assert "WARNING" not in notes, "the API server alone reaches the admission port"
     until("the controllers make its pods", lambda: len(cluster.get("pods", "-n", NAMESPACE)["items"]) == 3)
 
     def secret(name: str) -> dict[str, Any]:
@@ -459,7 +460,9 @@ def test_it_is_installed_and_upgraded_and_keeps_its_keys(cluster, in_cluster):
     keys, tls, authority = secret("ecr-gate-keys")["data"], secret("ecr-gate-tls"), secret("ecr-gate-authority")["data"]
     assert bundles() == {authority["tls.crt"]}
 
-    in_cluster("upgrade", over(SETS["everything"], {"replicas": 2}))
+    reached = over(SETS["everything"], {"replicas": 2, "networkPolicy": {"apiServers": []}, "admission": {"clientCa": ""}})
+    reached["admission"].pop("breakGlass")
+    assert "WARNING: everybody in the cluster reaches the admission port" in in_cluster("upgrade", reached).stdout
     assert (secret("ecr-gate-keys")["data"], secret("ecr-gate-tls")["data"], secret("ecr-gate-authority")["data"]) == (keys, tls["data"], authority)
 
     # Another name: another certificate of the same authority, so that nobody has to believe anything new.

@@ -38,6 +38,7 @@ mod reading;
 mod recording;
 mod reports;
 mod rollback;
+mod room;
 mod ruling;
 mod scope;
 mod settings;
@@ -203,7 +204,6 @@ struct Inner {
     identities: Identities,
     memory: Memory,
     flights: Flights,
-    slots: Semaphore,
     deciding: Locks,
     answers: Answers,
     log: Log,
@@ -236,8 +236,7 @@ impl Gate {
             follower,
             identities,
             memory: Memory::new(settings.fresh),
-            flights: Flights::default(),
-            slots: Semaphore::new(settings.collecting.max(1)),
+            flights: Flights::new(&settings),
             deciding: Locks::new(),
             answers: Answers::default(),
             log,

@@ -34,5 +34,5 @@ pub use error::{Asked, Error};
 pub use fetch::{Fetch, same_host};
 pub use location::{DOCKER_HUB, Location, Reference};
 pub use options::{Limits, Options};
-pub use reach::{Listed, Reach};
+pub use reach::{Listed, Reach, without_port};
 pub use referrers::{Referrers, ReferrersBy};

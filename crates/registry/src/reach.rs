@@ -98,7 +98,7 @@ fn network_of(text: &str) -> Result<IpNet, String> {
 }
 
 /// The host of `HOST[:PORT]`.
-pub(crate) fn without_port(host: &str) -> &str {
+pub fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,

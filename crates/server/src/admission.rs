@@ -6,6 +6,7 @@
 mod annotate;
 mod asking;
 mod body;
+mod custom;
 mod deadline;
 mod environments;
 mod glass;
@@ -13,6 +14,7 @@ mod guard;
 mod handlers;
 mod images;
 mod kinds;
+mod list;
 mod mutate;
 mod offline;
 mod patch;

@@ -1,14 +1,14 @@
 //! Collecting for asks: one collection for one image at a time, however many ask, and none that ends because one of them went away.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use model::{Digest, ImageReference, Reason, ReasonCode, Signal, Tag, UnknownClass};
 use store::{EvidenceRow, SignalRow};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::Inner;
 use super::asking::AskError;
@@ -16,6 +16,8 @@ use super::documents::Places;
 use super::force::InForce;
 use super::last_good;
 use super::memory::{Known, Look};
+use super::room::{Place, Room};
+use super::settings::GateSettings;
 use crate::check::{Found, Question, look};
 use crate::collect::{Event, Progress};
 use crate::evidence::{HandedFile, HandedOver};
@@ -25,10 +27,58 @@ use crate::place::place_of;
 /// A collection that is under way.
 type Flight = Shared<BoxFuture<'static, Result<Arc<Known>, AskError>>>;
 
-/// What is collected at the moment.
-#[derive(Default)]
+/// What is collected at the moment, and what waits for it.
 pub(super) struct Flights {
     flying: Mutex<HashMap<Wanted, (Flight, Arc<Waiting>)>>,
+    /// For all of them.
+    room: Arc<Room>,
+    /// For those that are looked at.
+    looking: Arc<Room>,
+}
+
+impl Flights {
+    pub(super) fn new(settings: &GateSettings) -> Self {
+        Self { flying: Mutex::default(), room: Room::new(settings.flights), looking: Room::new(settings.collecting) }
+    }
+
+    fn flying(&self) -> MutexGuard<'_, HashMap<Wanted, (Flight, Arc<Waiting>)>> {
+        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place to look from, once there is one.
+    ///
+    /// # Errors
+    /// There was none for long, or nobody waits for it any more. Then it is no flight any more.
+    async fn place(
+        &self,
+        registry: &Arc<str>,
+        wanted: &Wanted,
+        waiting: &Waiting,
+        longest: Duration,
+    ) -> Result<Place, AskError> {
+        let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
+        let mut taking = std::pin::pin!(tokio::time::timeout(longest, self.looking.take(registry)));
+        loop {
+            tokio::select! {
+                biased;
+                taken = &mut taking => {
+                    let place = taken.ok().flatten();
+                    if place.is_none() {
+                        self.flying().remove(wanted);
+                    }
+                    return place.ok_or_else(busy);
+                }
+                () = waiting.0.closed() => {
+                    let mut flying = self.flying();
+                    // Nobody comes while this is held.
+                    if waiting.0.receiver_count() == 0 {
+                        flying.remove(wanted);
+                        return Err(busy());
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Flights {
@@ -53,37 +103,26 @@ pub(super) struct Wanted {
     pub(super) brief: bool,
 }
 
-/// What a collection waits for at the moment.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    why: Mutex<Option<model::Reason>>,
-    told: Notify,
-}
-
-impl Waiting {
-    pub(super) fn why(&self) -> Option<model::Reason> {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Returns at this moment or later, once it waits for a scan.
-    async fn for_a_scan(&self, from: Instant) {
-        tokio::time::sleep_until(from.into()).await;
-        loop {
-            let told = self.told.notified();
-            if self.why().is_some_and(|why| why.code.class() == Some(UnknownClass::ScanPending)) {
-                return;
-            }
-            told.await;
-        }
-    }
-}
+/// What a collection waits for at the moment. Whoever waits for the collection holds a receiver of it.
+#[derive(Debug)]
+pub(super) struct Waiting(watch::Sender<Option<Reason>>);
 
 impl Progress for Waiting {
     fn event(&self, event: &Event<'_>) {
         if let Event::Waiting { why, .. } = event {
-            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some((*why).clone());
-            self.told.notify_waiters();
+            self.0.send_replace(Some((*why).clone()));
         }
+    }
+}
+
+/// Returns at this moment or later, once a scan is waited for.
+async fn for_a_scan(mut waiting: watch::Receiver<Option<Reason>>, from: Instant) {
+    tokio::time::sleep_until(from.into()).await;
+    let is_scan =
+        |why: &Option<Reason>| why.as_ref().is_some_and(|why| why.code.class() == Some(UnknownClass::ScanPending));
+    if waiting.wait_for(is_scan).await.is_err() {
+        // It has ended: what it says is there.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -100,63 +139,70 @@ impl Inner {
     ) -> Result<Arc<Known>, AskError> {
         // Who does not want to wait gets what can be had at once, which still takes the time of a few requests.
         let at_least = || Instant::now() + self.settings.shortest_look;
-        let late = |waiting: &Waiting| {
-            AskError::Refused(waiting.why().unwrap_or_else(|| crate::pace::out_of_time("the registry")))
-        };
         let (flight, waiting) = self.flight(image, wanted.clone())?;
+        let late = || {
+            let why = waiting.borrow().clone();
+            AskError::Refused(why.unwrap_or_else(|| crate::pace::out_of_time("the registry")))
+        };
         let known = tokio::time::timeout_at(deadline.max(at_least()).into(), flight);
         if wanted.brief {
-            return known.await.unwrap_or_else(|_| Err(late(&waiting)));
+            return known.await.unwrap_or_else(|_| Err(late()));
         }
         tokio::select! {
             biased;
-            known = known => return known.unwrap_or_else(|_| Err(late(&waiting))),
-            () = waiting.for_a_scan(deadline) => {}
+            known = known => return known.unwrap_or_else(|_| Err(late())),
+            () = for_a_scan(waiting.clone(), deadline) => {}
         }
         // S11: that a scan is pending is an answer too. The collection goes on for whoever asks next.
-        let (flight, waiting) = self.flight(image, Wanted { brief: true, ..wanted })?;
-        tokio::time::timeout_at(at_least().into(), flight).await.unwrap_or_else(|_| Err(late(&waiting)))
+        let (flight, _waits) = self.flight(image, Wanted { brief: true, ..wanted })?;
+        tokio::time::timeout_at(at_least().into(), flight).await.unwrap_or_else(|_| Err(late()))
     }
 
-    fn flight(self: &Arc<Self>, image: &ImageReference, wanted: Wanted) -> Result<(Flight, Arc<Waiting>), AskError> {
-        let mut flying = self.flights.flying.lock().unwrap_or_else(PoisonError::into_inner);
+    fn flight(
+        self: &Arc<Self>,
+        image: &ImageReference,
+        wanted: Wanted,
+    ) -> Result<(Flight, watch::Receiver<Option<Reason>>), AskError> {
+        let mut flying = self.flights.flying();
         if let Some((flight, waiting)) = flying.get(&wanted) {
-            return Ok((flight.clone(), Arc::clone(waiting)));
+            return Ok((flight.clone(), waiting.0.subscribe()));
         }
+        // By its name: a registry has as many ports as it likes.
+        let registry: Arc<str> = registry::without_port(image.host.as_deref().unwrap_or("")).into();
         // They go on without whoever asked, so that a bound on requests is none on them.
-        if flying.len() >= self.settings.flights {
-            let what = "as many images wait to be looked at as the gate is set up for";
-            return Err(AskError::Overloaded(what.to_owned()));
-        }
-        let waiting = Arc::new(Waiting::default());
+        let Some(room) = self.flights.room.try_take(&registry) else {
+            let what = format!("as many images of {registry} wait to be looked at as there is room for");
+            return Err(AskError::Overloaded(what));
+        };
+        let (why, waits) = watch::channel(None);
+        let waiting = Arc::new(Waiting(why));
         let (inner, image, told, key) = (Arc::clone(self), image.clone(), Arc::clone(&waiting), wanted.clone());
         // A task of its own: it goes on when whoever asked first no longer waits.
         let task = tokio::spawn(async move {
+            let _room = room;
+            let _place = inner.flights.place(&registry, &key, &told, inner.settings.longest_wait).await?;
             let collected = inner.collect(&image, &key, &told).await;
             // Whoever asked may have gone meanwhile.
             if let (Ok(known), None, false, false) = (&collected, &key.as_if, key.dry_run, key.brief) {
                 inner.remember(known);
             }
-            inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            inner.flights.flying().remove(&key);
             collected
         });
         let inner = Arc::clone(self);
         let key = wanted.clone();
         let flight = async move {
             task.await.unwrap_or_else(|error| {
-                inner.flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                inner.flights.flying().remove(&key);
                 Err(AskError::Internal(format!("collecting ended without an answer: {error}")))
             })
         };
         let flight = flight.boxed().shared();
-        flying.insert(wanted, (flight.clone(), Arc::clone(&waiting)));
-        Ok((flight, waiting))
+        flying.insert(wanted, (flight.clone(), waiting));
+        Ok((flight, waits))
     }
 
     async fn collect(&self, image: &ImageReference, wanted: &Wanted, told: &Waiting) -> Result<Arc<Known>, AskError> {
-        let busy = || AskError::Overloaded("as many images are being looked at as the gate is set up for".to_owned());
-        let slot = tokio::time::timeout(self.settings.longest_wait, self.slots.acquire()).await;
-        let _slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
         // What was submitted is known by digest: with a tag, once it is known what the tag stands for; about the platforms of an index, once it is
         // known which those are.
         let mut about = image.digest.as_ref().map_or_else(Vec::new, |digest| self.parts(digest));

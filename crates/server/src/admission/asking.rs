@@ -17,9 +17,8 @@ use super::refusal::{Refusal, recorded};
 use super::respond::Outcome;
 use super::review::Review;
 
-/// Images of one review that are asked about at the same time.
-const AT_ONCE: usize = 64;
-const FEW: usize = 16;
+/// Images of one review that are asked about at the same time: no review takes all the room for looking at images.
+pub(super) const AT_ONCE: usize = 16;
 /// How often what was answered too long ago is asked again (S42).
 const ROUNDS: usize = 3;
 /// The longest name of a user in records.
@@ -97,7 +96,7 @@ impl Inner {
         outcome.warnings.extend(glass.warning());
         let judging = uses.into_iter().map(|one| self.judged(call, glass, one));
         // What is known is there at the first look, for which a few need no queue.
-        let mut judged: Vec<Judged> = if outcome.images <= FEW {
+        let mut judged: Vec<Judged> = if outcome.images <= AT_ONCE {
             future::join_all(judging).await
         } else {
             stream::iter(judging).buffered(AT_ONCE).collect().await

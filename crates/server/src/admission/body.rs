@@ -1,14 +1,15 @@
-//! The body of a review: bounded, whether it is compressed or not, and never more of them at once than fit into memory.
+//! The body of a review: bounded, whether it is compressed or not, and all of them together take no more memory than there is for them. What comes
+//! takes its room as it comes; what is only promised takes none.
 
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use flate2::read::GzDecoder;
+use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::review::LARGEST;
@@ -16,15 +17,17 @@ use crate::errors::Fail;
 use crate::extract;
 
 /// Bodies that are in memory at the same time, in KiB.
-pub(super) const MEMORY: usize = 256 << 10;
+pub(super) const MEMORY: usize = 128 << 10;
 
 /// How long a body may take to come.
 const LONGEST: Duration = Duration::from_secs(3);
+/// What is unpacked in one go.
+const PIECE: usize = 64 << 10;
 
-/// A body, and its place in memory.
+/// A body, and its room in memory.
 pub(super) struct Body {
-    pub(super) bytes: Bytes,
-    _place: OwnedSemaphorePermit,
+    pub(super) bytes: Vec<u8>,
+    _room: Room,
 }
 
 /// Reads the body of a review.
@@ -40,25 +43,96 @@ pub(super) async fn read(request: Request, memory: &Arc<Semaphore>, until: Insta
         Some("gzip") => true,
         Some(_) => return Err(Fail::invalid("Content-Encoding: gzip is read, and no other")),
     };
-    let size = if gzip { LARGEST } else { declared(request.headers()).unwrap_or(LARGEST).min(LARGEST) };
-    let kib = u32::try_from(size.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
-    let left = || until.saturating_duration_since(Instant::now());
-    let place = tokio::time::timeout(left(), Arc::clone(memory).acquire_many_owned(kib)).await;
-    let place = place.map_err(|_| Fail::busy())?.map_err(|_| Fail::busy())?;
+    if declared(request.headers()).is_some_and(|size| size > LARGEST) {
+        return Err(Fail::too_large(LARGEST));
+    }
+    let mut room = Room { memory: Arc::clone(memory), until, held: None };
     // An API server sends a review in one go: whoever is slower holds memory that others wait for.
-    let bytes = extract::body(request, LARGEST, left().clamp(Duration::from_millis(1), LONGEST)).await?;
-    let bytes = if gzip { inflated(&bytes)? } else { bytes };
-    Ok(Body { bytes, _place: place })
+    let longest = until.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST);
+    let received = tokio::time::timeout(longest, received(request, &mut room));
+    let mut bytes = received.await.map_err(|_| Fail::too_slow())??;
+    if gzip {
+        bytes = inflated(&bytes, &mut room).await?;
+    }
+    Ok(Body { bytes, _room: room })
 }
 
 fn declared(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn inflated(bytes: &[u8]) -> Result<Bytes, Fail> {
-    let mut out = Vec::new();
-    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX);
-    let mut reader = GzDecoder::new(bytes).take(most.saturating_add(1));
-    reader.read_to_end(&mut out).map_err(|error| Fail::malformed(format!("it is no gzip: {error}")))?;
-    if out.len() > LARGEST { Err(Fail::too_large(LARGEST)) } else { Ok(out.into()) }
+async fn received(request: Request, room: &mut Room) -> Result<Vec<u8>, Fail> {
+    let (mut body, mut bytes) = (request.into_body(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Fail::malformed("it ended before its end"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        room.grow(bytes.len() + data.len()).await?;
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+async fn inflated(packed: &[u8], room: &mut Room) -> Result<Vec<u8>, Fail> {
+    let (mut out, mut piece, mut reader) = (Vec::new(), vec![0; PIECE], GzDecoder::new(packed));
+    loop {
+        let read = reader.read(&mut piece).map_err(|error| Fail::malformed(format!("it is no gzip: {error}")))?;
+        let Some(more) = piece.get(..read).filter(|more| !more.is_empty()) else { return Ok(out) };
+        room.grow(out.len() + more.len()).await?;
+        out.extend_from_slice(more);
+    }
+}
+
+/// What a body takes of the memory that is for all of them, until it is dropped.
+struct Room {
+    memory: Arc<Semaphore>,
+    until: Instant,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Room for so many bytes in all; waits for it as long as there is time.
+    async fn grow(&mut self, bytes: usize) -> Result<(), Fail> {
+        if bytes > LARGEST {
+            return Err(Fail::too_large(LARGEST));
+        }
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = u32::try_from(bytes.div_ceil(1024).saturating_sub(held)).unwrap_or(u32::MAX);
+        if more == 0 {
+            return Ok(());
+        }
+        let place = tokio::time::timeout_at(self.until.into(), Arc::clone(&self.memory).acquire_many_owned(more)).await;
+        let place = place.map_err(|_| Fail::busy())?.map_err(|_| Fail::busy())?;
+        match &mut self.held {
+            Some(held) => held.merge(place),
+            None => self.held = Some(place),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_share_the_memory_and_give_it_back() {
+        let memory = Arc::new(Semaphore::new(10));
+        let room = |within: u64| Room {
+            memory: Arc::clone(&memory),
+            until: Instant::now() + Duration::from_millis(within),
+            held: None,
+        };
+        let mut first = room(10_000);
+        first.grow(1).await.unwrap();
+        first.grow(1024).await.unwrap();
+        assert_eq!(memory.available_permits(), 9, "by the KiB");
+        first.grow(6 << 10).await.unwrap();
+        let (mut late, mut waits) = (room(20), room(10_000));
+        assert!(late.grow(5 << 10).await.is_err(), "there is none in time");
+        assert!(late.grow(LARGEST + 1).await.is_err());
+        let (grown, ()) = tokio::join!(waits.grow(10 << 10), async { drop(first) });
+        assert!(grown.is_ok(), "what is done makes room");
+        drop((late, waits));
+        assert_eq!(memory.available_permits(), 10);
+    }
 }

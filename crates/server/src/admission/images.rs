@@ -1,22 +1,21 @@
 //! Every image of a review, with its place. What is not understood is an error that denies: nothing to look at is not "no images".
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use engine::words::line;
 use model::{Digest, ImageReference};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize as _, Deserializer};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::custom;
 use super::kinds::{Kinds, Paths, Place};
+use super::list::MOST;
 use super::pod::PodSpec;
 use super::review::{Operation, Review, said};
 
-/// The most images of one object.
-const MOST: usize = 1000;
 /// The longest image.
 const IMAGE: usize = 1024;
 /// What objects of sub-resources cannot start.
@@ -116,25 +115,49 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
 
 /// Whether an object that cannot be read was there before, and nothing that could start anything is another now: labels and finalizers of it may change, or
 /// it could never be deleted.
-fn is_as_before(review: &Review<'_>, kinds: &Kinds) -> bool {
+fn is_as_before<'a>(review: &Review<'a>, kinds: &Kinds) -> bool {
     let is_in_spec = |place: Place<'_>| match place {
         Place::Built(_) => true,
         Place::Custom(Paths::PodSpec(pointers) | Paths::Images(pointers)) => {
             pointers.iter().all(|pointer| pointer.starts_with("/spec/"))
         }
     };
-    let without_words = |object: &RawValue| match engine::distinct(object.get()) {
-        Ok(Value::Object(mut object)) => {
-            object.remove("metadata");
-            object.remove("status");
-            Some(object)
-        }
-        _ => None,
+    // An API server writes both in the same way.
+    let without_words = |object: &'a RawValue| {
+        let Members(mut object) = serde_json::from_str(object.get()).ok()?;
+        object.remove("metadata");
+        object.remove("status");
+        Some(object)
     };
     let (Some(object), Some(old)) = (review.object, review.old) else { return false };
     review.operation == Operation::Update
         && kinds.place(&review.kind).is_some_and(is_in_spec)
         && without_words(object).is_some_and(|now| without_words(old).is_some_and(|before| now == before))
+}
+
+/// The members of an object, as they are written: however much is in them, nothing is made of it.
+struct Members<'a>(BTreeMap<String, &'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    if members.len() == MOST || members.insert(name, value.get()).is_some() {
+                        return Err(A::Error::custom("a member is said twice, or there are too many"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
 }
 
 /// Every image of an object, also those that were in it before.
@@ -158,52 +181,9 @@ fn of(object: &RawValue, place: Place<'_>) -> Result<Vec<ImageUse>, Unread> {
             let spec = read.map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
             spec.images(&pointer(path, path.len()), &mut found)?;
         }
-        Place::Custom(paths) => {
-            let object = engine::distinct(object.get()).map_err(|error| unread("the object", &error))?;
-            custom(&object, paths, &mut found)?;
-        }
+        Place::Custom(paths) => custom::images(object, paths, &mut found)?,
     }
     Ok(found.0)
-}
-
-fn custom(object: &Value, paths: &Paths, found: &mut Found) -> Result<(), Unread> {
-    let (Paths::PodSpec(pointers) | Paths::Images(pointers)) = paths;
-    for pointer in pointers {
-        let mut places = vec![(String::new(), object)];
-        for part in pointer.split('/').skip(1) {
-            places = places.into_iter().flat_map(|(at, value)| below(&at, value, part)).collect();
-        }
-        for (at, value) in places {
-            match paths {
-                Paths::PodSpec(_) => {
-                    PodSpec::deserialize(value).map_err(|error| unread(&at, &error))?.images(&at, found)?;
-                }
-                Paths::Images(_) => {
-                    let Value::String(image) = value else { return Err(Unread(format!("{at} is no text"))) };
-                    found.add(None, at, Some(image.clone()))?;
-                }
-            }
-        }
-    }
-    if found.0.is_empty() { Err(missing(&pointers.join(", "))) } else { Ok(()) }
-}
-
-/// What one part of a pointer leads to.
-fn below<'a>(at: &str, value: &'a Value, part: &str) -> Vec<(String, &'a Value)> {
-    match value {
-        Value::Array(list) if part == "*" => {
-            list.iter().enumerate().map(|(number, one)| (format!("{at}/{number}"), one)).collect()
-        }
-        Value::Array(list) => {
-            let one = part.parse().ok().and_then(|number: usize| list.get(number));
-            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
-        }
-        Value::Object(object) => {
-            let one = object.get(&part.replace("~1", "/").replace("~0", "~"));
-            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// The way to a pod's `spec`, gone in one reading of the object. A member that is there twice on it is an error.
@@ -243,7 +223,7 @@ impl<'de> Visitor<'de> for Way<'_> {
                 map.next_value::<IgnoredAny>()?;
             } else if found.is_some() {
                 reached.set(at + 1);
-                return Err(serde::de::Error::custom(format_args!("{name:?} is said twice")));
+                return Err(A::Error::custom(format_args!("{name:?} is said twice")));
             } else {
                 found = Some(map.next_value_seed(Way { path, at: at + 1, reached })?);
             }
@@ -280,11 +260,11 @@ fn pointer(path: &[&str], members: usize) -> String {
     path.iter().take(members).flat_map(|member| ["/", member]).collect()
 }
 
-fn unread(at: &str, error: &serde_json::Error) -> Unread {
+pub(super) fn unread(at: &str, error: &serde_json::Error) -> Unread {
     Unread(format!("{at}: {}", said(error)))
 }
 
-fn missing(at: &str) -> Unread {
+pub(super) fn missing(at: &str) -> Unread {
     Unread(format!("{at} is missing"))
 }
 
@@ -293,6 +273,10 @@ fn missing(at: &str) -> Unread {
 pub(super) struct Found(Vec<ImageUse>);
 
 impl Found {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds one.
     pub(super) fn add(&mut self, name: Option<&str>, pointer: String, image: Option<String>) -> Result<(), Unread> {
         if self.0.len() == MOST {

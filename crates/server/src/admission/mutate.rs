@@ -7,15 +7,12 @@ use futures_util::stream::{self, StreamExt as _};
 use model::{Digest, ImageReference};
 
 use super::annotate::{self, Known};
-use super::asking::{Call, NoAnswer};
+use super::asking::{AT_ONCE, Call, NoAnswer};
 use super::images::{ImageUse, Images, every, images};
 use super::patch;
 use super::port::Inner;
 use super::refusal::recorded;
 use super::respond::Outcome;
-
-/// Images of one review that are resolved at the same time.
-const AT_ONCE: usize = 64;
 
 /// What became of an image.
 struct Resolved {

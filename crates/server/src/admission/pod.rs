@@ -3,14 +3,15 @@
 use serde::Deserialize;
 
 use super::images::{Found, Unread};
+use super::list::List;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSpec {
-    containers: Option<Vec<Container>>,
-    init_containers: Option<Vec<Container>>,
-    ephemeral_containers: Option<Vec<Container>>,
-    volumes: Option<Vec<Volume>>,
+    containers: Option<List<Container>>,
+    init_containers: Option<List<Container>>,
+    ephemeral_containers: Option<List<Container>>,
+    volumes: Option<List<Volume>>,
 }
 
 #[derive(Deserialize)]
@@ -38,18 +39,22 @@ impl PodSpec {
             ("initContainers", self.init_containers),
             ("ephemeralContainers", self.ephemeral_containers),
         ];
-        if lists[0].1.as_ref().is_none_or(Vec::is_empty) {
+        if lists[0].1.as_ref().is_none_or(|list| list.0.is_empty()) {
             return Err(Unread(format!("{at}/containers: there is none")));
         }
         for (list, containers) in lists {
-            for (number, container) in containers.into_iter().flatten().enumerate() {
+            for (number, container) in entries(containers).enumerate() {
                 found.add(container.name.as_deref(), format!("{at}/{list}/{number}/image"), container.image)?;
             }
         }
-        for (number, volume) in self.volumes.into_iter().flatten().enumerate() {
+        for (number, volume) in entries(self.volumes).enumerate() {
             let Some(image) = volume.image else { continue };
             found.add(volume.name.as_deref(), format!("{at}/volumes/{number}/image/reference"), image.reference)?;
         }
         Ok(())
     }
+}
+
+fn entries<T>(list: Option<List<T>>) -> impl Iterator<Item = T> {
+    list.into_iter().flat_map(|list| list.0)
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use engine::words::line;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::kinds::GroupKind;
+use super::list::{List, MOST};
 
 /// The largest review that is read: an object and the one before it, each as large as etcd takes them, and room.
 pub const LARGEST: usize = 8 << 20;
@@ -166,7 +167,33 @@ struct WireUser {
     #[serde(default)]
     username: Option<String>,
     #[serde(default)]
-    groups: Option<Vec<String>>,
+    groups: Option<Groups>,
+}
+
+/// The first [`GROUPS`] of them. Others give nobody any right.
+struct Groups(Vec<String>);
+
+impl<'de> Deserialize<'de> for Groups {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Groups;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("groups")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Groups, A::Error> {
+                let mut groups = Vec::new();
+                while groups.len() < GROUPS
+                    && let Some(group) = list.next_element()?
+                {
+                    groups.push(group);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Groups(groups))
+            }
+        }
+        deserializer.deserialize_seq(Reader)
+    }
 }
 
 #[derive(Deserialize)]
@@ -181,7 +208,7 @@ pub(super) struct Metadata {
     name: Option<String>,
     generate_name: Option<String>,
     uid: Option<String>,
-    owner_references: Option<Vec<OwnerReference>>,
+    owner_references: Option<List<OwnerReference>>,
     pub(super) annotations: Option<Annotations>,
     /// There is any metadata.
     #[serde(skip)]
@@ -214,8 +241,8 @@ impl<'de> Deserialize<'de> for Annotations {
                 while let Some(key) = map.next_key::<String>()? {
                     if key.starts_with(OURS) {
                         let value = map.next_value::<Option<String>>()?.unwrap_or_else(String::new);
-                        if ours.insert(key, value).is_some() {
-                            return Err(serde::de::Error::custom("an annotation is there twice"));
+                        if ours.len() == MOST || ours.insert(key, value).is_some() {
+                            return Err(A::Error::custom("an annotation is there twice, or there are too many"));
                         }
                     } else {
                         map.next_value::<IgnoredAny>()?;
@@ -294,8 +321,7 @@ impl<'a> Request<'a> {
         if name.len() > USER {
             return Err(format!("the name of the user is longer than {USER} bytes"));
         }
-        let mut groups = user.groups.unwrap_or_else(Vec::new);
-        groups.truncate(GROUPS);
+        let groups = user.groups.map_or_else(Vec::new, |Groups(groups)| groups);
         let mut metadata = match self.object {
             Some(object) if matches!(operation, Operation::Create | Operation::Update) => {
                 let object: Object = serde_json::from_str(object.get())
@@ -346,8 +372,12 @@ impl Review<'_> {
 
     /// What controls the object, by its own word: workload by kind and name, and UID. Whoever writes the object writes that word too.
     pub fn controller(&self) -> Option<(String, String)> {
-        let mut controllers =
-            self.metadata.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true));
+        let mut controllers = self
+            .metadata
+            .owner_references
+            .iter()
+            .flat_map(|list| &list.0)
+            .filter(|owner| owner.controller == Some(true));
         let one = controllers.next().filter(|owner| is_uid(&owner.uid))?;
         controllers.next().is_none().then(|| (line(&format!("{}/{}", one.kind, one.name), NAME), one.uid.clone()))
     }

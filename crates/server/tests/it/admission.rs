@@ -12,6 +12,7 @@ use testkit::oci::{Fault, ImageBuilder, Layer, Registry};
 
 use crate::stage::{ADMIN, Answer, How, PIPELINE, Served, served};
 
+mod bounds;
 mod mutation;
 mod names;
 mod system;
@@ -47,7 +48,8 @@ struct Stage {
 impl Stage {
     async fn with(settings: AdmissionSettings) -> Self {
         let registry = Registry::start();
-        let how = How { insecure: vec![registry.host()], admission: Some(settings), ..How::default() };
+        let insecure = vec![registry.host(), by_name(&registry)];
+        let how = How { insecure, admission: Some(settings), ..How::default() };
         let stage = Self { served: served(how).await, registry };
         stage.rules(&json!([non_root()])).await;
         stage
@@ -124,6 +126,11 @@ impl Stage {
     async fn metrics(&self) -> String {
         self.served.by(ADMIN, "/metrics").await.body
     }
+}
+
+/// The registry by another name of this machine.
+fn by_name(registry: &Registry) -> String {
+    registry.host().replace("127.0.0.1", "localhost")
 }
 
 fn spec(images: &[&str]) -> Value {

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{AskError, Asked, DecisionQuery, Gate, GateSettings, Point};
+use engine::{Answered, AskError, Asked, DecisionQuery, Gate, GateSettings, Point, RegistrySettings};
 use model::Verdict;
-use testkit::oci::Fault;
+use testkit::oci::{Fault, Registry};
+use tokio::task::JoinHandle;
 
-use super::scene::{NON_ROOT, Scene, anybody, ask, asked, by};
+use super::scene::{NON_ROOT, Scene, anybody, ask, asked, by, image};
 
 fn slow(scene: &Scene, by: Duration) {
     scene.registry.fault(Fault::on("GET", "/manifests/").delay(by));
@@ -19,7 +20,8 @@ async fn no_more_images_wait_to_be_looked_at_than_the_gate_is_set_up_for() {
         scene.push(tag, "1000");
     }
     slow(&scene, Duration::from_millis(400));
-    let settings = GateSettings { flights: 2, collecting: 1, ..scene.settings(NON_ROOT) };
+    // Of three places a registry has two.
+    let settings = GateSettings { flights: 3, collecting: 1, ..scene.settings(NON_ROOT) };
     let gate = Gate::start(settings, scene.store().await).await.unwrap();
     let under_way: Vec<_> = ["1", "2"]
         .map(|tag| {
@@ -35,6 +37,74 @@ async fn no_more_images_wait_to_be_looked_at_than_the_gate_is_set_up_for() {
         assert_eq!(ask.await.unwrap().unwrap().decision.verdict, Verdict::Allow);
     }
     assert!(ask(&gate, &scene.named(":3")).await.is_ok(), "then there is room again");
+    gate.stop().await;
+}
+
+/// Another registry with the same image as `1`, by another name of this machine; and a gate that asks both.
+async fn beside_another(scene: &Scene, settings: GateSettings) -> (Registry, String, Gate) {
+    let other = Registry::start();
+    other.push("team/app", Some("1"), &image("1000"));
+    let host = other.host().replace("127.0.0.1", "localhost");
+    let insecure = vec![scene.registry.host(), host.clone()];
+    let settings =
+        GateSettings { registries: RegistrySettings { insecure, ..settings.registries.clone() }, ..settings };
+    (other, format!("{host}/team/app:1"), Gate::start(settings, scene.store().await).await.unwrap())
+}
+
+fn asks(gate: &Gate, images: impl IntoIterator<Item = String>) -> Vec<JoinHandle<Result<Answered, AskError>>> {
+    let one = |image: String| {
+        let gate = gate.clone();
+        tokio::spawn(async move { ask(&gate, &image).await })
+    };
+    images.into_iter().map(one).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s30_a_registry_that_is_silent_leaves_room_for_the_images_of_others() {
+    let scene = Scene::new();
+    scene.registry.fault(Fault::on("*", "/").hang(Duration::from_secs(30)));
+    let settings = GateSettings { collecting: 4, flights: 40, ..scene.settings(NON_ROOT) };
+    let (_other, healthy, gate) = beside_another(&scene, settings).await;
+    let silent = asks(&gate, (0..40).map(|tag| scene.named(&format!(":{tag}"))));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    assert_eq!(ask(&gate, &healthy).await.unwrap().decision.verdict, Verdict::Allow);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let mut refused = 0;
+    for ask in silent {
+        if ask.is_finished() {
+            assert!(matches!(ask.await.unwrap(), Err(AskError::Overloaded(_))));
+            refused += 1;
+        } else {
+            ask.abort();
+        }
+    }
+    assert_eq!(refused, 20, "it has half of the room for waiting");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s30_what_waits_for_its_turn_and_nobody_waits_for_any_more_is_not_looked_at() {
+    let scene = Scene::new();
+    for tag in ["1", "2", "3"] {
+        scene.push(tag, "1000");
+    }
+    slow(&scene, Duration::from_millis(400));
+    let settings = GateSettings { collecting: 1, ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let of = |tag: &str| scene.named(&format!(":{tag}"));
+    let first = asks(&gate, [of("1")]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let later = asks(&gate, [of("2"), of("3"), of("3")]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // One is asked for by two, of whom one stays.
+    first[0].abort();
+    later[0].abort();
+    later[1].abort();
+    assert!(later.into_iter().nth(2).unwrap().await.unwrap().is_ok());
+    let looks = |tag: &str| scene.registry.count("GET", &format!("team/app/manifests/{tag}"));
+    assert_eq!((looks("1"), looks("2"), looks("3")), (1, 0, 1), "what had begun went on");
+    assert!(ask(&gate, &of("2")).await.is_ok(), "whoever asks again is answered");
     gate.stop().await;
 }
 
