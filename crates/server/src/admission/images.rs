@@ -11,7 +11,7 @@ use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::kinds::{Kinds, Paths, Place};
+use super::kinds::{CustomKind, Kinds, Paths, Place};
 use super::pod::PodSpec;
 use super::review::{Operation, Review, said};
 
@@ -54,6 +54,13 @@ impl ImageUse {
         field
     }
 
+    /// The list that it is in, its name there, and what it is: wherever in the list it stands, it is the same.
+    fn in_its_place(&self) -> (&str, &str, &str) {
+        let element = self.pointer.strip_suffix("/reference").unwrap_or(&self.pointer);
+        let element = element.strip_suffix("/image").unwrap_or(element);
+        (element.rsplit_once('/').map_or("", |(list, _)| list), &self.container, &self.image)
+    }
+
     /// What is judged: the image by its digest where it has one. A tag beside a digest is for people; nodes do not look at it.
     pub fn asked(&self) -> ImageReference {
         let mut reference = self.reference.clone();
@@ -69,7 +76,7 @@ impl ImageUse {
 pub enum Images {
     /// None, and why that is so.
     None(&'static str),
-    /// These: of an object that is changed, those that were not in it before.
+    /// These: of an object that is changed, those that were not at the same place in it before.
     Some(Vec<ImageUse>),
 }
 
@@ -104,14 +111,18 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
         Err(_) if is_as_before(review, kinds) => return Ok(Images::None("nothing but metadata and status is another")),
         found => found?,
     };
+    if found.is_empty() {
+        return Ok(Images::None("nothing stands where objects of this kind may hold images"));
+    }
     if review.operation == Operation::Create {
         return Ok(Images::Some(found));
     }
     // An object before that cannot be read had no images that are known.
     let before = review.old.zip(kinds.place(&review.kind)).and_then(|(old, place)| of(old, place).ok());
     let before: Vec<ImageUse> = before.unwrap_or_else(Vec::new);
-    let before: BTreeSet<&str> = before.iter().map(|one| one.image.as_str()).collect();
-    let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(one.image.as_str())).collect();
+    // At its place: what one container ran says nothing about another, which may ask the registry anew what a tag stands for.
+    let before: BTreeSet<_> = before.iter().map(ImageUse::in_its_place).collect();
+    let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(&one.in_its_place())).collect();
     if new.is_empty() { Ok(Images::None("the images were there before")) } else { Ok(Images::Some(new)) }
 }
 
@@ -120,7 +131,7 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
 fn is_as_before(review: &Review<'_>, kinds: &Kinds) -> bool {
     let is_in_spec = |place: Place<'_>| match place {
         Place::Built(_) => true,
-        Place::Custom(Paths::PodSpec(pointers) | Paths::Images(pointers)) => {
+        Place::Custom(CustomKind { paths: Paths::PodSpec(pointers) | Paths::Images(pointers), .. }) => {
             pointers.iter().all(|pointer| pointer.starts_with("/spec/"))
         }
     };
@@ -159,23 +170,24 @@ fn of(object: &RawValue, place: Place<'_>) -> Result<Vec<ImageUse>, Unread> {
             let spec = read.map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
             spec.images(&pointer(path, path.len()), &mut found)?;
         }
-        Place::Custom(paths) => {
+        Place::Custom(kind) => {
             let object = engine::distinct(object.get()).map_err(|error| unread("the object", &error))?;
-            custom(&object, paths, &mut found)?;
+            custom(&object, kind, &mut found)?;
         }
     }
     Ok(found.0)
 }
 
-fn custom(object: &Value, paths: &Paths, found: &mut Found) -> Result<(), Unread> {
-    let (Paths::PodSpec(pointers) | Paths::Images(pointers)) = paths;
+fn custom(object: &Value, kind: &CustomKind, found: &mut Found) -> Result<(), Unread> {
+    let (Paths::PodSpec(pointers) | Paths::Images(pointers)) = &kind.paths;
     for pointer in pointers {
         let mut places = vec![(String::new(), object)];
         for part in pointer.split('/').skip(1) {
-            places = places.into_iter().flat_map(|(at, value)| below(&at, value, part)).collect();
+            let below: Result<Vec<_>, Unread> = places.into_iter().map(|(at, value)| below(&at, value, part)).collect();
+            places = below?.into_iter().flatten().collect();
         }
         for (at, value) in places {
-            match paths {
+            match &kind.paths {
                 Paths::PodSpec(_) => {
                     PodSpec::deserialize(value).map_err(|error| unread(&at, &error))?.images(&at, found)?;
                 }
@@ -186,25 +198,32 @@ fn custom(object: &Value, paths: &Paths, found: &mut Found) -> Result<(), Unread
             }
         }
     }
-    if found.0.is_empty() { Err(missing(&pointers.join(", "))) } else { Ok(()) }
+    if !found.0.is_empty() || kind.optional {
+        return Ok(());
+    }
+    let missing = missing(&pointers.join(", "));
+    Err(Unread(format!(
+        "{missing}; where objects of this kind may hold no images, say `optional: true` in its entry of `admission.kinds`"
+    )))
 }
 
-/// What one part of a pointer leads to.
-fn below<'a>(at: &str, value: &'a Value, part: &str) -> Vec<(String, &'a Value)> {
-    match value {
+/// What one part of a pointer leads to: nothing where nothing is, as API servers read `null` too. What cannot hold such a part is not understood.
+fn below<'a>(at: &str, value: &'a Value, part: &str) -> Result<Vec<(String, &'a Value)>, Unread> {
+    let one = match value {
+        Value::Null => None,
         Value::Array(list) if part == "*" => {
-            list.iter().enumerate().map(|(number, one)| (format!("{at}/{number}"), one)).collect()
+            let all = list.iter().enumerate().map(|(number, one)| (format!("{at}/{number}"), one));
+            return Ok(all.collect());
         }
         Value::Array(list) => {
-            let one = part.parse().ok().and_then(|number: usize| list.get(number));
-            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
+            let number: usize = part.parse().map_err(|_| Unread(format!("{at} is a list, and {part} is no number")))?;
+            list.get(number)
         }
-        Value::Object(object) => {
-            let one = object.get(&part.replace("~1", "/").replace("~0", "~"));
-            one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
+        Value::Object(object) if part != "*" => object.get(&part.replace("~1", "/").replace("~0", "~")),
+        _ => return Err(Unread(format!("{at} is no {}", if part == "*" { "list" } else { "object" }))),
+    };
+    let one = one.filter(|one| !one.is_null());
+    Ok(one.map(|one| (format!("{at}/{part}"), one)).into_iter().collect())
 }
 
 /// The way to a pod's `spec`, gone in one reading of the object. A member that is there twice on it is an error.
