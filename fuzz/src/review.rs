@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use server::admission::{CustomKind, GroupKind, Kinds, Paths};
 use serde_json::Value;
 
-/// The kinds of every cluster, and one that is configured.
+/// The kinds of every cluster, and one that is configured, of which an object may hold no images.
 pub static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
     let kind = GroupKind { group: "argoproj.io".to_owned(), kind: "Rollout".to_owned() };
     let paths = Paths::PodSpec(vec!["/spec/template/spec".to_owned()]);
-    Kinds::with(vec![CustomKind { kind, paths }]).unwrap_or_else(|error| panic!("{error}"))
+    Kinds::with(vec![CustomKind { kind, paths, optional: true }]).unwrap_or_else(|error| panic!("{error}"))
 });
 
 /// The largest answer: no request, whatever is in it, has a larger one.
@@ -30,6 +30,13 @@ pub fn images_of(review: &[u8], object: &str) -> Vec<String> {
     let named = containers.map(|one| &one["image"]);
     let mounted = elements(&spec["volumes"]).map(|one| &one["image"]["reference"]);
     named.chain(mounted).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the object of a request has nothing where its kind, which is configured, may hold images.
+pub fn may_hold_none(review: &[u8]) -> bool {
+    let Ok(review) = serde_json::from_slice::<Value>(review) else { return false };
+    let request = &review["request"];
+    request["kind"]["kind"] == "Rollout" && request["object"].pointer(POINTERS[1]).is_none_or(Value::is_null)
 }
 
 fn elements(list: &Value) -> impl Iterator<Item = &Value> {

@@ -64,7 +64,7 @@ SETS: dict[str, dict[str, Any]] = {
                 "timeoutSeconds": 15,
                 "environments": ENVIRONMENTS,
                 "namespaces": [{"names": ["team-a-*"], "environment": "staging"}],
-                "kinds": [ROLLOUT, {"group": "serving.example", "versions": ["v1"], "resource": "models", "kind": "Model", "images": ["/spec/image"]}],
+                "kinds": [ROLLOUT, {"group": "serving.example", "versions": ["v1"], "resource": "models", "kind": "Model", "images": ["/spec/image"], "optional": True}],
                 "breakGlass": {"groups": ["break-glass"], "longest": "4h"},
                 "controllers": ["system:serviceaccount:kube-system:*"],
                 "concurrency": 256,
@@ -216,6 +216,7 @@ def test_s40_the_configuration_says_who_the_gate_is(render, gate, tmp_path):
     assert admission["self"] == {"namespace": NAMESPACE, "images": [f"registry.example/ecr-gate@{DIGEST}"]}
     assert (admission["cluster"], admission["tags"], admission["clientCa"]) == ("production-eu", "all", ["/etc/ecr-gate/api-server.pem"])
     assert admission["kinds"][0] == {key: ROLLOUT[key] for key in ("group", "kind", "podSpec")}
+    assert admission["kinds"][1] == {"group": "serving.example", "kind": "Model", "images": ["/spec/image"], "optional": True}
     assert configuration["audit"] == {"key": "/etc/ecr-gate/keys/audit.key", "origin": "gate.example"}
     assert configuration["policy"] == [f"/etc/ecr-gate/policies/{name}.yaml" for name in ("production", "staging")]
     # And all of it is what `serve` takes.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import reports
 from gated import OWN, Gate, Gates, Shelved, events, has_pods, image_of, person_token, pods, review
-from kubernetes import Cluster, pod, settle, workload
+from kubernetes import Cluster, pod, pod_spec, settle, workload
 from services import until
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.helm, pytest.mark.timeout(300)]
@@ -183,6 +183,42 @@ def test_s38_tags_in_workloads_become_digests_or_are_denied(cluster, gates, gate
         assert after["metadata"]["generation"] == before["metadata"]["generation"] and len(cluster.get("rs", "-n", team)["items"]) == 1
         job = cluster.get("cronjob", "cronjob", "-n", team)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         assert job["containers"][0]["image"] == image.both
+
+
+ROLLOUTS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "rollouts.argoproj.io"},
+    "spec": {
+        "group": "argoproj.io", "scope": "Namespaced", "names": {"plural": "rollouts", "singular": "rollout", "kind": "Rollout"},
+        "versions": [{"name": "v1alpha1", "served": True, "storage": True,
+                      "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a5_a_rollout_without_pods_of_its_own_is_let_in_only_where_its_kind_may_hold_no_images(cluster, gates, gated, team, optional):
+    kind = {"group": "argoproj.io", "versions": ["*"], "resource": "rollouts", "kind": "Rollout", "podSpec": "/spec/template/spec", "optional": optional}
+
+    def made(name: str, **spec: object) -> subprocess.CompletedProcess[str]:
+        rollout = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": name, "namespace": team}, "spec": spec}
+        return cluster.apply(rollout, check=False)
+
+    cluster.apply(ROLLOUTS)
+    cluster.kubectl("wait", "--for=condition=established", "crd/rollouts.argoproj.io")
+    try:
+        with gates(admission={"kinds": [kind]}).start().webhooks() as gate:
+            bad = gate.scanned(gates.shelf.image(), reports.CRITICAL)
+            by_reference = made("by-reference", workloadRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"})
+            assert (by_reference.returncode == 0) == optional, by_reference.stderr
+            assert optional or "/spec/template/spec is missing" in by_reference.stderr and "`optional: true`" in by_reference.stderr
+            assert "vuln.maxExceeded" in made("own", template={"spec": pod_spec(bad.tagged)}).stderr
+            assert "/spec/template is no object" in made("unread", template="web").stderr
+            if optional:
+                # Images that come later are new ones.
+                denied = made("by-reference", template={"spec": pod_spec(bad.tagged)})
+                assert denied.returncode == 1 and "vuln.maxExceeded" in denied.stderr, denied.stderr
+    finally:
+        cluster.kubectl("delete", "crd", "rollouts.argoproj.io")
 
 
 BREAK_GLASS = "ecr-gate.dev/break-glass"

@@ -144,7 +144,54 @@ def test_d1_mistakes_in_a_cluster_are_found(installed, doctor, cluster):
     assert any("everything starts" in said for said in problems["kubernetes.webhooks"]), problems
 
 
-def test_d1_the_answer_of_the_gate_is_the_proof(installed, doctor, cluster, hook):
+def test_d2_what_validation_judges_and_mutation_does_not_see_is_told(installed, doctor, cluster):
+    serving(cluster)
+
+    def patch(*steps: dict[str, Any], kind: str = "mutatingwebhookconfiguration") -> None:
+        cluster.kubectl("patch", kind, NAMESPACE, "--type=json", "-p", json.dumps(steps))
+
+    assert found(doctor("--no-trial")[1], "ok")["kubernetes.mutation"] == ["it sees what validation judges"]
+    with cluster.namespace("untouched") as bare:
+        patch({"op": "add", "path": "/webhooks/1/namespaceSelector/matchExpressions/0/values/-", "value": bare})
+        rc, report = doctor("--no-trial")
+        assert (rc, found(report, "problem")) == (0, {})
+        assert found(report, "warning")["kubernetes.mutation"] == [f"validation judges what mutation does not see: pods, pods/ephemeralcontainers in {bare}"]
+
+    # With `all` workloads get digests too, where the webhook is asked about them.
+    installed("upgrade", admission={**VALUES["admission"], "tags": "all"})
+    assert "kubernetes.mutation" not in found(doctor("--no-trial")[1], "warning", "unknown")
+    patch({"op": "remove", "path": "/webhooks/1/rules/2"})
+    [said] = found(doctor("--no-trial")[1], "warning")["kubernetes.mutation"]
+    assert "see: jobs, cronjobs in default" in said
+
+    # Who wants no digests misses nothing but annotations.
+    cluster.kubectl("delete", "mutatingwebhookconfiguration", NAMESPACE)
+    assert "tags stay tags" in found(doctor("--no-trial")[1], "problem")["kubernetes.webhooks"][0]
+    installed("upgrade", admission={**VALUES["admission"], "tags": "off"})
+    cluster.kubectl("delete", "mutatingwebhookconfiguration", NAMESPACE)
+    rc, report = doctor("--no-trial")
+    assert rc == 0 and "pods are not annotated" in found(report, "warning")["kubernetes.webhooks"][0]
+
+
+def test_d1_conditions_that_are_not_the_charts_are_shown_and_none_may_go_by_namespaces(installed, doctor, cluster):
+    serving(cluster)
+    assert set(found(doctor("--no-trial")[1], "ok")["kubernetes.matchConditions"]) == {"that of the chart"}
+
+    def condition(expression: str, op: str = "replace") -> None:
+        steps = [{"op": op, "path": "/webhooks/1/matchConditions/1", "value": {"name": "more", "expression": expression}}]
+        cluster.kubectl("patch", "validatingwebhookconfiguration", NAMESPACE, "--type=json", "-p", json.dumps(steps))
+
+    user = "request.userInfo.username != 'ada'"
+    condition(user, "add")
+    rc, report = doctor("--no-trial")
+    assert rc == 0 and f"nobody is asked about what makes this false: more: `{user}`" in found(report, "warning")["kubernetes.matchConditions"][0]
+    condition("request.namespace != 'default'")
+    rc, report = doctor("--no-trial")
+    assert rc == 1 and "more: `request.namespace != 'default'`" in found(report, "problem")["kubernetes.matchConditions"][0]
+    assert "is said by conditions of other.validate.ecr-gate.dev" in found(report, "unknown")["kubernetes.namespaces"][0]
+
+
+def test_d1_the_answer_of_the_gate_is_the_proof(installed, doctor, cluster, hook, gate):
     """With the address of a webhook that answers: the gate's own, as far as the API server can tell."""
     for kind in HOOKS.split(","):
         made = cluster.get(kind, NAMESPACE)
@@ -153,13 +200,21 @@ def test_d1_the_answer_of_the_gate_is_the_proof(installed, doctor, cluster, hook
         cluster.kubectl("replace", "-f", "-", stdin=json.dumps(made))
     denial = {"allowed": False, "status": {"code": 403, "message": "ecr-gate: registry\n[registry] trial"}}
     hook.answer = lambda call: denial if call.path.startswith("/admission/validate") else {"allowed": True}
-    until("the webhooks are in force", lambda: found(doctor()[1], "ok").get("kubernetes.trial"))
+    # Anybody may answer at the gate's paths: without a word of whoever looks nobody counts as the gate.
+    rc, report = doctor()
+    assert rc == 1 and any("everything starts" in said for said in found(report, "problem")["kubernetes.webhooks"])
+    assert found(report, "warning")["kubernetes.webhooks"][0].startswith(f"it asks {hook.url} at a path of the gate")
+    assert any(f"`--gate-url {hook.url}`" in check["remedy"] for check in report["checks"] if check["state"] == "warning")
+    named = ("--gate-url", hook.url)
+    until("the webhooks are in force", lambda: found(doctor(*named)[1], "ok").get("kubernetes.trial"))
+    assert not found(doctor(*named)[1], "warning").get("kubernetes.webhooks")
     call = hook.of("Pod", "/admission/validate")[-1].request
     assert call["dryRun"] and "doctor.ecr-gate.invalid" in json.dumps(call["object"])
     hook.answer = lambda _: {"allowed": True}
-    assert "would start" in found(doctor()[1], "problem")["kubernetes.trial"][0]
+    assert "would start" in found(doctor(*named)[1], "problem")["kubernetes.trial"][0]
     hook.end()
-    assert "failed calling webhook" in found(doctor()[1], "problem")["kubernetes.trial"][0]
+    assert "failed calling webhook" in found(doctor(*named)[1], "problem")["kubernetes.trial"][0]
+    assert gate("kubernetes", "doctor", "--kubeconfig", cluster.kubeconfig(), "--gate-url", "http://gate").rc == 64
 
 
 def test_d1_who_may_not_look_is_told_so_and_nothing_is_called_right(installed, doctor, cluster, gate):

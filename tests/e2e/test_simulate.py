@@ -116,6 +116,16 @@ def test_d1_the_configuration_says_environments_kinds_and_registries(simulate, i
     assert found["Rollout/canary"]["answer"] == "denied" and found["Rollout/canary"]["namespace"] == "shop"
     assert found["Pod/gate"]["answer"] == "notAsked"
     assert "registries.allowed" in found["Pod/two"]["status"]["message"] and found["Pod/two"]["exitCode"] == 3
+    # A kind that may hold no images says so; what is there is judged all the same.
+    by_reference = {**ROLLOUT, "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}
+    rc, found = simulate(by_reference, flags=("--config", tmp_path / "serve.yaml"))
+    assert rc == 1 and found["Rollout/canary"]["answer"] == "denied" and "`optional: true`" in found["Rollout/canary"]["status"]["message"]
+    admission["kinds"][0]["optional"] = True
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    rc, found = simulate(by_reference, flags=("--config", tmp_path / "serve.yaml"))
+    assert (rc, found["Rollout/canary"]["answer"]) == (0, "notAsked"), found
+    rc, found = simulate({**ROLLOUT, "metadata": {"name": "empty"}, "spec": {"template": {"spec": {}}}}, rollout, flags=("--config", tmp_path / "serve.yaml"))
+    assert rc == 1 and {entry["answer"] for entry in found.values()} == {"denied"}, found
     everywhere = simulate(objects[0], flags=("--environment", "sandbox"))[1]["Pod/one"]
     assert everywhere["environment"] == "sandbox"
 

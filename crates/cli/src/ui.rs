@@ -56,6 +56,21 @@ impl Ui {
         }
     }
 
+    /// One line that is redrawn on a terminal, for what goes on a while.
+    pub(crate) fn redraw(self, text: &str) {
+        if !self.quiet && self.stderr_is_terminal {
+            // Cut at the edge of the terminal: a line that wraps could not be redrawn.
+            let _ = write!(io::stderr().lock(), "\r\x1b[K\x1b[?7l{text}\x1b[?7h");
+        }
+    }
+
+    /// Takes the line that is redrawn away.
+    pub(crate) fn clear(self) {
+        if !self.quiet && self.stderr_is_terminal {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
     /// `error:`, in red where that shows.
     pub(crate) fn error_word(self) -> &'static str {
         if self.stderr_color { "\x1b[1;31merror:\x1b[0m" } else { "error:" }

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::client::{Cluster, ClusterError};
-use crate::doctor::{Hook, Webhook, hooks_of};
+use crate::doctor::{Gate, Hook, Webhook, hooks_of, strangers};
 use crate::selector::chooses;
 
 /// The webhooks that validate, and the namespaces with their labels.
 #[derive(Debug)]
 pub struct Places {
-    gate: String,
+    gate: Gate,
     validating: Result<Vec<Value>, String>,
     namespaces: Vec<Value>,
 }
@@ -19,11 +19,11 @@ impl Places {
     ///
     /// # Errors
     /// The namespaces cannot be listed.
-    pub async fn fetch(cluster: &Cluster, gate: &str) -> Result<Self, ClusterError> {
+    pub async fn fetch(cluster: &Cluster, gate: Gate) -> Result<Self, ClusterError> {
         let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
         let validating = cluster.list(path).await.map_err(|error| error.to_string());
         let namespaces = cluster.list("/api/v1/namespaces").await?;
-        Ok(Self { gate: gate.to_owned(), validating, namespaces })
+        Ok(Self { gate, validating, namespaces })
     }
 
     /// The names of all namespaces.
@@ -40,9 +40,19 @@ impl Places {
         let of = |one: &&Value| one.pointer("/metadata/name").and_then(Value::as_str) == Some(namespace);
         let found = self.namespaces.iter().find(of).ok_or_else(|| "the namespace was not listed".to_owned())?;
         let mut environments = Vec::new();
+        let labels = found.pointer("/metadata/labels");
         for Hook { value, environment, .. } in hooks_of(&self.validating, Webhook::Validating, &self.gate) {
-            if chooses(value.get("namespaceSelector"), found.pointer("/metadata/labels"))? {
-                environments.push(environment.map(str::to_owned));
+            if chooses(value.get("namespaceSelector"), labels)? {
+                environments.push(environment);
+            }
+        }
+        // Whether this is the gate, and what it says the environment is, nobody knows.
+        for stranger in strangers(&self.validating, Webhook::Validating, &self.gate) {
+            if environments.is_empty() && chooses(stranger.value.get("namespaceSelector"), labels)? {
+                let address = stranger.address;
+                return Err(format!(
+                    "the webhook asks {address}; if that is the gate, say so with `--gate-url {address}`"
+                ));
             }
         }
         environments.sort();

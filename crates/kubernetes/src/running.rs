@@ -1,10 +1,10 @@
-//! What runs in a cluster: each container of each pod, with the image as it was written and the digest that the node runs.
+//! What runs in a cluster: each container of each pod, with the image as it was written and the digest that the node runs; and each volume that is an image.
 
 use serde_json::Value;
 
 use crate::client::{Cluster, ClusterError};
 
-/// One container that runs, or ran in a pod that is still there.
+/// One container that runs, or ran in a pod that is still there; or one volume of a pod that is an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
     /// The namespace.
@@ -13,11 +13,13 @@ pub struct Running {
     pub pod: String,
     /// What controls it, by kind and name; else the pod itself.
     pub workload: String,
-    /// The container's name.
-    pub container: String,
+    /// The container's name, or that of the volume.
+    pub name: String,
+    /// It is a volume.
+    pub is_volume: bool,
     /// The image as it is written.
     pub image: String,
-    /// The digest that the node runs; else why that is not known.
+    /// The digest that the node runs; else why that is not known. Of a volume it is the one that is written: no node says which it took.
     pub digest: Result<String, &'static str>,
     /// It waits for its first start, and nothing of it ever ran.
     pub is_waiting: bool,
@@ -43,13 +45,26 @@ pub async fn running(cluster: &Cluster, namespace: Option<&str>) -> Result<Vec<R
     Ok(cluster.list_as(&path, |pod| containers(&pod)).await?.into_iter().flatten().collect())
 }
 
-/// The containers of a pod that run, or may start again. One that is over starts no more.
+/// The containers of a pod that run, or may start again, and its volumes that are images. A pod that is over starts no more.
 pub fn containers(pod: &Value) -> Vec<Running> {
     let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     if matches!(text("/status/phase"), "Succeeded" | "Failed") {
         return Vec::new();
     }
-    let name = text("/metadata/name");
+    let pod_name = text("/metadata/name");
+    let workload = workload(pod).unwrap_or_else(|| format!("Pod/{pod_name}"));
+    let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let running = |name: String, image: String, policy: Option<&str>| Running {
+        namespace: text("/metadata/namespace").to_owned(),
+        pod: pod_name.to_owned(),
+        workload: workload.clone(),
+        name,
+        is_volume: false,
+        digest: Err("it was not looked at"),
+        is_waiting: false,
+        pull: pull(policy, &image),
+        image,
+    };
     let kinds = [
         ("/spec/initContainers", "/status/initContainerStatuses"),
         ("/spec/containers", "/status/containerStatuses"),
@@ -59,21 +74,29 @@ pub fn containers(pod: &Value) -> Vec<Running> {
     for (specs, statuses) in kinds {
         let statuses = pod.pointer(statuses).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         for spec in pod.pointer(specs).and_then(Value::as_array).into_iter().flatten() {
-            let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
             let container = of(spec, "name").unwrap_or_else(String::new);
             let status = statuses.iter().find(|status| of(status, "name").as_ref() == Some(&container));
             let image = of(spec, "image").unwrap_or_else(String::new);
+            let policy = spec.get("imagePullPolicy").and_then(Value::as_str);
             found.push(Running {
-                namespace: text("/metadata/namespace").to_owned(),
-                pod: name.to_owned(),
-                workload: workload(pod).unwrap_or_else(|| format!("Pod/{name}")),
-                container,
                 digest: digest(status),
                 is_waiting: status.is_some_and(is_waiting),
-                pull: pull(spec.get("imagePullPolicy").and_then(Value::as_str), &image),
-                image,
+                ..running(container, image, policy)
             });
         }
+    }
+    // Volumes are there before the first container starts: where none ever did, nothing uses them yet.
+    let waits = !found.is_empty() && found.iter().all(|one| one.is_waiting);
+    for volume in pod.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten() {
+        let Some(source) = volume.get("image").filter(|source| !source.is_null()) else { continue };
+        let image = of(source, "reference").unwrap_or_else(String::new);
+        let policy = source.get("pullPolicy").and_then(Value::as_str);
+        found.push(Running {
+            is_volume: true,
+            digest: written(&image).ok_or("no node says which manifest of it a volume is"),
+            is_waiting: waits,
+            ..running(of(volume, "name").unwrap_or_else(String::new), image, policy)
+        });
     }
     found
 }
@@ -93,10 +116,13 @@ fn digest(status: Option<&Value>) -> Result<String, &'static str> {
     if id.is_empty() {
         return Err("it has not started");
     }
-    match id.rsplit_once('@') {
-        Some((_, digest)) if digest.starts_with("sha256:") || digest.starts_with("sha512:") => Ok(digest.to_owned()),
-        _ => Err("the node does not say which manifest it runs: the image was loaded there, or built"),
-    }
+    written(id).ok_or("the node does not say which manifest it runs: the image was loaded there, or built")
+}
+
+/// The digest in the name of an image.
+fn written(image: &str) -> Option<String> {
+    let (_, digest) = image.rsplit_once('@')?;
+    (digest.starts_with("sha256:") || digest.starts_with("sha512:")).then(|| digest.to_owned())
 }
 
 /// Whether a container has never started: it waits, names no image that it runs, and none that it ran. Anything else is not known.
@@ -155,7 +181,7 @@ mod tests {
             },
         });
         let found = containers(&pod);
-        let short: Vec<_> = found.iter().map(|one| (one.container.as_str(), one.digest.is_ok(), one.pull)).collect();
+        let short: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.digest.is_ok(), one.pull)).collect();
         assert_eq!(
             short,
             [
@@ -171,6 +197,40 @@ mod tests {
         let mut over = pod;
         over["status"]["phase"] = json!("Succeeded");
         assert!(containers(&over).is_empty());
+    }
+
+    #[test]
+    fn d7_volumes_that_are_images_are_found_with_the_digest_that_is_written() {
+        let one = format!("sha256:{}", "1".repeat(64));
+        let status = |state: Value| json!([{ "name": "web", "imageID": "", "state": state }]);
+        let waiting = status(json!({ "waiting": { "reason": "ContainerCreating" } }));
+        let mut pod = json!({
+            "metadata": { "namespace": "shop", "name": "web" },
+            "spec": {
+                "containers": [{ "name": "web", "image": "host/web:2" }],
+                "volumes": [
+                    { "name": "data", "emptyDir": {} },
+                    { "name": "none", "image": null },
+                    { "name": "model", "image": { "reference": format!("host/model:1@{one}"), "pullPolicy": "Always" } },
+                    { "name": "rules", "image": { "reference": "host/rules:1" } },
+                    { "name": "later", "image": {} },
+                ],
+            },
+            "status": { "phase": "Pending", "containerStatuses": waiting },
+        });
+        let volumes = |pod: &Value| containers(pod).into_iter().filter(|one| one.is_volume).collect::<Vec<_>>();
+        let found = volumes(&pod);
+        let short: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.digest.clone().ok(), one.pull)).collect();
+        assert_eq!(
+            short,
+            [("model", Some(one), Pull::Always), ("rules", None, Pull::Cached), ("later", None, Pull::Always)]
+        );
+        assert!(found.iter().all(|one| one.is_waiting && one.workload == "Pod/web"));
+        // One container that may have run is enough, and so is a pod of which nobody says anything.
+        for statuses in [status(json!({ "running": {} })), json!([])] {
+            pod["status"]["containerStatuses"] = statuses;
+            assert!(volumes(&pod).iter().all(|one| !one.is_waiting));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api::WhoAmI;
 use engine::Reach;
+use kubernetes::doctor::{Gate, GateUrl};
 use kubernetes::{Cluster, ClusterError, Places, Pull, Running, running};
 use model::{EcrHost, ImageReference};
 use server::admission::{Environments, as_nodes_read};
@@ -29,7 +30,8 @@ use crate::ui::{ListFormat, Ui};
 ///
 /// Reads the pods of all namespaces and asks the decision service about each digest that runs: for a deny on record, and else what it would say now (as a trial,
 /// which is recorded nowhere). A tag that is written without a digest is asked about too: it may stand for something else by now,
-/// and with `imagePullPolicy: IfNotPresent` or `Never` a node runs whatever it has under that name.
+/// and with `imagePullPolicy: IfNotPresent` or `Never` a node runs whatever it has under that name. Volumes that are images are looked at too: no node says
+/// which digest it took for one that is written by a tag, so that one is never known.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 no drift, 1 drift, 3 the account, the context or the token is wrong, 4 no drift as far as it is known, and something is not,
@@ -47,6 +49,9 @@ pub(crate) struct DriftArgs {
     /// The namespace that the gate is installed in: what runs there is its own
     #[arg(long, value_name = "NAME", default_value = "ecr-gate")]
     gate_namespace: String,
+    /// The address of the gate, where webhooks ask it by URL and not by its Service; several times
+    #[arg(long, value_name = "URL")]
+    gate_url: Vec<GateUrl>,
     /// The configuration of `ecr-gate serve`: which namespace is which environment, and which registries are allowed. Without it what the webhooks
     /// of the cluster say, and `production`; and any registry
     #[arg(long, value_name = "FILE")]
@@ -118,31 +123,32 @@ impl DriftArgs {
         let known = server.send(&Ask::get("whoami")).await.and_then(|reply| reply.read::<WhoAmI>());
         known.map_err(|trouble| trouble.failure(&server))?;
         let cluster = self.cluster.connect().await?;
-        let (places, mut report) = match Places::fetch(&cluster, &self.gate_namespace).await {
-            Ok(places) => (Some(places), Report::default()),
+        let gate = Gate { namespace: self.gate_namespace.clone(), urls: self.gate_url.clone() };
+        let places = match Places::fetch(&cluster, gate).await {
+            Ok(places) => Ok(places),
             // Whoever may look into some namespaces alone says which.
             Err(error @ ClusterError::Forbidden(_)) if self.namespace.is_empty() => {
                 return Err(failure(&error).hint(
                     "it lists namespaces and pods, and reads the validating webhook configurations; name the namespaces that may be looked into: --namespace NAME",
                 ));
             }
-            Err(ClusterError::Forbidden(_)) => (None, Report::default()),
+            Err(error @ ClusterError::Forbidden(_)) => Err(error.to_string()),
             Err(error) => return Err(failure(&error)),
         };
-        let found = self.running(&cluster, places.as_ref(), &mut report).await?;
-        report.containers = found.len();
-        let answers = Answers::new(server);
+        let mut report = Report::default();
+        let found = self.running(&cluster, places.as_ref().ok(), &mut report).await?;
+        report.volumes = found.iter().filter(|one| one.is_volume).count();
+        report.containers = found.len() - report.volumes;
+        let answers = Answers::new(server, ui);
         let mut environments: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for one in &found {
+        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
+        let mut tags: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut volumes = Vec::new();
+        for one in found.iter().filter(|one| one.namespace != self.gate_namespace) {
             if !environments.contains_key(&one.namespace) {
                 let of = self.environments(&one.namespace, places.as_ref(), &rules, &mut report);
                 environments.insert(one.namespace.clone(), of);
             }
-        }
-        let wanted = found.iter().filter(|one| one.namespace != self.gate_namespace);
-        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
-        let mut tags: BTreeSet<(String, String)> = BTreeSet::new();
-        for one in wanted {
             let (Ok(image), Some(of)) = (as_nodes_read(&one.image), environments.get(&one.namespace)) else { continue };
             for environment in of {
                 if let Ok(digest) = &one.digest {
@@ -150,14 +156,22 @@ impl DriftArgs {
                 }
                 if image.digest.is_none() && !one.is_waiting {
                     tags.insert((image.to_string(), environment.clone()));
+                    volumes.extend(one.is_volume.then(|| (image.clone(), environment.clone())));
                 }
             }
         }
         let asking = async {
-            answers.learn(subjects).await?;
-            answers.learn_tags(tags).await
+            answers.learn_tags(tags).await?;
+            for (image, environment) in volumes {
+                if let Ok(now) = answers.stands_for(&image.to_string(), &environment) {
+                    subjects.insert(Subject::of(&image, &now, &environment));
+                }
+            }
+            answers.learn(subjects).await
         };
-        match tokio::time::timeout(timeout, asking).await {
+        let asked = tokio::time::timeout(timeout, asking).await;
+        ui.clear();
+        match asked {
             Ok(asked) => asked?,
             Err(_) => {
                 return Err(Failure::new(Exit::Undecided, format!("there is no answer after {}", self.timeout))
@@ -222,17 +236,17 @@ impl DriftArgs {
             match running(cluster, Some(&name)).await {
                 Ok(containers) => found.extend(containers),
                 Err(error @ ClusterError::Unreachable(_)) => return Err(failure(&error)),
-                Err(error) => report.unknown(Finding::of_namespace(&name, logged(&error.to_string(), 500))),
+                Err(error) => report.add(Finding::of_namespace(&name, logged(&error.to_string(), 500))),
             }
         }
         Ok(found)
     }
 
-    /// For which environments a namespace is judged.
+    /// For which environments a namespace is judged. Where that cannot be read it is judged by what the configuration says, and is not known.
     fn environments(
         &self,
         namespace: &str,
-        places: Option<&Places>,
+        places: Result<&Places, &String>,
         rules: &Rules,
         report: &mut Report,
     ) -> BTreeSet<String> {
@@ -240,31 +254,25 @@ impl DriftArgs {
         if let Some(environment) = &self.environment {
             return BTreeSet::from([environment.clone()]);
         }
-        match places.map(|places| places.environments(namespace)) {
-            Some(Ok(found)) if !found.is_empty() => {
-                found.into_iter().map(|environment| environment.unwrap_or_else(by_name)).collect()
+        let why = match places.map(|places| places.environments(namespace)) {
+            Ok(Ok(found)) if !found.is_empty() => {
+                return found.into_iter().map(|environment| environment.unwrap_or_else(by_name)).collect();
             }
             // What runs there is judged all the same.
-            Some(Ok(_)) => {
-                if namespace != self.gate_namespace {
-                    report.not_asked.insert(namespace.to_owned());
-                }
-                BTreeSet::from([by_name()])
+            Ok(Ok(_)) => {
+                report.not_asked.insert(namespace.to_owned());
+                return BTreeSet::from([by_name()]);
             }
-            None => {
-                report
-                    .notes
-                    .insert("environments go by the configuration alone: namespaces could not be listed".to_owned());
-                BTreeSet::from([by_name()])
-            }
-            Some(Err(why)) => {
-                report.notes.insert(format!(
-                    "environments go by the configuration alone: the webhooks could not be read ({})",
-                    logged(&why, 200)
-                ));
-                BTreeSet::from([by_name()])
-            }
-        }
+            Ok(Err(why)) => why,
+            Err(why) => why.clone(),
+        };
+        let judged = by_name();
+        let what = format!(
+            "which environment it is cannot be read, and it is judged as {judged}; `--environment` says it: {}",
+            logged(&why, 300)
+        );
+        report.add(Finding::of_namespace(namespace, what));
+        BTreeSet::from([judged])
     }
 
     fn judge(
@@ -306,6 +314,21 @@ impl DriftArgs {
             return;
         }
         for environment in environments {
+            if one.is_volume && image.digest.is_none() {
+                // What the tag stands for now says something about the volume, and is not what is in it.
+                let now = answers.stands_for(&image.to_string(), environment);
+                if let Ok(now) = &now
+                    && let Verdict::Denied(why) = answers.verdict(&Subject::of(&image, now, environment))
+                {
+                    add(report, Kind::Denied, Some(environment), format!("what its tag stands for now: {why}"));
+                }
+                let now = now.map_or_else(
+                    |why| format!("what its tag stands for now: {why}"),
+                    |now| format!("its tag stands for {now} now"),
+                );
+                add(report, Kind::Unknown, Some(environment), format!("no node says which digest a volume has; {now}"));
+                continue;
+            }
             match &one.digest {
                 Err(why) => add(report, Kind::Unknown, Some(environment), (*why).to_owned()),
                 Ok(digest) => match answers.verdict(&Subject::of(&image, digest, environment)) {

@@ -1,6 +1,5 @@
 //! A promotion or rollback that the decision service carries out, as whoever waits for it sees it: begun, watched to its end, and told.
 
-use std::io::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -114,12 +113,12 @@ pub(super) async fn carried_out(server: &Server, begin: &Ask, output: OutputForm
     let followed = tokio::select! {
         followed = follow(server, begin, ui) => followed,
         () = interrupted() => {
-            clear(ui);
+            ui.clear();
             return Err(Failure::new(Exit::Interrupted, "interrupted; the service goes on with what it began")
                 .hint("the same command again finds it, and waits for it"));
         }
     };
-    clear(ui);
+    ui.clear();
     let (value, state) = followed.map_err(|why| why.failure(server))?;
     for warning in &state.warnings {
         ui.insist(&format!("warning: {}", logged(warning, 500)));
@@ -160,24 +159,15 @@ async fn follow(server: &Server, begin: &Ask, ui: Ui) -> Result<(Value, Told), T
     }
 }
 
-/// On a terminal, one line that is redrawn.
+/// How far it is.
 fn tell(state: &Told, ui: Ui) {
-    if ui.quiet || !ui.stderr_is_terminal {
-        return;
-    }
     let Progress { blobs, blobs_done, bytes, bytes_done } = state.progress;
     let far = if blobs == 0 {
         String::new()
     } else {
         format!(": {} of {}, {blobs_done} of {blobs} blobs", size(bytes_done), size(bytes))
     };
-    let _ = write!(std::io::stderr().lock(), "\r\x1b[K\x1b[?7l{}{far}\x1b[?7h", logged(&state.state, 20));
-}
-
-fn clear(ui: Ui) {
-    if !ui.quiet && ui.stderr_is_terminal {
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-    }
+    ui.redraw(&format!("{}{far}", logged(&state.state, 20)));
 }
 
 /// What it came to: data on stdout if it came about, words and an exit code if not.

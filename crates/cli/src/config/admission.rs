@@ -93,6 +93,9 @@ pub(crate) struct KindEntry {
     /// JSON pointers to the images themselves; `*` is every element of a list.
     #[serde(default)]
     pub images: Vec<String>,
+    /// Objects with nothing at any of these places hold no images, such as a Rollout with a `workloadRef`. Else they are denied.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// Who may ask for an override with the write of a workload.

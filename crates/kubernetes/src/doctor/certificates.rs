@@ -51,11 +51,11 @@ pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
             checks.push(match certificate {
                 Ok(Certificate::Found(pem)) => served(secret, pem, bundle, name, observed.now),
                 Ok(Certificate::NoSecret) => {
-                    let what = format!("there is no Secret {secret} in {}", observed.namespace);
-                    CERTIFICATE.problem(Some(secret), what, &again(&observed.namespace))
+                    let what = format!("there is no Secret {secret} in {}", observed.gate.namespace);
+                    CERTIFICATE.problem(Some(secret), what, &again(&observed.gate.namespace))
                 }
                 Ok(Certificate::Empty) => {
-                    CERTIFICATE.problem(Some(secret), "the Secret has no tls.crt", &again(&observed.namespace))
+                    CERTIFICATE.problem(Some(secret), "the Secret has no tls.crt", &again(&observed.gate.namespace))
                 }
                 Err(why) => CERTIFICATE.unknown(Some(secret), why.clone(), LOOK),
             });

@@ -6,7 +6,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::hooks::{self, Webhook};
-use super::{Certificate, Look, Observed, Probe};
+use super::{Certificate, Gate, Look, Observed, Probe};
 use crate::client::{Cluster, ClusterError};
 use crate::selector::chooses;
 
@@ -20,7 +20,7 @@ const NOBODYS: &str =
 /// The cluster cannot be reached, or does not know who asks.
 pub async fn fetch(
     cluster: &Cluster,
-    namespace: &str,
+    gate: Gate,
     version: &'static str,
     tries: bool,
     now: Timestamp,
@@ -35,16 +35,15 @@ pub async fn fetch(
     let validating = list(format!("{hooks}/validatingwebhookconfigurations")).await;
     let mutating = list(format!("{hooks}/mutatingwebhookconfigurations")).await;
     let namespaces = list("/api/v1/namespaces".to_owned()).await;
-    let of = |group: &str, kind: &str| format!("{group}/namespaces/{namespace}/{kind}");
+    let of = |group: &str, kind: &str| format!("{group}/namespaces/{}/{kind}", gate.namespace);
     let deployments = list(of("/apis/apps/v1", "deployments")).await;
     let services = list(of("/api/v1", "services")).await;
     let mut certificates = BTreeMap::new();
-    for name in secrets(&deployments, &selectors(&services, &validating, namespace)) {
+    for name in secrets(&deployments, &selectors(&services, &validating, &gate)) {
         let certificate = certificate(cluster, &format!("{}/{name}", of("/api/v1", "secrets"))).await;
         certificates.insert(name, certificate);
     }
     let mut observed = Observed {
-        namespace: namespace.to_owned(),
         now,
         version,
         server,
@@ -58,6 +57,7 @@ pub async fn fetch(
         budgets: list(of("/apis/policy/v1", "poddisruptionbudgets")).await,
         settings: list(of("/api/v1", "configmaps")).await,
         certificates,
+        gate,
         probe: Probe::NotTried("it was not wanted".to_owned()),
     };
     if tries {
@@ -67,8 +67,8 @@ pub async fn fetch(
 }
 
 /// How the Services that webhooks ask choose their pods.
-fn selectors(services: &Look<Vec<Value>>, validating: &Look<Vec<Value>>, namespace: &str) -> Vec<Value> {
-    let hooks = hooks::of(validating, Webhook::Validating, namespace);
+fn selectors(services: &Look<Vec<Value>>, validating: &Look<Vec<Value>>, gate: &Gate) -> Vec<Value> {
+    let hooks = hooks::of(validating, Webhook::Validating, gate);
     let names: BTreeSet<&str> = hooks.iter().filter_map(|hook| hook.service()?.get("name")?.as_str()).collect();
     let services = services.as_deref().unwrap_or(&[]).iter();
     let asked = services
@@ -109,7 +109,7 @@ async fn certificate(cluster: &Cluster, path: &str) -> Look<Certificate> {
 }
 
 async fn probe(cluster: &Cluster, observed: &Observed) -> Probe {
-    let hooks = hooks::of(&observed.validating, Webhook::Validating, &observed.namespace);
+    let hooks = hooks::of(&observed.validating, Webhook::Validating, &observed.gate);
     let namespaces = observed.namespaces.as_deref().unwrap_or(&[]);
     let name = |one: &Value| one.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("").to_owned();
     let is_asked_about = |one: &&Value| {

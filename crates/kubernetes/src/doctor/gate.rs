@@ -58,7 +58,7 @@ fn service(observed: &Observed, name: &str, port: u64) -> Check {
         Ok(None) => {
             return SERVICE.problem(
                 subject,
-                format!("there is no Service {name} in {}", observed.namespace),
+                format!("there is no Service {name} in {}", observed.gate.namespace),
                 "Install the chart again, or take the webhooks away: they ask a Service that is not there.",
             );
         }
@@ -88,7 +88,7 @@ fn service(observed: &Observed, name: &str, port: u64) -> Check {
             "nothing is behind it",
             &format!(
                 "Look at the Deployment and its pods: `kubectl -n {} get deployment,replicaset,pods`, and at their events.",
-                observed.namespace
+                observed.gate.namespace
             ),
         ),
         (0, all) => SERVICE.problem(

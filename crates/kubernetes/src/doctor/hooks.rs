@@ -2,13 +2,19 @@
 
 use serde_json::Value;
 
+use super::address::{Gate, Whose};
 use super::check::{About, Check, LOOK, names};
-use super::{Look, Observed};
+use super::{Look, Observed, Tags};
 
 /// The chart, whose conditions are those that are right.
 const CHART: &str = include_str!("../../../../deploy/helm/ecr-gate/templates/_webhooks.tpl");
 /// How its condition is called.
 const CONDITION: &str = "what-makes-pods-changes";
+/// The longest expression that is shown.
+const EXPRESSION: usize = 400;
+/// What an expression about namespaces has in it, however it is written: `request.namespace`, `object.metadata["namespace"]`, `namespaceObject`.
+const NAMESPACE: &str = "namespace";
+
 /// Whether it validates or mutates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Webhook {
@@ -16,14 +22,24 @@ pub(crate) enum Webhook {
     Mutating,
 }
 
+impl Webhook {
+    /// The path that the gate answers at.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Validating => "/admission/validate",
+            Self::Mutating => "/admission/mutate",
+        }
+    }
+}
+
 /// One webhook of the gate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hook<'a> {
     pub(crate) webhook: Webhook,
     pub(crate) name: &'a str,
     pub(crate) value: &'a Value,
     /// The environment that its path names.
-    pub(crate) environment: Option<&'a str>,
+    pub(crate) environment: Option<String>,
 }
 
 impl<'a> Hook<'a> {
@@ -46,38 +62,72 @@ impl<'a> Hook<'a> {
         by_label || part("matchExpressions").and_then(Value::as_array).is_some_and(|list| list.iter().any(names_it))
     }
 
+    /// Whether a rule of it is about this.
+    pub(super) fn asks_about(&self, group: &str, resource: &str, operation: &str) -> bool {
+        let rules = self.value.get("rules").and_then(Value::as_array);
+        rules.is_some_and(|rules| rules.iter().any(|rule| covers(rule, group, resource, operation)))
+    }
+
+    /// Whether it is asked about what is in a namespace with these labels.
+    ///
+    /// # Errors
+    /// What is not understood of its selector.
+    pub(super) fn chooses(&self, labels: &Value) -> Result<bool, String> {
+        crate::selector::chooses(self.value.get("namespaceSelector"), Some(labels))
+    }
+
+    /// A condition that is not the chart's and mentions namespaces: which of them are asked about cannot be told from outside.
+    pub(super) fn goes_by_namespace(&self) -> bool {
+        self.foreign().any(|condition| text_of(condition, "expression").contains(NAMESPACE))
+    }
+
+    /// The conditions that are not the chart's.
+    fn foreign(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let list = self.value.get("matchConditions").and_then(Value::as_array);
+        list.into_iter().flatten().filter(|condition| !is_ours(condition))
+    }
+
     /// The Service that it asks.
     pub(super) fn service(&self) -> Option<&'a Value> {
         self.value.pointer("/clientConfig/service")
     }
 }
 
-/// Those of the gate in this namespace: by the paths that only the gate has.
-pub(crate) fn of<'a>(list: &'a Look<Vec<Value>>, webhook: Webhook, namespace: &str) -> Vec<Hook<'a>> {
-    let prefix = match webhook {
-        Webhook::Validating => "/admission/validate",
-        Webhook::Mutating => "/admission/mutate",
-    };
-    let configurations = list.as_deref().unwrap_or(&[]);
-    let webhooks = configurations.iter().filter_map(|one| one.get("webhooks").and_then(Value::as_array)).flatten();
-    let found = webhooks.filter_map(|value| {
-        let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
-        let path = match (text("/clientConfig/service/namespace"), text("/clientConfig/url")) {
-            (Some(of), _) if of == namespace => text("/clientConfig/service/path")?,
-            (None, Some(url)) => path_of(url),
-            _ => return None,
-        };
-        let rest = path.strip_prefix(prefix)?;
-        let environment = rest.strip_prefix('/').filter(|name| !name.is_empty());
-        let is_ours = rest.is_empty() || environment.is_some();
-        is_ours.then(|| Hook { webhook, name: text("/name").unwrap_or("?"), value, environment })
+/// Those that ask the gate at a path that only the gate has.
+pub(crate) fn of<'a>(list: &'a Look<Vec<Value>>, webhook: Webhook, gate: &Gate) -> Vec<Hook<'a>> {
+    let found = all(list).filter_map(|(name, value)| match gate.whose(value, webhook.path())? {
+        Whose::Gate(rest) => {
+            let environment = rest.strip_prefix('/').filter(|name| !name.is_empty()).map(str::to_owned);
+            (rest.is_empty() || environment.is_some()).then_some(Hook { webhook, name, value, environment })
+        }
+        Whose::Nobodys(_) => None,
     });
     found.collect()
 }
 
-fn path_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("")
+/// A webhook that asks somebody at a path of the gate, of whom nobody said that it is the gate.
+#[derive(Debug)]
+pub(crate) struct Stranger<'a> {
+    pub(super) name: &'a str,
+    pub(crate) value: &'a Value,
+    /// What would be the gate's address.
+    pub(crate) address: String,
+}
+
+/// Those that are nobody's.
+pub(crate) fn strangers<'a>(list: &'a Look<Vec<Value>>, webhook: Webhook, gate: &Gate) -> Vec<Stranger<'a>> {
+    let found = all(list).filter_map(|(name, value)| match gate.whose(value, webhook.path())? {
+        Whose::Gate(_) => None,
+        Whose::Nobodys(address) => Some(Stranger { name, value, address }),
+    });
+    found.collect()
+}
+
+/// Every webhook of a list, with its name.
+fn all(list: &Look<Vec<Value>>) -> impl Iterator<Item = (&str, &Value)> {
+    let configurations = list.as_deref().unwrap_or(&[]).iter();
+    let webhooks = configurations.filter_map(|one| one.get("webhooks").and_then(Value::as_array)).flatten();
+    webhooks.map(|value| (value.get("name").and_then(Value::as_str).unwrap_or("?"), value))
 }
 
 const REGISTERED: About = About {
@@ -116,11 +166,13 @@ const CONDITIONS: About = About {
     why: "What a condition lets by is never asked about.",
 };
 
-pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
-    let mut checks = vec![
-        registered(&observed.validating, hooks, Webhook::Validating),
-        registered(&observed.mutating, hooks, Webhook::Mutating),
-    ];
+/// `tags` is which objects get digests, as far as the gate's configuration is known.
+pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>], tags: Option<Tags>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (webhook, list) in [(Webhook::Validating, &observed.validating), (Webhook::Mutating, &observed.mutating)] {
+        checks.push(registered(list, hooks, webhook, tags));
+        checks.extend(strangers(list, webhook, &observed.gate).iter().map(strange));
+    }
     for hook in hooks {
         checks.push(policy(hook));
         checks.push(timeout(hook));
@@ -132,7 +184,7 @@ pub(super) fn checks(observed: &Observed, hooks: &[Hook<'_>]) -> Vec<Check> {
     checks
 }
 
-fn registered(list: &Look<Vec<Value>>, hooks: &[Hook<'_>], webhook: Webhook) -> Check {
+fn registered(list: &Look<Vec<Value>>, hooks: &[Hook<'_>], webhook: Webhook, tags: Option<Tags>) -> Check {
     let kind = match webhook {
         Webhook::Validating => "ValidatingWebhookConfiguration",
         Webhook::Mutating => "MutatingWebhookConfiguration",
@@ -149,12 +201,35 @@ fn registered(list: &Look<Vec<Value>>, hooks: &[Hook<'_>], webhook: Webhook) -> 
             "none asks the gate: everything starts",
             "Install the chart again (`helm upgrade`): it brings the webhooks back. If they were taken away in an emergency, that is over then.",
         ),
-        (true, Webhook::Mutating) => REGISTERED.problem(
-            Some(kind),
-            "none asks the gate: tags stay tags, and pods by tag are denied",
-            "Install the chart again (`helm upgrade`): it brings the webhooks back.",
-        ),
+        (true, Webhook::Mutating) => match tags {
+            Some(Tags::Off) => REGISTERED.warning(
+                Some(kind),
+                "none asks the gate: pods are not annotated with what was decided",
+                "Install the chart again (`helm upgrade`): it brings the webhooks back.",
+            ),
+            Some(Tags::Pods | Tags::All) => REGISTERED.problem(
+                Some(kind),
+                "none asks the gate: tags stay tags, and pods by tag are denied",
+                "Install the chart again (`helm upgrade`): it brings the webhooks back.",
+            ),
+            None => REGISTERED.unknown(
+                Some(kind),
+                "none asks the gate, and whether tags are to get digests is in its configuration, which could not be read",
+                "Look with an account that may read the ConfigMaps of the gate's namespace.",
+            ),
+        },
     }
+}
+
+fn strange(one: &Stranger<'_>) -> Check {
+    let Stranger { name, address, .. } = one;
+    REGISTERED.warning(
+        Some(name),
+        format!("it asks {address} at a path of the gate; nobody said that this is the gate, and it is not counted"),
+        &format!(
+            "If it is the gate, say so with `--gate-url {address}`. If it is not, find out who registered it: it sees every object, and may let it in or change it."
+        ),
+    )
 }
 
 fn policy(hook: &Hook<'_>) -> Check {
@@ -211,8 +286,8 @@ fn effects(hook: &Hook<'_>) -> Check {
 }
 
 /// What has to be asked about, and what better is.
-const PODS: [(&str, &str); 2] = [("", "pods"), ("", "pods/ephemeralcontainers")];
-const MAKERS: [(&str, &str); 7] = [
+pub(super) const PODS: [(&str, &str); 2] = [("", "pods"), ("", "pods/ephemeralcontainers")];
+pub(super) const MAKERS: [(&str, &str); 7] = [
     ("", "replicationcontrollers"),
     ("apps", "deployments"),
     ("apps", "replicasets"),
@@ -222,15 +297,15 @@ const MAKERS: [(&str, &str); 7] = [
     ("batch", "cronjobs"),
 ];
 
+pub(super) const OPERATIONS: [&str; 2] = ["CREATE", "UPDATE"];
+
 fn rules(hook: &Hook<'_>) -> Check {
     let subject = Some(hook.name);
     let missing = |wanted: &[(&str, &str)]| -> Vec<String> {
-        let asked = |group: &str, resource: &str, operation: &str| {
-            let rules = hook.value.get("rules").and_then(Value::as_array);
-            rules.is_some_and(|rules| rules.iter().any(|rule| covers(rule, group, resource, operation)))
-        };
+        // What mutation does not see is told beside what validation judges.
         let is_missing = |(group, resource): &(&str, &str)| {
-            !["CREATE", "UPDATE"].iter().all(|operation| asked(group, resource, operation))
+            hook.webhook == Webhook::Validating
+                && !OPERATIONS.iter().all(|operation| hook.asks_about(group, resource, operation))
         };
         wanted.iter().filter(|one| is_missing(one)).map(|(_, resource)| (*resource).to_owned()).collect()
     };
@@ -249,9 +324,13 @@ fn rules(hook: &Hook<'_>) -> Check {
             "Set `matchPolicy: Equivalent`, as the chart does.",
         );
     }
-    let makers = if hook.webhook == Webhook::Validating { missing(&MAKERS) } else { Vec::new() };
+    let makers = missing(&MAKERS);
     if makers.is_empty() {
-        return RULES.ok(subject, "all that starts images");
+        let found = match hook.webhook {
+            Webhook::Validating => "all that starts images",
+            Webhook::Mutating => "whatever the version of an object",
+        };
+        return RULES.ok(subject, found);
     }
     RULES.warning(
         subject,
@@ -302,28 +381,49 @@ fn objects(hook: &Hook<'_>) -> Option<Check> {
 
 fn conditions(hook: &Hook<'_>) -> Check {
     let subject = Some(hook.name);
-    let list = hook.value.get("matchConditions").and_then(Value::as_array);
-    let foreign: Vec<String> = list
-        .into_iter()
-        .flatten()
-        .filter(|condition| !is_ours(condition))
-        .map(|condition| condition.get("name").and_then(Value::as_str).unwrap_or("?").to_owned())
-        .collect();
+    let foreign: Vec<String> = hook.foreign().map(told).collect();
     if foreign.is_empty() {
+        let list = hook.value.get("matchConditions").and_then(Value::as_array);
         let found = if list.is_none_or(Vec::is_empty) { "none" } else { "that of the chart" };
         return CONDITIONS.ok(subject, found);
     }
+    if hook.goes_by_namespace() {
+        return CONDITIONS.problem(
+            subject,
+            format!("whole namespaces may be let by, nobody is asked about what makes this false: {}", names(&foreign)),
+            "Take the condition away: which namespaces are asked about is said by `namespaceSelector`, where it can be looked at. `helm upgrade` with the chart of this version puts its own conditions in their place.",
+        );
+    }
     CONDITIONS.warning(
         subject,
-        format!("not those of this version of the chart: {}", names(&foreign)),
+        format!(
+            "not those of this version of the chart, nobody is asked about what makes this false: {}",
+            names(&foreign)
+        ),
         "Read what they let by. `helm upgrade` with the chart of this version puts its own in their place.",
     )
 }
 
+/// A condition as it is written.
+fn told(condition: &Value) -> String {
+    let (name, expression) = (text_of(condition, "name"), plain(text_of(condition, "expression")));
+    let is_long = expression.chars().count() > EXPRESSION;
+    let shown: String = expression.chars().take(EXPRESSION).collect();
+    format!("{name}: `{shown}{}`", if is_long { "…" } else { "" })
+}
+
+fn text_of<'a>(condition: &'a Value, key: &str) -> &'a str {
+    condition.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+/// Without the line breaks and the spaces that mean nothing: the chart's own has no other ones.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a condition is that of the chart, but for white space.
 fn is_ours(condition: &Value) -> bool {
-    let text = |key| condition.get(key).and_then(Value::as_str).unwrap_or("");
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let ours = CHART.split_once("expression: >-").and_then(|(_, rest)| rest.split_once("{{- end -}}"));
-    text("name") == CONDITION && ours.is_some_and(|(ours, _)| plain(ours) == plain(text("expression")))
+    text_of(condition, "name") == CONDITION
+        && ours.is_some_and(|(ours, _)| plain(ours) == plain(text_of(condition, "expression")))
 }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::Observed;
 use super::check::{About, Check, LOOK, names};
 use super::hooks::{Hook, Webhook};
-use crate::selector::chooses;
 
 const COVERED: About = About {
     id: "kubernetes.namespaces",
@@ -40,7 +39,18 @@ pub(super) fn checks(
     for namespace in list {
         found.add(namespace, &hooks, observed, environment_of);
     }
+    found.by_condition =
+        hooks.iter().filter(|hook| hook.goes_by_namespace()).map(|hook| hook.name.to_owned()).collect();
     found.checks(list.len(), environment_of.is_some())
+}
+
+/// The labels of a namespace, with its name as the API server adds it.
+pub(super) fn labels_of(namespace: &Value) -> Value {
+    let mut labels = namespace.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
+    if let (Value::Object(labels), Some(name)) = (&mut labels, namespace.pointer("/metadata/name")) {
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name.clone());
+    }
+    labels
 }
 
 #[derive(Default)]
@@ -49,6 +59,8 @@ struct Found {
     several: Vec<String>,
     surprising: Vec<String>,
     unread: Vec<String>,
+    /// Webhooks with a condition that may let whole namespaces by.
+    by_condition: Vec<String>,
     environments: BTreeSet<String>,
 }
 
@@ -61,16 +73,13 @@ impl Found {
         environment_of: Option<&dyn Fn(&str) -> String>,
     ) {
         let name = namespace.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?");
-        if name == observed.namespace {
+        if name == observed.gate.namespace {
             return;
         }
-        let mut labels = namespace.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
-        if let Value::Object(labels) = &mut labels {
-            labels.insert("kubernetes.io/metadata.name".to_owned(), name.into());
-        }
+        let labels = labels_of(namespace);
         let mut chosen = Vec::new();
         for hook in hooks {
-            match chooses(hook.value.get("namespaceSelector"), Some(&labels)) {
+            match hook.chooses(&labels) {
                 Ok(true) => chosen.push(hook),
                 Ok(false) => {}
                 Err(why) => return self.unread.push(format!("{name} ({why})")),
@@ -79,8 +88,8 @@ impl Found {
         if chosen.is_empty() {
             return self.bare.push(name.to_owned());
         }
-        let known = |hook: &&&Hook<'_>| match hook.environment {
-            Some(environment) => Some(environment.to_owned()),
+        let known = |hook: &&&Hook<'_>| match &hook.environment {
+            Some(environment) => Some(environment.clone()),
             None => environment_of.map(|of| of(name)),
         };
         let environments: BTreeSet<String> = chosen.iter().filter_map(known).collect();
@@ -105,14 +114,18 @@ impl Found {
                 "Use a version of ecr-gate that knows these selectors.",
             ));
         }
-        checks.push(if self.bare.is_empty() {
-            COVERED.ok(None, format!("every one of {all} but the gate's own is asked about"))
-        } else {
-            COVERED.problem(
+        checks.push(match (self.bare.is_empty(), self.by_condition.is_empty()) {
+            (true, true) => COVERED.ok(None, format!("every one of {all} but the gate's own is asked about")),
+            (true, false) => COVERED.unknown(
+                None,
+                format!("which of {all} are asked about is said by conditions of {}", names(&self.by_condition)),
+                "Take these conditions away: `namespaceSelector` says it so that it can be looked at.",
+            ),
+            (false, _) => COVERED.problem(
                 None,
                 format!("nobody asks about what starts in {}", names(&self.bare)),
                 "Install the chart again: between them its selectors choose every namespace but the gate's own.",
-            )
+            ),
         });
         if !self.several.is_empty() {
             checks.push(ENVIRONMENTS.warning(

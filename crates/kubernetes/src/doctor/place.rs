@@ -20,7 +20,7 @@ pub(super) fn elsewhere(observed: &Observed, hooks: &[Hook<'_>]) -> Option<Check
         return None;
     }
     let places: BTreeSet<&str> =
-        [(&observed.validating, "/admission/validate"), (&observed.mutating, "/admission/mutate")]
+        [(&observed.validating, Webhook::Validating.path()), (&observed.mutating, Webhook::Mutating.path())]
             .into_iter()
             .flat_map(|(list, prefix)| list.as_deref().unwrap_or(&[]).iter().map(move |one| (one, prefix)))
             .filter_map(|(one, prefix)| Some((one.get("webhooks")?.as_array()?, prefix)))
@@ -56,12 +56,12 @@ pub(super) fn missing(observed: &Observed, hooks: &[Hook<'_>]) -> Option<Check> 
 }
 
 fn here(observed: &Observed) -> String {
-    format!("there is no gate in the namespace {}", observed.namespace)
+    format!("there is no gate in the namespace {}", observed.gate.namespace)
 }
 
 /// Known, and neither the namespace nor a Deployment of the chart in it.
 fn is_gateless(observed: &Observed) -> bool {
-    let name = |one: &Value| one.pointer("/metadata/name").and_then(Value::as_str) == Some(&observed.namespace);
+    let name = |one: &Value| one.pointer("/metadata/name").and_then(Value::as_str) == Some(&observed.gate.namespace);
     let is_gate = |one: &Value| {
         let labels = one.pointer("/spec/template/metadata/labels");
         labels.and_then(|labels| labels.get("app.kubernetes.io/name")?.as_str()) == Some("ecr-gate")

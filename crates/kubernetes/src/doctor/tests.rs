@@ -10,7 +10,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
-use super::{Certificate, Check, Observed, Probe, State, examine};
+use super::{Certificate, Check, Configured, Gate, Observed, Probe, State, Tags, examine};
 
 const EXPRESSION: &str = include_str!("../../../../deploy/helm/ecr-gate/templates/_webhooks.tpl");
 
@@ -76,7 +76,7 @@ fn right() -> Observed {
     let labels = json!({ "app.kubernetes.io/name": "ecr-gate", "app.kubernetes.io/version": "1.0.0" });
     let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "image": "registry/ecr-gate@sha256:1" }] } });
     Observed {
-        namespace: "ecr-gate".to_owned(),
+        gate: gate("ecr-gate"),
         now: now(),
         version: "1.0.0",
         server: Ok(json!({ "major": "1", "minor": "35+" })),
@@ -104,13 +104,26 @@ fn right() -> Observed {
     }
 }
 
+fn gate(namespace: &str) -> Gate {
+    Gate { namespace: namespace.to_owned(), urls: Vec::new() }
+}
+
+fn looked_with(observed: &Observed, tags: Tags) -> Vec<Check> {
+    let environment_of = |name: &str| if name.starts_with("dev") { "staging" } else { "production" }.to_owned();
+    examine(observed, Some(&Configured { environment_of: &environment_of, tags }))
+}
+
 fn looked(observed: &Observed) -> Vec<Check> {
-    examine(observed, Some(&|name| if name.starts_with("dev") { "staging" } else { "production" }.to_owned()))
+    looked_with(observed, Tags::Pods)
+}
+
+fn complaints_of(checks: Vec<Check>) -> Vec<(State, String)> {
+    let checks = checks.into_iter().filter(|check| check.state != State::Ok);
+    checks.map(|check| (check.state, format!("{}: {}", check.id, check.found))).collect()
 }
 
 fn complaints(observed: &Observed) -> Vec<(State, String)> {
-    let checks = looked(observed).into_iter().filter(|check| check.state != State::Ok);
-    checks.map(|check| (check.state, format!("{}: {}", check.id, check.found))).collect()
+    complaints_of(looked(observed))
 }
 
 #[test]
@@ -169,8 +182,54 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
             other(&mut o.validating)["objectSelector"] =
                 json!({ "matchExpressions": [{ "key": "skip", "operator": "DoesNotExist" }] });
         }),
-        ("another condition", Warning, "matchConditions: not those of this version", |o| {
-            other(&mut o.validating)["matchConditions"][0]["expression"] = json!("request.userInfo.username != 'root'");
+        ("another condition", Warning, "false: what-makes-pods-changes: `request.userInfo.username != 'root'`", |o| {
+            other(&mut o.validating)["matchConditions"][0]["expression"] =
+                json!("request.userInfo.username\n  != 'root'");
+        }),
+        ("the chart's condition by another name", Warning, "matchConditions: not those of this version", |o| {
+            other(&mut o.validating)["matchConditions"][0]["name"] = json!("mine");
+        }),
+        ("a condition about namespaces", Problem, "false: more: `request.namespace != 'shop'`", |o| {
+            more(&mut o.validating, "request.namespace != 'shop'");
+        }),
+        ("one about them for mutation", Problem, "matchConditions: whole namespaces may be let by", |o| {
+            more(&mut o.mutating, "!has(namespaceObject.metadata.labels)");
+        }),
+        ("what conditions choose cannot be told", Unknown, "namespaces: which of 4 are asked about is said by", |o| {
+            more(&mut o.validating, "object.metadata['namespace'] != 'shop'");
+        }),
+        (
+            "an address that nobody named",
+            Warning,
+            "webhooks: it asks https://10.0.0.1:9443 at a path of the gate",
+            |o| {
+                let mut one = other(&mut o.validating).clone();
+                one["clientConfig"] = json!({ "url": "https://10.0.0.1:9443/admission/validate" });
+                o.validating.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap().push(one);
+            },
+        ),
+        ("nobody but such a one", Problem, "none asks the gate: everything starts", |o| {
+            for hook in o.validating.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap() {
+                hook["clientConfig"] = json!({ "url": "https://10.0.0.1:9443/admission/validate" });
+            }
+        }),
+        (
+            "a namespace without mutation",
+            Warning,
+            "mutation does not see: pods, pods/ephemeralcontainers in shop",
+            |o| {
+                other(&mut o.mutating)["namespaceSelector"]["matchExpressions"][0]["values"] =
+                    json!(["ecr-gate", "shop"]);
+            },
+        ),
+        ("mutation without debugging", Warning, "see: pods/ephemeralcontainers in default, shop", |o| {
+            other(&mut o.mutating)["rules"][0]["resources"] = json!(["pods"]);
+        }),
+        ("mutation of creates only", Warning, "see: pods, pods/ephemeralcontainers in default, shop", |o| {
+            other(&mut o.mutating)["rules"][0]["operations"] = json!(["CREATE"]);
+        }),
+        ("a strange selector of mutation", Unknown, "kubernetes.mutation: ", |o| {
+            other(&mut o.mutating)["namespaceSelector"]["matchExpressions"][0]["operator"] = json!("Gt");
         }),
         ("a bare namespace", Problem, "nobody asks about what starts in shop", |o| {
             other(&mut o.validating)["namespaceSelector"]["matchExpressions"][0]["values"] =
@@ -269,14 +328,46 @@ fn d1_each_mistake_is_found_and_says_what_to_do() {
     }
 }
 
+/// Another condition beside the chart's.
+fn more(list: &mut super::Look<Vec<Value>>, expression: &str) {
+    let condition = json!({ "name": "more", "expression": expression });
+    other(list)["matchConditions"].as_array_mut().unwrap().push(condition);
+}
+
+#[test]
+fn d2_what_mutation_has_to_see_is_said_by_the_configuration() {
+    let without = Observed { mutating: Ok(Vec::new()), ..right() };
+    let of = |checks: Vec<Check>| complaints_of(checks).into_iter().map(|(state, _)| state).collect::<Vec<_>>();
+    for tags in [Tags::Pods, Tags::All] {
+        assert_eq!(of(looked_with(&without, tags)), [State::Problem], "{tags:?}");
+    }
+    assert_eq!(of(looked_with(&without, Tags::Off)), [State::Warning]);
+    let unread = complaints_of(examine(&without, None));
+    assert!(unread.iter().all(|(state, _)| *state == State::Unknown) && unread.len() == 2, "{unread:?}");
+    // What the chart registers for pods alone is enough for them, and not for all.
+    let mut pods = right();
+    for hook in pods.mutating.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap() {
+        hook["rules"].as_array_mut().unwrap().truncate(1);
+        hook["rules"][0]["resources"] = json!(["pods", "pods/ephemeralcontainers"]);
+    }
+    assert_eq!(complaints(&pods), []);
+    let all = complaints_of(looked_with(&pods, Tags::All));
+    let [(State::Warning, said)] = all.as_slice() else { panic!("{all:?}") };
+    assert!(
+        said.contains("replicationcontrollers, deployments") && said.ends_with("in default, kube-system, shop"),
+        "{said}"
+    );
+}
+
 #[test]
 fn d1_whoever_looks_into_another_namespace_is_told_where_the_gate_is() {
-    let mistyped = Observed { namespace: "nope".to_owned(), deployments: Ok(Vec::new()), ..right() };
+    let mistyped = Observed { gate: gate("nope"), deployments: Ok(Vec::new()), ..right() };
     let said = "kubernetes.gate: there is no gate in the namespace nope; the webhooks ask one in ecr-gate".to_owned();
     assert_eq!(complaints(&mistyped), [(State::Problem, said)]);
     assert_eq!(looked(&mistyped)[0].remedy.as_deref().unwrap().matches("--namespace ecr-gate").count(), 1);
-    // Webhooks that name an address are found whatever the namespace is.
+    // Webhooks that name the gate's address are found whatever the namespace is.
     let mut outside = right();
+    outside.gate.urls = vec!["https://10.0.0.1:9443".parse().unwrap()];
     for list in [&mut outside.validating, &mut outside.mutating] {
         for hook in list.as_mut().unwrap()[0]["webhooks"].as_array_mut().unwrap() {
             let path = hook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
@@ -286,7 +377,7 @@ fn d1_whoever_looks_into_another_namespace_is_told_where_the_gate_is() {
     }
     let is_missed = |observed: &Observed| looked(observed).iter().any(|check| check.id == "kubernetes.gate");
     assert!(!is_missed(&outside), "{:#?}", complaints(&outside));
-    outside.namespace = "nope".to_owned();
+    outside.gate.namespace = "nope".to_owned();
     // Nothing of it is in the cluster, and every namespace is asked about.
     outside.deployments = Ok(Vec::new());
     outside.namespaces.as_mut().unwrap().retain(|one| one["metadata"]["name"] != "ecr-gate");

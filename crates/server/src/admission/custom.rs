@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::value::RawValue;
 
 use super::images::{Found, Unread, missing, unread};
-use super::kinds::Paths;
+use super::kinds::{CustomKind, Paths};
 use super::pod::PodSpec;
 
-/// Adds every image of an object.
-pub(super) fn images(object: &RawValue, paths: &Paths, found: &mut Found) -> Result<(), Unread> {
-    let (pointers, are_specs) = match paths {
+/// Adds every image of an object: nothing, where nothing stands and that may be.
+pub(super) fn images(object: &RawValue, kind: &CustomKind, found: &mut Found) -> Result<(), Unread> {
+    let (pointers, are_specs) = match &kind.paths {
         Paths::PodSpec(pointers) => (pointers, true),
         Paths::Images(pointers) => (pointers, false),
     };
@@ -22,7 +22,13 @@ pub(super) fn images(object: &RawValue, paths: &Paths, found: &mut Found) -> Res
         way.deserialize(&mut serde_json::Deserializer::from_str(object.get()))
             .map_err(|error| unread("the object", &error))?;
     }
-    if found.is_empty() { Err(missing(&pointers.join(", "))) } else { Ok(()) }
+    if !found.is_empty() || kind.optional {
+        return Ok(());
+    }
+    let missing = missing(&pointers.join(", "));
+    Err(Unread(format!(
+        "{missing}; where objects of this kind may hold no images, say `optional: true` in its entry of `admission.kinds`"
+    )))
 }
 
 /// The way to what a pointer stands for. A member that is there twice on it is an error.
@@ -52,12 +58,15 @@ impl<'de> DeserializeSeed<'de> for Way<'_> {
             return deserializer.deserialize_any(self);
         }
         let Self { at, found, are_specs, .. } = self;
+        // `null` is nothing, as API servers read it.
         let added = if are_specs {
-            PodSpec::deserialize(deserializer).map(|spec| spec.images(&at, found))
+            Option::<PodSpec>::deserialize(deserializer).map(|spec| spec.map(|spec| spec.images(&at, found)))
         } else {
-            String::deserialize(deserializer).map(|image| found.add(None, at.clone(), Some(image)))
+            let image = Option::<String>::deserialize(deserializer);
+            image.map(|image| image.map(|image| found.add(None, at.clone(), Some(image))))
         };
-        added.map_err(|error| D::Error::custom(format_args!("{at}: {error}")))?.map_err(D::Error::custom)
+        let added = added.map_err(|error| D::Error::custom(format_args!("{at}: {error}")))?;
+        added.unwrap_or(Ok(())).map_err(D::Error::custom)
     }
 }
 
@@ -65,11 +74,20 @@ impl<'de> Visitor<'de> for Way<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
+        let is_list = self.parts.first().is_some_and(|part| *part == "*");
+        write!(
+            f,
+            "{} at {}",
+            if is_list { "a list" } else { "an object" },
+            if self.at.is_empty() { "/" } else { &self.at }
+        )
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let Some(&part) = self.parts.first() else { return Ok(()) };
+        if part == "*" {
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
+        }
         let name = part.replace("~1", "/").replace("~0", "~");
         let mut is_found = false;
         while let Some(key) = map.next_key::<String>()? {
@@ -87,9 +105,12 @@ impl<'de> Visitor<'de> for Way<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
         let Some(&part) = self.parts.first() else { return Ok(()) };
-        let only: Option<usize> = part.parse().ok();
+        let only = match part {
+            "*" => None,
+            part => Some(part.parse::<usize>().map_err(|_| A::Error::invalid_type(Unexpected::Seq, &self))?),
+        };
         for number in 0_usize.. {
-            let more = if part == "*" || only == Some(number) {
+            let more = if only.is_none_or(|only| only == number) {
                 list.next_element_seed(self.below(number))?.is_some()
             } else {
                 list.next_element::<IgnoredAny>()?.is_some()
@@ -101,23 +122,7 @@ impl<'de> Visitor<'de> for Way<'_> {
         Ok(())
     }
 
-    // What is neither leads nowhere.
     fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::custom;
-use super::kinds::{Kinds, Paths, Place};
+use super::kinds::{CustomKind, Kinds, Paths, Place};
 use super::list::MOST;
 use super::pod::PodSpec;
 use super::review::{Operation, Review, said};
@@ -60,6 +60,13 @@ impl ImageUse {
             self.reference.tag.as_ref().filter(|_| !is_tagged).map_or_else(String::new, |tag| format!(":{tag}"));
         format!("{}{meant}@{digest}", self.image)
     }
+
+    /// The list that it is in, its name there, and what it is: wherever in the list it stands, it is the same.
+    fn in_its_place(&self) -> (&str, &str, &str) {
+        let element = self.pointer.strip_suffix("/reference").unwrap_or(&self.pointer);
+        let element = element.strip_suffix("/image").unwrap_or(element);
+        (element.rsplit_once('/').map_or("", |(list, _)| list), &self.container, &self.image)
+    }
 }
 
 /// The images to ask about.
@@ -67,7 +74,7 @@ impl ImageUse {
 pub enum Images {
     /// None, and why that is so.
     None(&'static str),
-    /// These: of an object that is changed, those that were not in it before.
+    /// These: of an object that is changed, those that were not at the same place in it before.
     Some(Vec<ImageUse>),
 }
 
@@ -102,14 +109,18 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
         Err(_) if is_as_before(review, kinds) => return Ok(Images::None("nothing but metadata and status is another")),
         found => found?,
     };
+    if found.is_empty() {
+        return Ok(Images::None("nothing stands where objects of this kind may hold images"));
+    }
     if review.operation == Operation::Create {
         return Ok(Images::Some(found));
     }
     // An object before that cannot be read had no images that are known.
     let before = review.old.zip(kinds.place(&review.kind)).and_then(|(old, place)| of(old, place).ok());
     let before: Vec<ImageUse> = before.unwrap_or_else(Vec::new);
-    let before: BTreeSet<&str> = before.iter().map(|one| one.image.as_str()).collect();
-    let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(one.image.as_str())).collect();
+    // At its place: what one container ran says nothing about another, which may ask the registry anew what a tag stands for.
+    let before: BTreeSet<_> = before.iter().map(ImageUse::in_its_place).collect();
+    let new: Vec<ImageUse> = found.into_iter().filter(|one| !before.contains(&one.in_its_place())).collect();
     if new.is_empty() { Ok(Images::None("the images were there before")) } else { Ok(Images::Some(new)) }
 }
 
@@ -118,7 +129,7 @@ pub fn images(review: &Review<'_>, kinds: &Kinds) -> Result<Images, Unread> {
 fn is_as_before<'a>(review: &Review<'a>, kinds: &Kinds) -> bool {
     let is_in_spec = |place: Place<'_>| match place {
         Place::Built(_) => true,
-        Place::Custom(Paths::PodSpec(pointers) | Paths::Images(pointers)) => {
+        Place::Custom(CustomKind { paths: Paths::PodSpec(pointers) | Paths::Images(pointers), .. }) => {
             pointers.iter().all(|pointer| pointer.starts_with("/spec/"))
         }
     };
@@ -181,7 +192,7 @@ fn of(object: &RawValue, place: Place<'_>) -> Result<Vec<ImageUse>, Unread> {
             let spec = read.map_err(|error| unread(&at, &error))?.ok_or_else(|| missing(&at))?;
             spec.images(&pointer(path, path.len()), &mut found)?;
         }
-        Place::Custom(paths) => custom::images(object, paths, &mut found)?,
+        Place::Custom(kind) => custom::images(object, kind, &mut found)?,
     }
     Ok(found.0)
 }

@@ -33,6 +33,8 @@ pub struct CustomKind {
     pub kind: GroupKind,
     /// Where its images are.
     pub paths: Paths,
+    /// An object without anything at any of these paths holds no images. Else such an object is not understood.
+    pub optional: bool,
 }
 
 /// The kinds that are known.
@@ -47,7 +49,7 @@ pub(super) enum Place<'a> {
     /// The path to a pod's `spec`.
     Built(&'static [&'static str]),
     /// As it is configured.
-    Custom(&'a Paths),
+    Custom(&'a CustomKind),
 }
 
 /// Group, kind, and the way to the pod's `spec`.
@@ -99,6 +101,6 @@ impl Kinds {
     /// Where the images of a kind are; `None`: nobody knows.
     pub(super) fn place(&self, kind: &GroupKind) -> Option<Place<'_>> {
         let built = BUILT_IN.iter().find(|(group, name, _)| kind.is(group, name)).map(|(.., path)| Place::Built(path));
-        built.or_else(|| self.custom.iter().find(|one| one.kind == *kind).map(|one| Place::Custom(&one.paths)))
+        built.or_else(|| self.custom.iter().find(|one| one.kind == *kind).map(Place::Custom))
     }
 }

@@ -7,7 +7,9 @@ use engine::ClaimPattern;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use server::admission::{AdmissionSettings, Environments, Kinds, NamespaceRule, OwnImages, Tags};
+use server::admission::{
+    AdmissionSettings, CustomKind, Environments, GroupKind, Kinds, NamespaceRule, OwnImages, Paths, Tags,
+};
 use testkit::oci::{Fault, ImageBuilder, Layer, Registry};
 
 use crate::stage::{ADMIN, Answer, How, PIPELINE, Served, served};

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::output::logged;
 use crate::server::{Ask, Server, Trouble};
 use crate::target::canonical_name;
+use crate::ui::Ui;
 
 /// Questions at the same time.
 const AT_ONCE: usize = 8;
@@ -35,6 +36,7 @@ pub(super) enum Verdict {
 /// What was asked.
 pub(super) struct Answers {
     server: Server,
+    ui: Ui,
     verdicts: RefCell<BTreeMap<Subject, Verdict>>,
     tags: RefCell<BTreeMap<(String, String), Result<String, String>>>,
 }
@@ -64,8 +66,8 @@ struct Reason {
 }
 
 impl Answers {
-    pub(super) fn new(server: Server) -> Self {
-        Self { server, verdicts: RefCell::default(), tags: RefCell::default() }
+    pub(super) fn new(server: Server, ui: Ui) -> Self {
+        Self { server, ui, verdicts: RefCell::default(), tags: RefCell::default() }
     }
 
     /// Asks about each.
@@ -73,6 +75,7 @@ impl Answers {
     /// # Errors
     /// The service is away, or does not let us ask.
     pub(super) async fn learn(&self, subjects: BTreeSet<Subject>) -> Result<(), Failure> {
+        let all = subjects.len();
         let asking = subjects.into_iter().map(|subject| async move {
             let verdict = self.ask(&subject).await?;
             Ok::<_, Failure>((subject, verdict))
@@ -81,6 +84,7 @@ impl Answers {
         while let Some(answered) = answers.next().await {
             let (subject, verdict) = answered?;
             self.verdicts.borrow_mut().insert(subject, verdict);
+            self.ui.redraw(&format!("{} of {all} images asked about", self.asked()));
         }
         Ok(())
     }
@@ -90,6 +94,7 @@ impl Answers {
     /// # Errors
     /// The service is away, or does not let us ask.
     pub(super) async fn learn_tags(&self, tags: BTreeSet<(String, String)>) -> Result<(), Failure> {
+        let all = tags.len();
         let asking = tags.into_iter().map(|(image, environment)| async move {
             let found = match dry_decision(&self.server, &image, &environment).await {
                 Ok((record, _)) => record.image.digest.ok_or_else(|| "the service names no digest".to_owned()),
@@ -101,6 +106,7 @@ impl Answers {
         while let Some(answered) = answers.next().await {
             let (tag, found) = answered?;
             self.tags.borrow_mut().insert(tag, found);
+            self.ui.redraw(&format!("{} of {all} tags asked about", self.tags.borrow().len()));
         }
         Ok(())
     }

@@ -74,6 +74,8 @@ pub(super) struct Finding {
     namespace: String,
     workload: Option<String>,
     container: Option<String>,
+    /// The volume, where it is one.
+    volume: Option<String>,
     image: Option<String>,
     digest: Option<String>,
     environment: Option<String>,
@@ -86,7 +88,8 @@ impl Finding {
             kind,
             namespace: one.namespace.clone(),
             workload: Some(one.workload.clone()),
-            container: Some(one.container.clone()),
+            container: (!one.is_volume).then(|| one.name.clone()),
+            volume: one.is_volume.then(|| one.name.clone()),
             image: Some(one.image.clone()),
             digest: one.digest.as_ref().ok().cloned(),
             environment: environment.map(str::to_owned),
@@ -94,13 +97,14 @@ impl Finding {
         }
     }
 
-    /// A namespace that cannot be looked into.
+    /// Something about a whole namespace is not known.
     pub(super) fn of_namespace(name: &str, what: String) -> Self {
         Self {
             kind: Kind::Unknown,
             namespace: name.to_owned(),
             workload: None,
             container: None,
+            volume: None,
             image: None,
             digest: None,
             environment: None,
@@ -115,8 +119,10 @@ pub(super) struct Report {
     /// Each once, however many pods a workload has.
     findings: BTreeSet<Finding>,
     pub(super) containers: usize,
+    /// Volumes that are images.
+    pub(super) volumes: usize,
     pub(super) images: usize,
-    /// Containers that wait for their first start.
+    /// Containers and volumes that wait for their first start.
     pub(super) not_started: usize,
     /// Containers with a private image that a node gives to every pod once it has it.
     pub(super) cached_private: usize,
@@ -139,6 +145,7 @@ struct Document<'a> {
     drift: bool,
     complete: bool,
     containers: usize,
+    image_volumes: usize,
     images: usize,
     not_started: usize,
     cached_private: usize,
@@ -148,10 +155,6 @@ struct Document<'a> {
 
 impl Report {
     pub(super) fn add(&mut self, finding: Finding) {
-        self.findings.insert(finding);
-    }
-
-    pub(super) fn unknown(&mut self, finding: Finding) {
         self.findings.insert(finding);
     }
 
@@ -192,6 +195,7 @@ impl Report {
             drift: self.count(|kind| kind != Kind::Unknown) > 0,
             complete: self.count(|kind| kind == Kind::Unknown) == 0,
             containers: self.containers,
+            image_volumes: self.volumes,
             images: self.images,
             not_started: self.not_started,
             cached_private: self.cached_private,
@@ -209,7 +213,9 @@ impl Report {
         if !self.findings.is_empty() {
             let titles = ["DRIFT", "NAMESPACE", "WORKLOAD", "CONTAINER", "IMAGE", "WHAT"];
             let rows = self.findings.iter().map(|one| {
-                let (workload, container) = (dash(one.workload.as_ref()), dash(one.container.as_ref()));
+                let workload = dash(one.workload.as_ref());
+                let volume = one.volume.as_ref().map(|name| format!("volume {name}"));
+                let container = dash(one.container.as_ref().or(volume.as_ref()));
                 let kind = one.kind.as_str().to_owned();
                 [kind, one.namespace.clone(), workload, container, dash(one.image.as_ref()), one.what.clone()]
             });
@@ -229,9 +235,10 @@ impl Report {
         let (drift, unknown) = (self.count(|kind| kind != Kind::Unknown), self.count(|kind| kind == Kind::Unknown));
         let _ = writeln!(
             text,
-            "{drift} drifted, {unknown} not known, {} not started yet; {} looked at, {} asked about",
+            "{drift} drifted, {unknown} not known, {} not started yet; {}{} looked at, {} asked about",
             self.not_started,
             counted(self.containers, "container"),
+            if self.volumes == 0 { String::new() } else { format!(" and {}", counted(self.volumes, "image volume")) },
             counted(self.images, "image"),
         );
         let kinds: BTreeSet<Kind> = self.findings.iter().map(|finding| finding.kind).collect();

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use kubernetes::doctor::{Check, Observed, State, examine, fetch};
+use kubernetes::doctor::{Check, Configured, Gate, GateUrl, Observed, State, Tags, examine, fetch};
 use serde::Serialize;
 use serde_json::Value;
-use server::admission::Environments;
+use server::admission::{self, AdmissionSettings};
 
 use super::{ClusterArgs, failure};
 use crate::clock::now;
@@ -32,13 +32,17 @@ Exit codes: 0 nothing but ok and warnings, 1 something is broken, 3 something co
 
 Examples:
   ecr-gate kubernetes doctor
-  ecr-gate kubernetes doctor --context production-eu --namespace ecr-gate --output json")]
+  ecr-gate kubernetes doctor --context production-eu --namespace ecr-gate --output json
+  ecr-gate kubernetes doctor --gate-url https://gate.example.com:9443")]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
     /// The namespace that the gate is installed in
     #[arg(long, short, value_name = "NAME", default_value = "ecr-gate")]
     namespace: String,
+    /// The address of the gate, where webhooks ask it by URL and not by its Service; several times
+    #[arg(long, value_name = "URL")]
+    gate_url: Vec<GateUrl>,
     /// Try no pod
     #[arg(long)]
     no_trial: bool,
@@ -77,11 +81,20 @@ impl DoctorArgs {
         }
         let cluster = self.cluster.connect().await?;
         let version = env!("CARGO_PKG_VERSION");
-        let observed =
-            fetch(&cluster, &self.namespace, version, !self.no_trial, now()).await.map_err(|error| failure(&error))?;
-        let environments = environments(&observed);
-        let of = environments.map(|known| move |namespace: &str| known.of(None, namespace).to_owned());
-        let mut checks = examine(&observed, of.as_ref().map(|of| of as &dyn Fn(&str) -> String));
+        let gate = Gate { namespace: self.namespace.clone(), urls: self.gate_url.clone() };
+        let observed = fetch(&cluster, gate, version, !self.no_trial, now()).await.map_err(|error| failure(&error))?;
+        let mut checks = match settings(&observed) {
+            Some(AdmissionSettings { environments, tags, .. }) => {
+                let environment_of = |namespace: &str| environments.of(None, namespace).to_owned();
+                let tags = match tags {
+                    admission::Tags::Off => Tags::Off,
+                    admission::Tags::Pods => Tags::Pods,
+                    admission::Tags::All => Tags::All,
+                };
+                examine(&observed, Some(&Configured { environment_of: &environment_of, tags }))
+            }
+            None => examine(&observed, None),
+        };
         if self.no_trial {
             checks.retain(|check| check.id != "kubernetes.trial");
         }
@@ -117,13 +130,13 @@ impl DoctorArgs {
     }
 }
 
-/// What the configuration of the gate says about namespaces, if there is one configuration that can be read.
-fn environments(observed: &Observed) -> Option<Environments> {
+/// How admission is configured, if there is one configuration of the gate that can be read.
+fn settings(observed: &Observed) -> Option<AdmissionSettings> {
     let settings = observed.settings.as_ref().ok()?;
     let mut texts = settings.iter().filter_map(|one| one.pointer("/data/serve.yaml").and_then(Value::as_str));
     let (text, None) = (texts.next()?, texts.next()) else { return None };
     let config = config::parse("serve.yaml", text).ok()?;
-    Some(AdmissionSetup::of(config.admission?, config.tls.as_ref()).ok()?.settings.environments)
+    Some(AdmissionSetup::of(config.admission?, config.tls.as_ref()).ok()?.settings)
 }
 
 impl Report<'_> {

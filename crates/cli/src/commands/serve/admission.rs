@@ -120,7 +120,8 @@ fn kinds(entries: Vec<KindEntry>) -> Result<Kinds, Failure> {
             (None, images) if !images.is_empty() => Paths::Images(images),
             _ => return Err(wrong(&format!("kinds: {} has either `podSpec` or `images`", entry.kind))),
         };
-        Ok(CustomKind { kind: GroupKind { group: entry.group, kind: entry.kind }, paths })
+        let kind = GroupKind { group: entry.group, kind: entry.kind };
+        Ok(CustomKind { kind, paths, optional: entry.optional })
     });
     Kinds::with(kinds.collect::<Result<_, _>>()?).map_err(|why| wrong(&format!("kinds: {why}")))
 }

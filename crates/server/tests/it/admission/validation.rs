@@ -111,6 +111,50 @@ async fn d2_deletes_scales_and_unchanged_images_ask_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn d2_an_image_that_moves_to_another_container_is_judged() {
+    let stage = Stage::new().await;
+    let (good, bad) = (stage.good("team/good"), stage.bad("team/bad"));
+    let mut moved = deployment("shop", &[&good, &bad]);
+    moved["request"]["operation"] = json!("UPDATE");
+    moved["request"]["oldObject"] = moved["request"]["object"].clone();
+    let containers = moved["request"]["object"]["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap();
+    containers.reverse();
+    assert_eq!(stage.validated(&moved).await["allowed"], true, "another order is nothing new");
+    moved["request"]["object"]["spec"]["template"]["spec"] = spec(&[&bad, &bad]);
+    let denied = stage.validated(&moved).await;
+    assert_eq!(causes(&denied), ["config.broken"], "{denied}");
+    let field = &denied["status"]["details"]["causes"][0]["field"];
+    assert_eq!(field, "spec.template.spec.containers[0].image");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_what_holds_no_images_is_let_in_only_where_its_kind_may_hold_none() {
+    let rollout = |spec: &Value| review("argoproj.io", "Rollout", "shop", &json!({ "spec": spec }));
+    let by_reference = rollout(&json!({ "workloadRef": { "kind": "Deployment", "name": "web" } }));
+    for optional in [false, true] {
+        let kind = CustomKind {
+            kind: GroupKind { group: "argoproj.io".to_owned(), kind: "Rollout".to_owned() },
+            paths: Paths::PodSpec(vec!["/spec/template/spec".to_owned()]),
+            optional,
+        };
+        let kinds = Kinds::with(vec![kind]).unwrap();
+        let stage = Stage::with(AdmissionSettings { kinds, ..settings() }).await;
+        let said = stage.validated(&by_reference).await;
+        if optional {
+            assert!(said["allowed"] == true && said["auditAnnotations"]["why"].is_string(), "{said}");
+        } else {
+            assert!(causes(&said) == ["request.invalid"] && message(&said).contains("`optional: true`"), "{said}");
+        }
+        let bad = stage.bad("team/bad");
+        let denied = stage.validated(&rollout(&json!({ "template": { "spec": spec(&[&bad]) } }))).await;
+        assert_eq!(causes(&denied), ["config.broken"], "{denied}");
+        for unread in [json!({ "template": "web" }), json!({ "template": { "spec": { "containers": [] } } })] {
+            assert_eq!(causes(&stage.validated(&rollout(&unread)).await), ["request.invalid"], "{unread}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_understood_does_not_start() {
     let stage = Stage::new().await;
     for object in [json!({}), json!({ "spec": {} }), json!({ "spec": { "containers": [{ "name": "a" }] } })] {
