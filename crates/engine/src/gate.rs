@@ -16,6 +16,7 @@ mod documents;
 mod dropping;
 mod evidence;
 mod exceptions;
+mod fingerprint;
 mod force;
 mod grandfathering;
 mod idempotency;

@@ -23,7 +23,7 @@ impl Parts {
         let bytes = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         Self {
             configs: Cache::builder()
-                .max_capacity(BYTES / 4)
+                .max_capacity(BYTES / 16)
                 .weigher(move |_, config: &Arc<[u8]>| bytes(config.len().saturating_add(512)))
                 .build(),
             contents: Cache::builder()

@@ -10,6 +10,7 @@ use store::{Batch, WorkloadRow};
 
 use super::actor::Actor;
 use super::asking::{Answered, AskError, Asked, Asker};
+use super::fingerprint::Fingerprint;
 use super::overrides::{NewOverride, OverrideEntry, OverrideOwner};
 use super::permit::Basis;
 use super::{Gate, GateError, Inner, scope};
@@ -41,6 +42,20 @@ impl Seat {
             follows: None,
         }
     }
+
+    /// Of what runs here, as the inventory names it.
+    fn print(&self, repository: &str, digest: &Digest) -> Fingerprint {
+        let Self { cluster, namespace, owner, heir, workload, container } = self;
+        let seat = [
+            Some(cluster.as_str()),
+            Some(namespace),
+            owner.as_deref(),
+            heir.as_deref(),
+            Some(workload),
+            Some(container),
+        ];
+        Fingerprint::of(seat.into_iter().chain([Some(repository), Some(digest.as_str())]))
+    }
 }
 
 /// What somebody who breaks the glass says.
@@ -54,12 +69,9 @@ pub struct BreakGlass {
     pub lasts: SignedDuration,
 }
 
-/// A place with what runs there, as the inventory names it.
-type Place = (Seat, String, Digest);
-
 /// What was noted a short while ago, so that a thousand pods of one ReplicaSet are not a thousand rows.
 #[derive(Debug)]
-pub(super) struct Noted(Cache<Place, ()>);
+pub(super) struct Noted(Cache<Fingerprint, ()>);
 
 impl Default for Noted {
     fn default() -> Self {
@@ -117,7 +129,7 @@ impl Inner {
     /// The inventory of what runs, as far as admission knows it. What an owner ran, what it makes is said to have run too.
     async fn note_running(&self, seat: &Seat, repository: &str, digest: &Digest) {
         let Some(owner) = &seat.owner else { return };
-        let place = (seat.clone(), repository.to_owned(), digest.clone());
+        let place = seat.print(repository, digest);
         if self.noted.0.contains_key(&place) {
             return;
         }

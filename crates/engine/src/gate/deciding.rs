@@ -228,9 +228,9 @@ impl Inner {
         let judged = Arc::new(judged);
         if known.whole && allows(judged.decision.verdict) && may_stand_in(force, &known.ask) {
             let good = Good { judged: Arc::clone(&judged), known: Arc::clone(known), version: force.version.clone() };
-            self.memory.good.insert(key.clone(), Arc::new(good));
+            self.memory.good.insert(key.print(), Arc::new(good));
         }
-        self.memory.judged.insert(key, Arc::clone(&judged));
+        self.memory.judged.insert(key.print(), Arc::clone(&judged));
         Ok((judged, id))
     }
 
@@ -269,11 +269,11 @@ impl Inner {
         if let Some(tag) = key.tag.as_ref().filter(|_| !key.pinned) {
             self.memory.tags.insert(format!("{}:{tag}", key.repository), key.digest.clone());
         }
-        self.memory.known.insert(key, Arc::clone(known));
+        self.memory.known.insert(key.print(), Arc::clone(known));
     }
 
     fn remembered(&self, key: &Key, force: &InForce, now: Timestamp) -> Option<Arc<Judged>> {
-        let judged = self.memory.judged.get(key)?;
+        let judged = self.memory.judged.get(&key.print())?;
         let holds = judged.global == force.global
             && judged.valid_until.is_none_or(|until| now < until)
             && self.is_fresh(&judged.look);
@@ -281,7 +281,7 @@ impl Inner {
     }
 
     fn facts(&self, key: &Key, force: &InForce) -> Option<Arc<Known>> {
-        let known = self.memory.known.get(key)?;
+        let known = self.memory.known.get(&key.print())?;
         (self.is_fresh(&known) && force.wants(&known.ask) == known.wants).then_some(known)
     }
 

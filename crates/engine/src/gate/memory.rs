@@ -11,9 +11,12 @@ use store::EvidenceRow;
 use tokio::sync::Mutex;
 
 use super::asking::RecordedDecision;
+use super::fingerprint::Fingerprint;
 
-/// Facts together, in bytes, as far as that can be told.
-const FACTS: u64 = 128 << 20;
+/// Facts together, in bytes, as far as that can be told: for policies that come into force while they are fresh. What was judged of them is kept for itself.
+const FACTS: u64 = 4 << 20;
+/// Judgements with their facts that may stand in while a registry is away, together, in bytes.
+const GOOD: u64 = 128 << 20;
 /// Judgements together, in bytes.
 const JUDGED: u64 = 64 << 20;
 /// The longest time that a cache knows.
@@ -26,7 +29,7 @@ const INDEXES: u64 = 10_000;
 const TAGS: u64 = 100_000;
 
 /// An image as it was asked about: rules may look at how it was named.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     /// `host/repository`
     pub(super) repository: String,
@@ -46,6 +49,13 @@ impl Key {
             pinned: ask.image.digest.is_some(),
             environment: ask.environment.clone(),
         }
+    }
+
+    /// What the caches go by.
+    pub(super) fn print(&self) -> Fingerprint {
+        let Self { repository, digest, tag, pinned, environment } = self;
+        let pinned = pinned.then_some("");
+        Fingerprint::of([Some(repository.as_str()), Some(digest.as_str()), tag.as_deref(), pinned, Some(environment)])
     }
 }
 
@@ -123,9 +133,9 @@ pub(super) struct Good {
 /// The caches.
 #[derive(Debug)]
 pub(super) struct Memory {
-    pub(super) known: Cache<Key, Arc<Known>>,
-    pub(super) judged: Cache<Key, Arc<Judged>>,
-    pub(super) good: Cache<Key, Arc<Good>>,
+    pub(super) known: Cache<Fingerprint, Arc<Known>>,
+    pub(super) judged: Cache<Fingerprint, Arc<Judged>>,
+    pub(super) good: Cache<Fingerprint, Arc<Good>>,
     /// By `host/repository:tag`.
     pub(super) tags: Cache<String, Digest>,
     /// Indexes, each with itself and the manifests it holds.
@@ -147,7 +157,7 @@ impl Memory {
                 .weigher(move |_, judged: &Arc<Judged>| bytes(judged.decision.record.len().saturating_add(1024)))
                 .build(),
             good: Cache::builder()
-                .max_capacity(FACTS)
+                .max_capacity(GOOD)
                 .weigher(move |_, good: &Arc<Good>| bytes(good.known.size.saturating_add(1024)))
                 .build(),
             parts: Cache::builder().max_capacity(INDEXES).build(),

@@ -62,8 +62,10 @@ impl Inner {
         let Some(digest) = digest else { return false };
         let environment = environment.clone();
         let by_digest = Key { repository, digest, tag: None, pinned: true, environment };
-        let known =
-            [as_asked.as_ref(), Some(&by_digest)].into_iter().flatten().find_map(|key| self.memory.judged.get(key));
+        let known = [as_asked.as_ref(), Some(&by_digest)]
+            .into_iter()
+            .flatten()
+            .find_map(|key| self.memory.judged.get(&key.print()));
         if let Some(judged) = known.filter(|judged| judged.unknown.is_none()) {
             return judged.decision.verdict == Verdict::Deny;
         }

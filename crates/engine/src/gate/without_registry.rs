@@ -38,7 +38,7 @@ impl Inner {
         let confirmed = self.confirmed().await?;
         let now = self.now()?;
         let force = self.follower.force();
-        let good = self.key(understood, by.point, &force).and_then(|key| self.memory.good.get(&key));
+        let good = self.key(understood, by.point, &force).and_then(|key| self.memory.good.get(&key.print()));
         let Some(good) = good.filter(|good| good.version == force.version) else { return Ok(None) };
         let (judged, known) = (&good.judged, &good.known);
         if !self.follower.unchanged(&known.manifests, known.ticket) {

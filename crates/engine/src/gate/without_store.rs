@@ -36,7 +36,7 @@ impl Inner {
             return Err(why);
         }
         let force = self.follower.force();
-        let judged = self.key(understood, by.point, &force).and_then(|key| self.memory.judged.get(&key));
+        let judged = self.key(understood, by.point, &force).and_then(|key| self.memory.judged.get(&key.print()));
         let Some(judged) = judged.filter(|judged| {
             judged.global == force.global
                 && allows(judged.decision.verdict)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::value::RawValue;
 
@@ -48,6 +48,13 @@ impl Way<'_> {
         let parts = self.parts.get(1..).unwrap_or(&[]);
         Way { parts, at: format!("{}/{part}", self.at), are_specs: self.are_specs, found: self.found }
     }
+
+    /// What is there cannot hold the next part.
+    fn wrong<E: Error>(&self) -> E {
+        let wanted = if self.parts.first() == Some(&"*") { "list" } else { "object" };
+        let at = if self.at.is_empty() { "it" } else { &self.at };
+        E::custom(format_args!("{at} is no {wanted}"))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Way<'_> {
@@ -74,19 +81,13 @@ impl<'de> Visitor<'de> for Way<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_list = self.parts.first().is_some_and(|part| *part == "*");
-        write!(
-            f,
-            "{} at {}",
-            if is_list { "a list" } else { "an object" },
-            if self.at.is_empty() { "/" } else { &self.at }
-        )
+        f.write_str("an object or a list")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let Some(&part) = self.parts.first() else { return Ok(()) };
         if part == "*" {
-            return Err(A::Error::invalid_type(Unexpected::Map, &self));
+            return Err(self.wrong());
         }
         let name = part.replace("~1", "/").replace("~0", "~");
         let mut is_found = false;
@@ -107,7 +108,7 @@ impl<'de> Visitor<'de> for Way<'_> {
         let Some(&part) = self.parts.first() else { return Ok(()) };
         let only = match part {
             "*" => None,
-            part => Some(part.parse::<usize>().map_err(|_| A::Error::invalid_type(Unexpected::Seq, &self))?),
+            part => Some(part.parse::<usize>().map_err(|_| self.wrong())?),
         };
         for number in 0_usize.. {
             let more = if only.is_none_or(|only| only == number) {
@@ -124,5 +125,25 @@ impl<'de> Visitor<'de> for Way<'_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Err(self.wrong())
     }
 }

@@ -43,7 +43,7 @@ async fn s42_what_comes_into_force_while_an_answer_is_put_on_record_takes_it_bac
     let understood = inner.understand(&asked).unwrap();
     let judged = async || {
         inner.ask(asked.clone(), &by).await.unwrap();
-        inner.memory.judged.get(&inner.key(&understood, Point::Ci, &inner.follower.force()).unwrap()).unwrap()
+        inner.memory.judged.get(&inner.key(&understood, Point::Ci, &inner.follower.force()).unwrap().print()).unwrap()
     };
     // Nothing changed: it may be given, and what it rests on is never older than the lease.
     let first = judged().await;
@@ -99,7 +99,7 @@ async fn facts_go_when_they_are_no_longer_fresh_and_what_was_judged_of_them_stay
         let gate = Gate::start(settings, store).await.unwrap();
         let inner = &gate.inner;
         let first = inner.ask(asked.clone(), &by).await.unwrap();
-        let key = inner.key(&inner.understand(&asked).unwrap(), Point::Api, &inner.follower.force()).unwrap();
+        let key = inner.key(&inner.understand(&asked).unwrap(), Point::Api, &inner.follower.force()).unwrap().print();
         let facts = Arc::downgrade(&inner.memory.known.get(&key).unwrap().facts);
         assert!(facts.upgrade().is_some());
         tokio::time::sleep(FRESH + Duration::from_millis(200)).await;

@@ -135,7 +135,7 @@ impl Inner {
             environment: ask.environment.clone(),
         };
         for image in [&at, image] {
-            if let Some(known) = self.memory.known.get(&key(image)).filter(|known| holds(known)) {
+            if let Some(known) = self.memory.known.get(&key(image).print()).filter(|known| holds(known)) {
                 return Ok(known);
             }
         }
