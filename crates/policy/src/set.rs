@@ -278,9 +278,9 @@ impl PolicySet {
         let mut rules = self.members.iter().flat_map(|member| &member.policy.spec.rules);
         rules.any(|rule| match rule.check() {
             Ok(Check::Registries(rule)) => rule.looks_at_tags(),
-            Ok(_) => false,
             // What it looks at is not known.
-            Err(_) => true,
+            Ok(Check::Rego(_)) | Err(_) => true,
+            Ok(_) => false,
         })
     }
 

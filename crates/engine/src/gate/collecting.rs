@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use model::{Digest, ImageReference, Reason, ReasonCode, Signal, Tag, UnknownClass};
+use model::{Digest, ImageReference, Reason, ReasonCode, Signal, UnknownClass};
 use store::{EvidenceRow, SignalRow};
 use tokio::sync::watch;
 
@@ -34,11 +34,18 @@ pub(super) struct Flights {
     room: Arc<Room>,
     /// For those that are looked at.
     looking: Arc<Room>,
+    /// How long what nobody waits for stays in line.
+    lingers: Duration,
 }
 
 impl Flights {
     pub(super) fn new(settings: &GateSettings) -> Self {
-        Self { flying: Mutex::default(), room: Room::new(settings.flights), looking: Room::new(settings.collecting) }
+        Self {
+            flying: Mutex::default(),
+            room: Room::new(settings.flights),
+            looking: Room::new(settings.collecting),
+            lingers: settings.lingers,
+        }
     }
 
     fn flying(&self) -> MutexGuard<'_, HashMap<Wanted, (Flight, Arc<Waiting>)>> {
@@ -68,7 +75,7 @@ impl Flights {
                     }
                     return place.ok_or_else(busy);
                 }
-                () = waiting.0.closed() => {
+                () = abandoned(waiting, self.lingers) => {
                     let mut flying = self.flying();
                     // Nobody comes while this is held.
                     if waiting.0.receiver_count() == 0 {
@@ -95,8 +102,6 @@ pub(super) struct Wanted {
     pub(super) environment: String,
     /// For whoever asks what would be said of it elsewhere: where.
     pub(super) as_if: Option<ImageReference>,
-    /// The tag beside the digest, where rules look at it and nothing else does.
-    pub(super) name: Option<Tag>,
     /// S15: nothing is started.
     pub(super) dry_run: bool,
     /// One look: what is pending is not waited for.
@@ -111,6 +116,17 @@ impl Progress for Waiting {
     fn event(&self, event: &Event<'_>) {
         if let Event::Waiting { why, .. } = event {
             self.0.send_replace(Some((*why).clone()));
+        }
+    }
+}
+
+/// Returns once nobody has waited for a while: whoever asks again and again without patience, as controllers do, gets its turn.
+async fn abandoned(waiting: &Waiting, lingers: Duration) {
+    loop {
+        waiting.0.closed().await;
+        tokio::time::sleep(lingers).await;
+        if waiting.0.receiver_count() == 0 {
+            return;
         }
     }
 }
@@ -253,7 +269,7 @@ impl Inner {
             account: None,
             environment: wanted.environment.clone(),
             as_if: wanted.as_if.clone(),
-            name: wanted.name.clone(),
+            name: None,
             handed,
             access: &access,
             trust: &force.trust,
@@ -290,6 +306,7 @@ impl Inner {
             whole: !passes && !degraded,
             size: size(&facts) + raw.iter().map(|row| row.bytes.len() + 256).sum::<usize>(),
             ask,
+            name: None,
             ticket,
             manifests,
             at: now,

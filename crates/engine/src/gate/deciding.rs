@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{ImageReference, Timestamp, Verdict};
+use model::{ImageReference, Timestamp, UnknownClass, Verdict};
 use store::{Batch, NewJob};
 use telemetry::Cache;
 
@@ -40,11 +40,16 @@ impl Inner {
                 Err(away @ AskError::StoreUnavailable(_)) if !asked.dry_run => {
                     self.without_store(&understood, by, away)?
                 }
-                Err(AskError::Refused(why)) if by.point.repeats() => {
-                    let class = why.code.class().filter(|class| is_away(*class));
-                    let Some(class) = class else { return Err(AskError::Refused(why)) };
+                Err(error) if by.point.repeats() => {
+                    let class = match &error {
+                        AskError::Refused(why) => why.code.class().filter(|class| is_away(*class)),
+                        // Nobody looks at it now, whoever is the cause of that.
+                        AskError::Overloaded(_) => Some(UnknownClass::Throttled),
+                        _ => None,
+                    };
+                    let Some(class) = class else { return Err(error) };
                     let stand_in = Box::pin(self.without_registry(&understood, asked.dry_run, by, class)).await?;
-                    (stand_in.ok_or(AskError::Refused(why))?, true)
+                    (stand_in.ok_or(error)?, true)
                 }
                 ended => ended?,
             };
@@ -123,7 +128,8 @@ impl Inner {
         let remembered = key.as_ref().and_then(|key| self.facts(key, force)).filter(|_| !dry_run);
         let remembered = match remembered {
             Some(known) if !is_news(&known) && !by.point.repeats() => {
-                let verdict = recording::judge(force, &known, now, by)?.judgement.verdict;
+                let named = understood.named(Arc::clone(&known), force);
+                let verdict = recording::judge(force, &named, now, by)?.judgement.verdict;
                 allows(verdict).then_some(known)
             }
             remembered => remembered,
@@ -134,7 +140,7 @@ impl Inner {
             known
         } else {
             metrics.cache_miss(Cache::Facts);
-            self.wanted(understood, force, dry_run, deadline).await?
+            self.wanted(understood, dry_run, deadline).await?
         };
         if !dry_run {
             self.deny_platforms(&known).await?;
@@ -147,15 +153,18 @@ impl Inner {
         let known = if force.wants(&known.ask) == known.wants {
             known
         } else {
-            self.wanted(understood, &force, dry_run, deadline).await?
+            self.wanted(understood, dry_run, deadline).await?
         };
         if force.wants(&known.ask) != known.wants {
             return Err(AskError::Overloaded("policies change faster than the image can be looked at".to_owned()));
         }
+        if !dry_run {
+            self.remember(&known);
+        }
+        let known = understood.named(known, &force);
         let (judged, id) = if dry_run {
             (Arc::new(self.judged(&known, &force, by, now, true).await?.0), None)
         } else {
-            self.remember(&known);
             self.decide(&known, &force, by, now).await?
         };
         if let Some(class) = judged.unknown.filter(|class| by.point.repeats() && is_away(*class))
@@ -187,14 +196,12 @@ impl Inner {
     async fn wanted(
         self: &Arc<Self>,
         understood: &Understood,
-        force: &InForce,
         dry_run: bool,
         deadline: Instant,
     ) -> Result<Arc<Known>, AskError> {
         let Understood { image, environment, .. } = understood;
         let (image_name, environment) = (image.to_string(), environment.clone());
-        let name = understood.name(force).cloned();
-        let wanted = Wanted { image: image_name, environment, as_if: None, name, dry_run, brief: false };
+        let wanted = Wanted { image: image_name, environment, as_if: None, dry_run, brief: false };
         self.collected(image, wanted, deadline).await
     }
 
@@ -207,10 +214,9 @@ impl Inner {
         by: &Asker,
         now: Timestamp,
     ) -> Result<(Arc<Judged>, Option<String>), AskError> {
-        let key = Key::of(&known.ask);
+        let key = Key::of(known);
         let _one = self.deciding.of(&key).lock().await;
-        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| Arc::ptr_eq(&judged.look, &known.look))
-        {
+        if let Some(judged) = self.remembered(&key, force, now).filter(|judged| judged.look.is_of(known)) {
             return Ok((judged, None));
         }
         let (judged, batch) = self.judged(known, force, by, now, false).await?;
@@ -257,19 +263,19 @@ impl Inner {
         Some(Key {
             repository,
             digest,
-            tag: image.tag.as_ref().or(understood.name(force)).map(ToString::to_string),
+            tag: image.tag.as_ref().map(ToString::to_string),
+            name: understood.name(force).map(ToString::to_string),
             pinned: image.digest.is_some(),
             environment: understood.environment.clone(),
         })
     }
 
     pub(super) fn remember(&self, known: &Arc<Known>) {
-        let key = Key::of(&known.ask);
-        // Beside a digest it may be a name alone.
-        if let Some(tag) = key.tag.as_ref().filter(|_| !key.pinned) {
+        let key = Key::of(known);
+        if let Some(tag) = &key.tag {
             self.memory.tags.insert(format!("{}:{tag}", key.repository), key.digest.clone());
         }
-        self.memory.known.insert(key.print(), Arc::clone(known));
+        self.memory.known.insert(key.print_of_facts(), Arc::clone(known));
     }
 
     fn remembered(&self, key: &Key, force: &InForce, now: Timestamp) -> Option<Arc<Judged>> {
@@ -281,7 +287,7 @@ impl Inner {
     }
 
     fn facts(&self, key: &Key, force: &InForce) -> Option<Arc<Known>> {
-        let known = self.memory.known.get(&key.print())?;
+        let known = self.memory.known.get(&key.print_of_facts())?;
         (self.is_fresh(&known) && force.wants(&known.ask) == known.wants).then_some(known)
     }
 

@@ -63,7 +63,7 @@ impl InForce {
     pub(super) fn wants(&self, ask: &Ask) -> Digest {
         let needs = self.policies.needs(ask);
         let elsewhere = self.policies.signature_repositories(ask);
-        Digest::of(format!("{needs:?} {elsewhere:?} {} {}", self.names, self.material).as_bytes())
+        Digest::of(format!("{needs:?} {elsewhere:?} {}", self.material).as_bytes())
     }
 }
 

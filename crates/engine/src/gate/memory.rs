@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Ask, Digest, Facts, SignedDuration, Timestamp, UnknownClass};
+use model::{Ask, Digest, Facts, SignedDuration, Tag, Timestamp, UnknownClass};
 use moka::sync::Cache;
 use store::EvidenceRow;
 use tokio::sync::Mutex;
@@ -34,18 +34,24 @@ pub(super) struct Key {
     /// `host/repository`
     pub(super) repository: String,
     pub(super) digest: Digest,
+    /// What it was looked up by; with a digest beside it, it stood for that (A16).
     pub(super) tag: Option<String>,
+    /// A tag beside the digest that nobody looked up: a name alone.
+    pub(super) name: Option<String>,
     /// The caller named the digest.
     pub(super) pinned: bool,
     pub(super) environment: String,
 }
 
 impl Key {
-    pub(super) fn of(ask: &Ask) -> Self {
+    pub(super) fn of(look: &Look) -> Self {
+        let Look { ask, name, .. } = look;
+        let tag = ask.image.tag.as_ref().filter(|_| name.is_none());
         Self {
             repository: ask.name(),
             digest: ask.digest.clone(),
-            tag: ask.image.tag.as_ref().map(ToString::to_string),
+            tag: tag.map(ToString::to_string),
+            name: name.as_ref().map(ToString::to_string),
             pinned: ask.image.digest.is_some(),
             environment: ask.environment.clone(),
         }
@@ -53,9 +59,19 @@ impl Key {
 
     /// What the caches go by.
     pub(super) fn print(&self) -> Fingerprint {
-        let Self { repository, digest, tag, pinned, environment } = self;
+        self.print_under(self.name.as_deref())
+    }
+
+    /// The same for facts, which are those of all its names.
+    pub(super) fn print_of_facts(&self) -> Fingerprint {
+        self.print_under(None)
+    }
+
+    fn print_under(&self, name: Option<&str>) -> Fingerprint {
+        let Self { repository, digest, tag, pinned, environment, .. } = self;
+        let (repository, digest, environment) = (repository.as_str(), digest.as_str(), environment.as_str());
         let pinned = pinned.then_some("");
-        Fingerprint::of([Some(repository.as_str()), Some(digest.as_str()), tag.as_deref(), pinned, Some(environment)])
+        Fingerprint::of([Some(repository), Some(digest), tag.as_deref(), name, pinned, Some(environment)])
     }
 }
 
@@ -69,6 +85,24 @@ pub(super) struct Known {
     pub(super) warnings: Vec<String>,
 }
 
+impl Look {
+    /// Whether this is of the same look, under whichever name.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        (self.collected, self.ticket, self.fresh_until) == (other.collected, other.ticket, other.fresh_until)
+    }
+}
+
+impl Known {
+    /// The same as it is judged under this name.
+    pub(super) fn under(&self, name: &Tag) -> Self {
+        let Self { look, facts, raw, warnings } = self;
+        let mut look = Look::clone(look);
+        look.ask.image.tag = Some(name.clone());
+        look.name = Some(name.clone());
+        Self { look: Arc::new(look), facts: Arc::clone(facts), raw: raw.clone(), warnings: warnings.clone() }
+    }
+}
+
 impl std::ops::Deref for Known {
     type Target = Look;
 
@@ -78,9 +112,11 @@ impl std::ops::Deref for Known {
 }
 
 /// What an image was looked at for, and when: what a judgement keeps. The facts themselves, which are much larger, are judged anew only while they are fresh.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Look {
     pub(super) ask: Ask,
+    /// The tag in it, if that is a name alone.
+    pub(super) name: Option<Tag>,
     /// What it was collected for: another policy may want more.
     pub(super) wants: Digest,
     /// Changes up to this number are in it.

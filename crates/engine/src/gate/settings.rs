@@ -43,6 +43,8 @@ pub struct GateSettings {
     pub collecting: usize,
     /// How many images are looked at or wait for it. More are refused.
     pub flights: usize,
+    /// How long an image that nobody waits for any more stays in line to be looked at.
+    pub lingers: Duration,
     /// How many asks that nobody waits for are answered at the same time. More are refused.
     pub later: usize,
     /// How long answers may rest on changes read this long ago (S42).
@@ -87,6 +89,7 @@ impl GateSettings {
             start_scans: true,
             collecting: 64,
             flights: 1024,
+            lingers: Duration::from_secs(15),
             later: 1024,
             lease: Duration::from_secs(1),
             attach: None,

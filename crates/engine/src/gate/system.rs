@@ -2,12 +2,13 @@
 //! would never start. So the gate gives no answer about them then, instead of a no, unless it knows something against the image; what follows from no answer is
 //! set up where it asks (the webhook's `failurePolicy`).
 
-use model::{Digest, Verdict};
+use model::{Ask, Digest, Facts, ImageReference, ManifestFacts, Outcome, ReasonCode, Verdict};
 use store::{DecisionQuery, DecisionRow, StoreError};
 
 use super::admission::Seat;
 use super::asking::{AskError, Asked, Point};
 use super::collecting::repository;
+use super::force::InForce;
 use super::memory::Key;
 use super::understanding::Understood;
 use super::without_registry::is_away;
@@ -16,6 +17,8 @@ use crate::record::{Record, RuleRecord};
 
 /// The namespace of the cluster's own parts, in which what is not known softens.
 const SYSTEM: &str = "kube-system";
+/// What an image is denied for by its name alone.
+const BY_NAME: [ReasonCode; 3] = [ReasonCode::ReferenceRegistry, ReasonCode::ReferenceTag, ReasonCode::ReferenceDigest];
 /// Decisions that are read at once, and how often, in search of one that rests on more than what is not known. Beyond, nothing is taken for known.
 const PAGE: u32 = 50;
 const PAGES: u32 = 40;
@@ -39,10 +42,10 @@ impl Gate {
     }
 }
 
-/// Whether what would tell about an image is away. `why` is what was found instead of an answer; `None`: the time was up.
+/// Whether what would tell about an image is away, or there is no room to look. `why` is what was found instead of an answer; `None`: the time was up.
 pub fn may_leave_open(why: Option<&AskError>) -> bool {
     match why {
-        None | Some(AskError::StoreUnavailable(_)) => true,
+        None | Some(AskError::StoreUnavailable(_) | AskError::Overloaded(_)) => true,
         Some(AskError::Refused(reason)) => reason.code.class().is_some_and(is_away),
         Some(_) => false,
     }
@@ -61,7 +64,10 @@ impl Inner {
         }
         let Some(digest) = digest else { return false };
         let environment = environment.clone();
-        let by_digest = Key { repository, digest, tag: None, pinned: true, environment };
+        if self.is_named_wrong(understood, &digest, &force) {
+            return true;
+        }
+        let by_digest = Key { repository, digest, tag: None, name: None, pinned: true, environment };
         let known = [as_asked.as_ref(), Some(&by_digest)]
             .into_iter()
             .flatten()
@@ -78,6 +84,20 @@ impl Inner {
                 false
             }
         }
+    }
+
+    /// Whether it is denied for how it is named, which needs no look at it.
+    fn is_named_wrong(&self, understood: &Understood, digest: &Digest, force: &InForce) -> bool {
+        let Understood { image, environment, .. } = understood;
+        let tag = image.tag.as_ref().or(understood.name(force)).cloned();
+        let image = ImageReference { tag, ..image.clone() };
+        let ask = Ask { image, digest: digest.clone(), environment: environment.clone() };
+        let nothing = Facts::of(ManifestFacts::bare(digest.clone(), None));
+        let judgement = force.judge(&ask, &nothing, (self.settings.now)());
+        judgement.rules.iter().filter(|rule| rule.verdict == Verdict::Deny).any(|rule| match &rule.outcome {
+            Outcome::Fail(reasons) => reasons.iter().any(|reason| BY_NAME.contains(&reason.code)),
+            Outcome::Pass | Outcome::Unknown(..) => false,
+        })
     }
 
     /// Whether a rule was broken by which an image was denied, when enough was known to tell.

@@ -1,6 +1,7 @@
 //! What an ask is about: an image in a registry that the gate is set up for, and an environment that the policy declares.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use model::{ImageReference, Tag};
 use registry::Reach;
@@ -8,6 +9,7 @@ use registry::Reach;
 use super::Inner;
 use super::asking::{AskError, Asked};
 use super::force::InForce;
+use super::memory::Known;
 
 /// An ask that was understood.
 pub(super) struct Understood {
@@ -21,6 +23,14 @@ impl Understood {
     /// The tag that is a name alone, where a rule in force looks at names; elsewhere all names of a digest are one.
     pub(super) fn name(&self, force: &InForce) -> Option<&Tag> {
         self.name.as_ref().filter(|_| force.names)
+    }
+
+    /// What is known, under the name that it is asked about by.
+    pub(super) fn named(&self, known: Arc<Known>, force: &InForce) -> Arc<Known> {
+        match self.name(force) {
+            Some(name) => Arc::new(known.under(name)),
+            None => known,
+        }
     }
 }
 

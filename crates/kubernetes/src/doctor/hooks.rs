@@ -81,6 +81,11 @@ impl<'a> Hook<'a> {
         self.foreign().any(|condition| text_of(condition, "expression").contains(NAMESPACE))
     }
 
+    /// Conditions that are not the chart's: what they leave out cannot be told from outside.
+    pub(super) fn has_foreign_conditions(&self) -> bool {
+        self.foreign().next().is_some()
+    }
+
     /// The conditions that are not the chart's.
     fn foreign(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
         let list = self.value.get("matchConditions").and_then(Value::as_array);

@@ -25,7 +25,8 @@ pub(super) fn check(observed: &Observed, hooks: &[Hook<'_>], tags: Option<Tags>)
         Ok(list) => list,
         Err(why) => return Some(MUTATION.unknown(None, why.clone(), LOOK)),
     };
-    let makers = if tags == Some(Tags::All) { &MAKERS[..] } else { &[] };
+    // Where the configuration cannot be read, mutation may have to see them.
+    let makers = if matches!(tags, Some(Tags::All) | None) { &MAKERS[..] } else { &[] };
     let wanted: Vec<(&str, &str)> = PODS.iter().chain(makers).copied().collect();
     // Which namespaces lack the same.
     let mut lacking: BTreeMap<Vec<&str>, Vec<String>> = BTreeMap::new();
@@ -65,9 +66,14 @@ pub(super) fn check(observed: &Observed, hooks: &[Hook<'_>], tags: Option<Tags>)
             .iter()
             .map(|(resources, namespaces)| format!("{} in {}", resources.join(", "), names(namespaces)))
             .collect();
+        let what = format!("validation judges what mutation does not see: {}", list.join("; "));
+        if tags.is_none() {
+            let what = format!("{what}; whether it has to cannot be told without the configuration of the gate");
+            return Some(MUTATION.unknown(None, what, LOOK));
+        }
         return Some(MUTATION.warning(
             None,
-            format!("validation judges what mutation does not see: {}", list.join("; ")),
+            what,
             "Install the chart again: both configurations choose the same namespaces, and mutation has every kind that `admission.tags` names.",
         ));
     }

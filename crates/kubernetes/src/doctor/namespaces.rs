@@ -40,7 +40,7 @@ pub(super) fn checks(
         found.add(namespace, &hooks, observed, environment_of);
     }
     found.by_condition =
-        hooks.iter().filter(|hook| hook.goes_by_namespace()).map(|hook| hook.name.to_owned()).collect();
+        hooks.iter().filter(|hook| hook.has_foreign_conditions()).map(|hook| hook.name.to_owned()).collect();
     found.checks(list.len(), environment_of.is_some())
 }
 

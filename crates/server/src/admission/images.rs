@@ -61,11 +61,12 @@ impl ImageUse {
         format!("{}{meant}@{digest}", self.image)
     }
 
-    /// The list that it is in, its name there, and what it is: wherever in the list it stands, it is the same.
+    /// The list that it is in, its name there, and what it is: wherever in the list it stands, it is the same. What is in no list is where it is.
     fn in_its_place(&self) -> (&str, &str, &str) {
         let element = self.pointer.strip_suffix("/reference").unwrap_or(&self.pointer);
         let element = element.strip_suffix("/image").unwrap_or(element);
-        (element.rsplit_once('/').map_or("", |(list, _)| list), &self.container, &self.image)
+        let list = element.rsplit_once('/').filter(|(_, last)| last.bytes().all(|byte| byte.is_ascii_digit()));
+        (list.map_or(&self.pointer, |(list, _)| list), &self.container, &self.image)
     }
 }
 

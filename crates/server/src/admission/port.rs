@@ -7,9 +7,10 @@ use axum::routing::{get, post};
 use engine::{Actor, Role};
 use tokio::sync::Semaphore;
 
+use super::body::Memory;
 use super::refusal::Denials;
 use super::settings::AdmissionSettings;
-use super::{body, guard, handlers};
+use super::{guard, handlers};
 use crate::api::health;
 use crate::app::App;
 use crate::errors;
@@ -51,7 +52,7 @@ pub(super) struct Inner {
     pub(super) actor: Actor,
     /// Slots of its own: however much is asked of the API, and the other way round.
     pub(super) working: Arc<Semaphore>,
-    pub(super) memory: Arc<Semaphore>,
+    pub(super) memory: Memory,
     pub(super) denials: Denials,
 }
 
@@ -62,7 +63,7 @@ impl Admission {
             app: app.clone(),
             actor: Actor::everywhere("kubernetes", &[Role::Anonymous]),
             working: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
-            memory: Arc::new(Semaphore::new(body::MEMORY)),
+            memory: Memory::new(),
             denials: Denials::default(),
             settings,
         };

@@ -59,6 +59,11 @@ impl Stage {
 
     /// Puts these rules in force.
     async fn rules(&self, rules: &Value) {
+        self.rules_with(rules, &json!({})).await;
+    }
+
+    /// Puts these rules in force, with the files that they name.
+    async fn rules_with(&self, rules: &Value, files: &Value) {
         let served = &self.served;
         let policy = json!({
             "apiVersion": "ecr-gate.dev/v1",
@@ -69,7 +74,7 @@ impl Stage {
                 "rules": rules,
             },
         });
-        let bundle = json!({ "documents": [["policy.yaml", policy.to_string()]], "files": [{}] }).to_string();
+        let bundle = json!({ "documents": [["policy.yaml", policy.to_string()]], "files": [files] }).to_string();
         let uploaded = served.post("/api/v1/policies", Some(ADMIN), &bundle).await;
         assert!(uploaded.status < 300, "{}", uploaded.body);
         let digest = uploaded.json()["digest"].as_str().unwrap().to_owned();

@@ -84,7 +84,8 @@ impl Inner {
         digest: &Digest,
         there: &mut There,
     ) -> Result<Vec<RuleResult>, PromoteError> {
-        let goes = ImageReference { tag: None, digest: Some(digest.clone()), ..plan.destination.clone() };
+        // By the tag that it gets there: rules look at names.
+        let goes = ImageReference { digest: Some(digest.clone()), ..plan.destination.clone() };
         let ask = Ask { image: goes, digest: digest.clone(), environment: plan.environment.clone() };
         let deadline = Instant::now() + plan.wait.min(self.settings.longest_wait);
         for _ in 0..TRIES {
@@ -131,6 +132,7 @@ impl Inner {
             repository: repository(image),
             digest: ask.digest.clone(),
             tag: image.tag.as_ref().map(ToString::to_string),
+            name: None,
             pinned: image.digest.is_some(),
             environment: ask.environment.clone(),
         };
@@ -143,7 +145,6 @@ impl Inner {
             image: at.to_string(),
             environment: ask.environment.clone(),
             as_if: Some(ask.image.clone()),
-            name: None,
             dry_run: false,
             brief: false,
         };

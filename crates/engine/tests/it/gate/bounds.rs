@@ -90,7 +90,7 @@ async fn s30_what_waits_for_its_turn_and_nobody_waits_for_any_more_is_not_looked
         scene.push(tag, "1000");
     }
     slow(&scene, Duration::from_millis(400));
-    let settings = GateSettings { collecting: 1, ..scene.settings(NON_ROOT) };
+    let settings = GateSettings { collecting: 1, lingers: Duration::ZERO, ..scene.settings(NON_ROOT) };
     let gate = Gate::start(settings, scene.store().await).await.unwrap();
     let of = |tag: &str| scene.named(&format!(":{tag}"));
     let first = asks(&gate, [of("1")]);
@@ -105,6 +105,32 @@ async fn s30_what_waits_for_its_turn_and_nobody_waits_for_any_more_is_not_looked
     let looks = |tag: &str| scene.registry.count("GET", &format!("team/app/manifests/{tag}"));
     assert_eq!((looks("1"), looks("2"), looks("3")), (1, 0, 1), "what had begun went on");
     assert!(ask(&gate, &of("2")).await.is_ok(), "whoever asks again is answered");
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f9_who_left_a_moment_ago_keeps_its_turn_so_that_impatient_askers_are_answered() {
+    let scene = Scene::new();
+    for tag in ["1", "2"] {
+        scene.push(tag, "1000");
+    }
+    slow(&scene, Duration::from_millis(400));
+    let settings = GateSettings { collecting: 1, ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let of = |tag: &str| scene.named(&format!(":{tag}"));
+    let first = asks(&gate, [of("1")]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let impatient = asks(&gate, [of("2")]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    impatient[0].abort();
+    assert!(first.into_iter().next().unwrap().await.unwrap().is_ok());
+    let looks = || scene.registry.count("GET", "team/app/manifests/2");
+    let looked = tokio::time::timeout(Duration::from_secs(20), async {
+        while looks() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(looked.await.is_ok(), "its turn came although nobody waited");
     gate.stop().await;
 }
 

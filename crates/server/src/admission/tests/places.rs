@@ -26,3 +26,13 @@ fn d2_an_image_was_there_before_at_its_place_alone() {
     assert_eq!(fields(json!([one("side", "b:1")]), moved), ["initContainers[1].image"]);
     assert_eq!(fields(json!([one("web", "m:1")]), json!([])), ["containers[0].image"]);
 }
+
+#[test]
+fn d2_what_is_in_no_list_is_where_it_is() {
+    let paths = ["/spec/driver/image", "/spec/executor/image"].map(str::to_owned).to_vec();
+    let kind = GroupKind { group: "house.example".to_owned(), kind: "Application".to_owned() };
+    let kinds = Kinds::with(vec![CustomKind { kind, paths: Paths::Images(paths), optional: false }]).unwrap();
+    let object = |driver: &str, executor: &str| json!({ "spec": { "driver": { "image": driver }, "executor": { "image": executor } } });
+    let update = review("house.example", "Application", "UPDATE", &object("a:1", "a:1"), &object("a:1", "b:1"));
+    assert_eq!(found(&update, &kinds).unwrap(), [("spec.executor.image".to_owned(), "a:1".to_owned())]);
+}

@@ -1,5 +1,7 @@
 //! Rules on names: a tag beside a digest is one, and nothing else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use testkit::oci::IndexBuilder;
 
 use super::*;
@@ -97,4 +99,54 @@ async fn s1_a_platform_is_let_in_by_its_index_under_the_name_that_is_written() {
     assert_eq!(stage.says(&child).await, Ok(()), "without a name too");
     assert_eq!(stage.says(&tagged(&child, "1")).await, Ok(()));
     assert!(stage.is_denied_by_its_tag(&tagged(&child, "latest")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a16_a_tag_that_somebody_verifies_and_one_that_is_a_name_are_two_questions() {
+    let stage = Stage::new().await;
+    let rules = json!([non_root(), { "id": "tags", "registries": { "tags": { "deny": ["*-dev"] } } }]);
+    stage.rules(&rules).await;
+    let (good, bad) = (stage.good("team/good"), stage.bad("team/bad"));
+    // Neither tag is there: whoever asks whether it stands for the digest is refused, and nothing is known of the image by that.
+    for image in [&good, &bad] {
+        let ask = json!({ "image": tagged(image, "moved"), "point": "ci" }).to_string();
+        let said = stage.served.post("/api/v1/decide", Some(PIPELINE), &ask).await;
+        assert_ne!(said.json()["permit"], "allowed", "{}", said.body);
+    }
+    assert_eq!(stage.says(&tagged(&good, "moved")).await, Ok(()));
+    assert_eq!(stage.says(&tagged(&bad, "moved")).await, Err(vec!["config.broken".to_owned()]));
+    let system = |image: &str| pod("kube-system", &[image]);
+    let said = stage.validated(&system(&tagged(&bad, "moved"))).await;
+    assert_eq!(causes(&said), ["config.broken"], "{said}");
+    // The other way round.
+    let ask = json!({ "image": tagged(&good, "moved"), "point": "ci" }).to_string();
+    let said = stage.served.post("/api/v1/decide", Some(PIPELINE), &ask).await;
+    assert_ne!(said.json()["permit"], "allowed", "{}", said.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_many_names_of_one_digest_are_one_look() {
+    let stage = Stage::new().await;
+    stage.rules(&json!([non_root(), { "id": "tags", "registries": { "tags": { "deny": ["latest"] } } }])).await;
+    let image = stage.good("team/app");
+    assert_eq!(stage.says(&image).await, Ok(()));
+    let looked = stage.registry.requests().len();
+    for name in 0..10 {
+        assert_eq!(stage.says(&tagged(&image, &format!("v{name}"))).await, Ok(()));
+    }
+    assert!(stage.is_denied_by_its_tag(&tagged(&image, "latest")).await);
+    assert_eq!(stage.registry.requests().len(), looked);
+    let page = stage.served.by(ADMIN, "/api/v1/decisions?limit=50").await.json();
+    assert_eq!(page["decisions"].as_array().unwrap().len(), 2, "one for all names that are let in: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_rego_sees_the_name_too() {
+    let stage = Stage::new().await;
+    let image = stage.good("team/app");
+    let rego = "package house\nimport rego.v1\ndeny contains \"never latest\" if input.image.tag == \"latest\"\n";
+    let files = json!({ "house.rego": STANDARD.encode(rego) });
+    stage.rules_with(&json!([non_root(), { "id": "own", "rego": { "file": "house.rego" } }]), &files).await;
+    assert_eq!(stage.says(&tagged(&image, "v1")).await, Ok(()));
+    assert!(stage.says(&tagged(&image, "latest")).await.is_err());
 }

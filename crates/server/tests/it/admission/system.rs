@@ -28,6 +28,26 @@ async fn s40_while_the_registry_is_away_the_system_gets_no_answer_unless_somethi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s40_what_is_denied_for_its_name_is_known_without_a_look_at_it() {
+    let stage = Stage::new().await;
+    stage.rules(&json!([non_root(), { "id": "tags", "registries": { "tags": { "deny": ["latest"] } } }])).await;
+    let image = stage.good("team/slow");
+    let (name, digest) = image.split_once('@').unwrap();
+    assert_eq!(stage.validated(&pod("kube-system", &[&image])).await["allowed"], true);
+    stage.registry.fault(Fault::on("*", "team/slow").hang(Duration::from_secs(20)));
+    let unknown = stage.push("team/slow", "2", "10002");
+    for (image, is_open) in [
+        (format!("{name}:1@{}", unknown.split_once('@').unwrap().1), true),
+        (format!("{name}:latest@{digest}"), false),
+        (format!("{name}:latest@{}", unknown.split_once('@').unwrap().1), false),
+    ] {
+        let said = stage.send("/admission/validate?timeout=1s", pod("kube-system", &[&image]).to_string(), &[]).await;
+        assert_eq!(said.status == 503, is_open, "{image}: {}", said.body);
+        assert!(is_open || said.json()["response"]["allowed"] == false, "{image}: {}", said.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_to_do_is_told_whole_however_long_the_name_of_the_image_is() {
     let stage = Stage::new().await;
     let name = format!("team/{}", ["long-name-of-a-part"; 8].join("/"));
