@@ -173,7 +173,7 @@ def test_d2_what_validation_judges_and_mutation_does_not_see_is_told(installed, 
     assert rc == 0 and "pods are not annotated" in found(report, "warning")["kubernetes.webhooks"][0]
 
 
-def test_d1_conditions_that_are_not_the_charts_are_shown_and_none_may_go_by_namespaces(installed, doctor, cluster):
+def test_a5_what_conditions_leave_out_that_are_not_the_charts_is_not_known(installed, doctor, cluster):
     serving(cluster)
     assert set(found(doctor("--no-trial")[1], "ok")["kubernetes.matchConditions"]) == {"that of the chart"}
 
@@ -184,7 +184,8 @@ def test_d1_conditions_that_are_not_the_charts_are_shown_and_none_may_go_by_name
     user = "request.userInfo.username != 'ada'"
     condition(user, "add")
     rc, report = doctor("--no-trial")
-    assert rc == 0 and f"nobody is asked about what makes this false: more: `{user}`" in found(report, "warning")["kubernetes.matchConditions"][0]
+    assert rc == 3 and f"nobody is asked about what makes this false: more: `{user}`" in found(report, "warning")["kubernetes.matchConditions"][0]
+    assert "is said by conditions of other.validate.ecr-gate.dev" in found(report, "unknown")["kubernetes.namespaces"][0], "it may leave out everybody"
     condition("request.namespace != 'default'")
     rc, report = doctor("--no-trial")
     assert rc == 1 and "more: `request.namespace != 'default'`" in found(report, "problem")["kubernetes.matchConditions"][0]
