@@ -90,7 +90,8 @@ impl Inner {
     fn is_named_wrong(&self, understood: &Understood, digest: &Digest, force: &InForce) -> bool {
         let Understood { image, environment, .. } = understood;
         let tag = image.tag.as_ref().or(understood.name(force)).cloned();
-        let image = ImageReference { tag, ..image.clone() };
+        // As it is validated: with the digest that mutation writes.
+        let image = ImageReference { tag, digest: Some(digest.clone()), ..image.clone() };
         let ask = Ask { image, digest: digest.clone(), environment: environment.clone() };
         let nothing = Facts::of(ManifestFacts::bare(digest.clone(), None));
         let judgement = force.judge(&ask, &nothing, (self.settings.now)());

@@ -137,7 +137,7 @@ impl Inner {
             environment: ask.environment.clone(),
         };
         for image in [&at, image] {
-            if let Some(known) = self.memory.known.get(&key(image).print()).filter(|known| holds(known)) {
+            if let Some(known) = self.memory.known.get(&key(image).print_of_facts()).filter(|known| holds(known)) {
                 return Ok(known);
             }
         }
