@@ -115,6 +115,22 @@ async fn s3_the_policies_of_the_destination_are_asked_too_by_what_is_known_at_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s3_rules_on_names_see_the_tag_that_a_promotion_gives() {
+    let scene = Scene::new();
+    scene.push("1", "1000");
+    let versions = "- { id: versions, registries: { tags: { allow: [\"v*\"] } } }";
+    let settings =
+        engine::GateSettings { policy: Some(scene.two_policies(ANYTHING, versions)), ..scene.settings(NON_ROOT) };
+    let gate = Gate::start(settings, scene.store().await).await.unwrap();
+    let error = promoted(&gate, &scene.promotion(":1", "latest")).await.unwrap_err();
+    assert!(error.to_string().contains("policy release, rule versions"), "{error}");
+    assert_eq!(scene.released("latest"), None);
+    promoted(&gate, &scene.promotion(":1", "v1")).await.unwrap();
+    assert!(scene.released("v1").is_some());
+    gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s3_a_policy_of_the_destination_that_comes_while_it_is_copied_counts() {
     let scene = Scene::new();
     scene.push("1", "1000");
